@@ -1,0 +1,153 @@
+"""The backend switch: which implementation of every op runs, and where arrays live.
+
+``ops.NAME(...)`` calls op NAME on the chosen backend; nothing else in the engine knows which one that is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .errors import BackendError
+from .kernels import registry
+from .paths import cache_dir
+
+BACKENDS = ("numpy", "numba", "cupy")
+
+
+class _Ops:
+    """The ops of the current backend as attributes, looked up once each."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        implementation = registry.get(name).implementation(get_backend())
+        self.__dict__[name] = implementation
+        return implementation
+
+
+ops = _Ops()
+_current: str | None = None
+
+
+def get_backend() -> str:
+    """The name of the backend in use. The first use chooses ``auto``, or what ``SCRATCHNET_BACKEND`` names."""
+    if _current is None:
+        set_backend(os.environ.get("SCRATCHNET_BACKEND") or "auto")
+    assert _current is not None
+    return _current
+
+
+def set_backend(name: str) -> None:
+    """Choose where and how the arithmetic runs.
+
+    Parameters
+    ----------
+    name : {"auto", "numpy", "numba", "cupy"}
+        ``numpy`` runs the textbook references and needs NumPy alone; ``numba`` runs jitted kernels on the CPU;
+        ``cupy`` runs CUDA kernels on a GPU; ``auto`` takes the fastest that this machine has.
+
+    Raises
+    ------
+    BackendError
+        If the name is unknown, or the backend's library or hardware is missing: it says which, and how to get it.
+    """
+    global _current
+    if name == "auto":
+        name = _fastest()
+    if name not in BACKENDS:
+        raise BackendError(f"unknown backend {name!r}; expected one of auto, {', '.join(BACKENDS)}")
+    if name == "numba":
+        _prepare_numba()
+    elif name == "cupy":
+        _prepare_cupy()
+    if name != _current:
+        ops.__dict__.clear()
+    _current = name
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """``with use_backend("numpy"): ...``: another backend inside the block, the former one after it."""
+    previous = _current
+    set_backend(name)
+    try:
+        yield
+    finally:
+        set_backend(previous or "auto")
+
+
+def _fastest() -> str:
+    if importlib.util.find_spec("cupy") is not None:
+        try:
+            _prepare_cupy()
+            return "cupy"
+        except BackendError:
+            pass  # CuPy without a usable GPU: the CPU it is
+    if importlib.util.find_spec("numba") is not None and importlib.util.find_spec("scipy") is not None:
+        return "numba"
+    return "numpy"
+
+
+def _prepare_numba() -> None:
+    for library in ("numba", "scipy"):
+        if importlib.util.find_spec(library) is None:
+            raise BackendError(
+                f"the numba backend needs {library}, which is not installed: pip install {library} "
+                '(or sn.set_backend("numpy"), which needs NumPy alone)'
+            )
+    from .kernels.jit import compile_marked
+
+    registry.ops()
+    compile_marked(cache_dir() / "kernels")
+
+
+def _prepare_cupy() -> None:
+    if importlib.util.find_spec("cupy") is None:
+        raise BackendError(
+            "the cupy backend needs CuPy, which is not installed: pip install 'scratchnet[cuda13x]' "
+            "(or 'scratchnet[cuda12x]' for a CUDA 12 driver)"
+        )
+    import cupy
+
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:
+        raise BackendError(f"the cupy backend needs an NVIDIA GPU and its driver: {error}") from None
+    if count == 0:
+        raise BackendError("the cupy backend needs an NVIDIA GPU: the driver sees none")
+    if not any("cupy" in op.twins for op in registry.ops().values()):
+        raise BackendError("the cupy backend has no kernels in this version of scratchnet: use numba or numpy")
+
+
+def array_module() -> Any:
+    """The NumPy-like module of the arrays of the current backend: ``numpy``, or ``cupy`` on a GPU."""
+    return sys.modules["cupy"] if get_backend() == "cupy" else np
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """A NumPy array with the content of an array of any backend."""
+    return array.get() if hasattr(array, "get") else np.asarray(array)
+
+
+def set_threads(count: int) -> None:
+    """Let the numba backend use ``count`` threads. Results do not depend on it.
+
+    Raises
+    ------
+    BackendError
+        If the count is not between 1 and the number that the process started with.
+    """
+    if get_backend() != "numba":
+        return
+    import numba
+
+    if not 1 <= count <= numba.config.NUMBA_NUM_THREADS:
+        raise BackendError(f"threads: expected 1 to {numba.config.NUMBA_NUM_THREADS}, got {count}")
+    numba.set_num_threads(count)

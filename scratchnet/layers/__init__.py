@@ -1,0 +1,3 @@
+"""The layers: one short file per family."""
+
+from .base import Layer

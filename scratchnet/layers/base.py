@@ -1,0 +1,134 @@
+"""What every layer is: parameters made by ``build``, a forward pass, and its exact vector-Jacobian product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import config, initializers
+from ..backend import array_module, get_backend, ops
+from ..errors import ShapeError
+from ..workspace import Workspace, nothing
+
+__all__ = ["Layer", "nothing", "ops"]
+
+Shape = tuple[int, ...]
+
+
+class Layer:
+    """Base class of all layers.
+
+    A subclass sets ``output_shape`` and makes its parameters in `build`, computes in `forward`, and returns the
+    vector-Jacobian product in `backward`, where it *assigns* (never accumulates) ``grads``.
+
+    Parameters
+    ----------
+    name : str, optional
+        Keras's default otherwise: the class name in snake case, numbered by the model.
+    dtype : {"float32", "float64"}, optional
+        Of parameters and activations; ``sn.config.floatx()`` when left out.
+    input_shape : tuple of int, optional
+        Shape of one sample, without the batch axis; a ``Sequential`` that starts with this layer builds itself.
+
+    Attributes
+    ----------
+    params, grads, state : dict of str to array
+        Trainable parameters, the gradient of each, and arrays that training changes without a gradient, under Keras's
+        variable names. In a model, ``params`` and ``grads`` are views into its flat vectors.
+    input_shape, output_shape : tuple of int
+        Shapes of one sample, known after `build`.
+    """
+
+    def __init__(self, name: str | None = None, dtype: Any = None, input_shape: Any = None) -> None:
+        self.name = name
+        self.dtype = config.as_float_dtype(dtype or config.floatx())
+        self.requested_input_shape: Shape | None = None if input_shape is None else tuple(input_shape)
+        self.params: dict[str, Any] = {}
+        self.grads: dict[str, Any] = {}
+        self.state: dict[str, Any] = {}
+        self.input_shape: Shape = ()
+        self.output_shape: Shape = ()
+        self.built = False
+        self.needs_input_gradient = True
+        self.workspace: Workspace | None = None
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        """Make the parameters for inputs of this shape (without the batch axis) and set ``output_shape``."""
+        self.input_shape = self.output_shape = tuple(int(extent) for extent in input_shape)
+        self.built = True
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        """The layer's output for a batch ``x`` of shape ``(n, *input_shape)``."""
+        raise TypeError(f"{type(self).__name__} does not define forward(x, training=False)")
+
+    def backward(self, dy: Any) -> Any:
+        """Given dL/dy for the last `forward`, assign ``grads`` and return dL/dx."""
+        raise TypeError(f"{type(self).__name__} does not define backward(dy)")
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON-able values."""
+        return {"name": self.name, "dtype": self.dtype.name}
+
+    # What subclasses use ------------------------------------------------------------------------------------------
+
+    def add_param(
+        self, name: str, shape: Shape, initializer: initializers.Initializer, rng: np.random.Generator
+    ) -> None:
+        """Make the parameter ``name`` and its gradient."""
+        self.params[name] = array_module().asarray(initializer(shape, rng=rng, dtype=self.dtype))
+        self.grads[name] = array_module().zeros(shape, self.dtype)
+
+    def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Any:
+        """An output array with undefined content.
+
+        Inside a model's own loops it is a reused buffer; elsewhere, as in a lecture, it is fresh, so that the results
+        of two calls can be compared.
+        """
+        if self.workspace is None:
+            return array_module().empty(shape, dtype or self.dtype)
+        return self.workspace.take(self, name, shape, dtype or self.dtype)
+
+    def input_gradient(self, shape: Shape) -> Any:
+        """The array for dL/dx: of size 0 when nobody asked for it."""
+        return self.buffer("dx", shape) if self.needs_input_gradient else nothing(self.dtype)
+
+    def check_input(self, x: Any) -> Any:
+        """``x`` as a contiguous array of the layer's dtype.
+
+        Raises
+        ------
+        ShapeError
+            If the layer was not built, or ``x`` is not a batch of its ``input_shape``: names the layer, what was
+            expected and what came.
+        """
+        label = self.name or type(self).__name__
+        if not self.built:
+            raise ShapeError(f"layer {label!r} is not built: call build(input_shape, rng) first")
+        xp = array_module()
+        if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
+            x = xp.ascontiguousarray(xp.asarray(x, dtype=self.dtype))
+        if x.shape[1:] != self.input_shape or x.ndim == 0:
+            expected = ", ".join(["n", *map(str, self.input_shape)])
+            raise ShapeError(f"layer {label!r}: expected input of shape ({expected}), got {x.shape}")
+        return x
+
+    def sublayers(self) -> list[Layer]:
+        """The layers inside this one (a composite overrides it)."""
+        return []
+
+    def walk(self) -> list[Layer]:
+        """This layer and all layers inside it, in order of execution, parents first."""
+        return [self, *(inner for layer in self.sublayers() for inner in layer.walk())]
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """Build on first use, then `forward`: ``layer(x)``, as in Keras."""
+        if not self.built:
+            self.build(tuple(np.shape(x))[1:], initializers.default_rng())
+        return self.forward(x, training=training)
+
+    def __repr__(self) -> str:
+        shape = f", output_shape={self.output_shape}" if self.built else ""
+        return f"<{type(self).__name__} {self.name!r}{shape} on {get_backend()}>" if self.built else (
+            f"<{type(self).__name__} {self.name!r}>"
+        )

@@ -1,0 +1,23 @@
+"""Where scratchnet keeps things between runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """The user's cache folder for scratchnet: compiled kernels and downloaded data.
+
+    ``SCRATCHNET_CACHE`` names it; otherwise it is ``scratchnet`` below ``XDG_CACHE_HOME`` or ``~/.cache``.
+    """
+    chosen = os.environ.get("SCRATCHNET_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "scratchnet"
+    except RuntimeError:  # no home folder is known
+        import tempfile
+
+        return Path(tempfile.gettempdir()) / "scratchnet-cache"
