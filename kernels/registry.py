@@ -11,8 +11,8 @@ Its *twin* takes the same positional arguments, then the arrays to fill::
     def dense_forward(x, w, b, relu, y): ...
 
 An output of size 0 is one that nobody asked for, an input of size 0 (a bias) is one that is not there.
-Ops that overwrite some of their arguments, such as optimizers, say which: ``updates=(0, 2, 3)``; the reference then
-returns the new values of those arguments, and no output arrays follow.
+Ops that overwrite some of their arguments, such as optimizers, say which: ``updates=(0, 2, 3), outputs=0``; the reference
+then returns the new values of those arguments, followed by its outputs if it has any.
 """
 
 from __future__ import annotations
@@ -43,12 +43,9 @@ class Op:
 
     def textbook(self, *args: Any) -> None:
         """Run the reference and put its results where a twin would put them."""
-        if self.updates:
-            targets = [args[i] for i in self.updates]
-            results = self.reference(*args)
-        else:
-            targets = list(args[-self.outputs :])
-            results = self.reference(*args[: -self.outputs])
+        inputs = len(args) - self.outputs
+        targets = [args[i] for i in self.updates] + list(args[inputs:])
+        results = self.reference(*args[:inputs])
         if len(targets) == 1:
             results = (results,)
         for target, result in zip(targets, results, strict=True):
