@@ -1,0 +1,29 @@
+"""Data sets: MNIST, Fashion-MNIST, scikit-learn's digits, and files of your own; nothing here trusts a file.
+
+``load_data()`` of each gives ``(x_train, y_train), (x_test, y_test)`` in Keras's shapes and types. Files come
+from ``data_dir``, from the folder ``SCRATCHNET_DATA``, from the user's cache, or over HTTPS, and wherever they
+come from, their content is checked against a SHA-256.
+
+To read the code: ``catalog`` (what is known), ``idx`` (the format), ``sources`` (where files come from),
+``download``, ``npz`` (your own data), ``pixels``, ``labels``, ``split``.
+"""
+
+from __future__ import annotations
+
+from . import digits, fashion_mnist, mnist
+from .idx import read_idx
+from .labels import to_categorical
+from .npz import load_npz
+from .pixels import Pixels
+from .split import train_validation_split
+
+__all__ = [
+    "Pixels",
+    "digits",
+    "fashion_mnist",
+    "load_npz",
+    "mnist",
+    "read_idx",
+    "to_categorical",
+    "train_validation_split",
+]

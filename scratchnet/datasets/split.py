@@ -1,0 +1,48 @@
+"""Dividing samples into parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+
+
+def train_validation_split(x: Any, y: Any, first: int = 5000) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Set the first rows aside for validation, as the tutorials do.
+
+    Parameters
+    ----------
+    x, y : arrays or Pixels of equal length
+    first : int
+        How many rows, from the start, are for validation.
+
+    Returns
+    -------
+    (x_train, y_train), (x_validation, y_validation)
+        Views of the given arrays.
+
+    Raises
+    ------
+    ShapeError
+        If ``x`` and ``y`` differ in length.
+    ConfigError
+        If ``first`` would leave one of the parts empty.
+    """
+    if len(x) != len(y):
+        raise ShapeError(f"train_validation_split: expected one label per sample, got {len(y)} for {len(x)}")
+    if not isinstance(first, int | np.integer) or not 0 < first < len(x):
+        raise ConfigError(f"train_validation_split: expected first from 1 to {len(x) - 1}, got {first!r}")
+    return (x[first:], y[first:]), (x[:first], y[:first])
+
+
+def stratified_rows(y: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Mark ``fraction`` of each class's rows, chosen at random: bool, shape (n,), the same on every NumPy."""
+    # RandomState's numbers are frozen for all time by NumPy's policy (NEP 19), those of Generator are not.
+    random = np.random.RandomState(seed)
+    marked = np.zeros(len(y), bool)
+    for label in np.unique(y):
+        rows = np.flatnonzero(y == label)
+        marked[random.permutation(rows)[: round(fraction * len(rows))]] = True
+    return marked
