@@ -1,0 +1,63 @@
+"""Where a sliding window stands: the arithmetic of SAME and VALID, shared by pooling and convolution.
+
+With an effective window ``e = (window - 1) dilation + 1``:
+
+* VALID: ``out = floor((size - e) / stride) + 1``, no padding; what the last window does not reach is left
+  out.
+* SAME: ``out = ceil(size / stride)``; the padding that this takes is split evenly, and an odd one has its
+  extra row at the bottom and its extra column at the right, as in TensorFlow.
+"""
+
+from __future__ import annotations
+
+from ..errors import ShapeError
+
+
+def pad_amounts(size: int, window: int, stride: int, padding: str, dilation: int = 1) -> tuple[int, int]:
+    """Padding ``(before, after)`` along one axis for ``padding`` ``"same"`` or ``"valid"``."""
+    if padding == "valid":
+        return 0, 0
+    out = -(-size // stride)
+    total = max((out - 1) * stride + (window - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def output_extent(size: int, window: int, stride: int, padding: str, dilation: int = 1) -> int:
+    """How many windows fit along one axis.
+
+    Raises
+    ------
+    ShapeError
+        If none does.
+    """
+    effective = (window - 1) * dilation + 1
+    padded = size + sum(pad_amounts(size, window, stride, padding, dilation))
+    if size < 1 or padded < effective:
+        raise ShapeError(
+            f"a window of {effective} does not fit into an input of {size} with padding {padding!r}"
+        )
+    return (padded - effective) // stride + 1
+
+
+def plan(
+    label: str,
+    size: tuple[int, int],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str,
+    dilation: tuple[int, int] = (1, 1),
+) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
+    """Both axes at once: ``(oh, ow), (top, bottom, left, right)``.
+
+    Raises
+    ------
+    ShapeError
+        If the output would be empty; the message starts with ``label``, which names the layer.
+    """
+    axes = list(zip(size, window, strides, dilation, strict=True))
+    try:
+        oh, ow = (output_extent(s, k, t, padding, d) for s, k, t, d in axes)
+    except ShapeError as error:
+        raise ShapeError(f"layer {label!r}: {error}") from None
+    (top, bottom), (left, right) = (pad_amounts(s, k, t, padding, d) for s, k, t, d in axes)
+    return (oh, ow), (top, bottom, left, right)
