@@ -17,6 +17,7 @@ then returns the new values of those arguments, followed by its outputs if it ha
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import sys
@@ -28,7 +29,7 @@ import numpy as np
 
 from ..errors import BackendError
 
-NOT_FAMILIES = {"registry", "jit", "scratch"}
+NOT_FAMILIES = {"registry", "jit", "scratch", "window"}
 
 
 @dataclass
@@ -98,11 +99,16 @@ def twin(name: str, backend: str = "numba") -> Callable[[Callable[..., Any]], Ca
 
 def ops() -> dict[str, Op]:
     """Every registered op by name, after importing every family in this folder."""
-    if not _ops:
-        for module in pkgutil.iter_modules(sys.modules[__package__].__path__):
-            if module.name not in NOT_FAMILIES:
-                importlib.import_module(f"{__package__}.{module.name}")
+    _import_families()
     return _ops
+
+
+@functools.cache
+def _import_families() -> None:
+    # Not "if there are no ops yet": a layer may have imported its own family before.
+    for module in pkgutil.iter_modules(sys.modules[__package__ or ""].__path__):
+        if module.name not in NOT_FAMILIES:
+            importlib.import_module(f"{__package__}.{module.name}")
 
 
 def get(name: str) -> Op:
