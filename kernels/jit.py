@@ -7,6 +7,7 @@ A marked function that was not turned is still plain Python, and right: `prange`
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import sys
@@ -19,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 prange: Any = range
 
-_marked: list[tuple[Callable[..., Any], bool]] = []
+_marked: list[tuple[Callable[..., Any], dict[str, Any] | None]] = []  # options; None: an intrinsic
 
 # `nnan` and `ninf` are left out of fast-math: NaN and Inf in the data or the loss must stay visible.
 # `reassoc` is what lets a sum be vectorized, `contract` what lets a product and a sum become one instruction.
@@ -30,8 +31,35 @@ def jit(function: F | None = None, *, parallel: bool = False) -> Any:
     """Mark a function to be compiled by Numba once the numba backend is in use."""
     if function is None:
         return lambda f: jit(f, parallel=parallel)
-    _marked.append((function, parallel))
+    _marked.append((function, {"parallel": parallel}))
     return function
+
+
+def intrinsic(function: F) -> F:
+    """Mark a function that emits code itself (`numba.extending.intrinsic`), for instructions that Numba has no words for."""
+    _marked.append((function, None))
+    return function
+
+
+@functools.cache
+def _host_features() -> dict[str, bool]:
+    try:
+        from llvmlite import binding
+    except ImportError:
+        return {}
+    return dict(binding.get_host_cpu_features())
+
+
+def host_vector_bytes() -> int:
+    """Bytes of a SIMD register of this machine."""
+    features = _host_features()
+    return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
+
+
+def host_registers() -> int:
+    """How many SIMD registers this machine has."""
+    features = _host_features()
+    return 32 if features.get("avx512f") or features.get("neon") else 16
 
 
 def _sources_digest() -> str:
@@ -47,8 +75,7 @@ def compile_marked(cache_folder: Path) -> None:
 
     Where the folder cannot be written, kernels are compiled without a cache.
     """
-    # A waiting pool must sleep: OpenMP's active waiting costs 8 ms per call when another process holds a core.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _wait_briefly_then_sleep()
     import numba
 
     folder = cache_folder / f"numba-{numba.__version__}-{_sources_digest()}"
@@ -60,13 +87,39 @@ def compile_marked(cache_folder: Path) -> None:
     previous = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder)
     warnings.filterwarnings("ignore", category=numba.NumbaPerformanceWarning)
-    for function, parallel in _marked:
-        module = sys.modules[function.__module__]
-        compiled = numba.njit(
-            error_model="numpy", fastmath=FASTMATH, cache=cached, nogil=True, parallel=parallel
-        )(function)
-        setattr(module, function.__name__, compiled)
+    for function, options in _marked:
+        if options is None:
+            compiled = numba.extending.intrinsic(function)
+        else:
+            compiled = numba.njit(error_model="numpy", fastmath=FASTMATH, cache=cached, nogil=True, **options)(function)
+        _replace(function, compiled)
+    for module in _kernel_modules():
         if hasattr(module, "prange"):
             module.prange = numba.prange
     numba.config.CACHE_DIR = previous
     _marked.clear()
+
+
+def _wait_briefly_then_sleep() -> None:
+    """Say how OpenMP's threads wait for work, unless the user has said it.
+
+    Active waiting costs 8 ms per call when another process holds a core, so a waiting thread must sleep; but waking it costs
+    45 us. So it looks for work a few microseconds before it sleeps: five dense layers in a row (64 x 784 x 128) took 0.29 ms
+    instead of 0.51 on two idle cores, and 0.67 instead of 0.61 with one core busy.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+        os.environ.setdefault("GOMP_SPINCOUNT", "300")
+
+
+def _kernel_modules() -> list[Any]:
+    package = __package__ or ""
+    return [module for name, module in list(sys.modules.items()) if name.startswith(package + ".")]
+
+
+def _replace(function: Callable[..., Any], compiled: Any) -> None:
+    """Put the compiled function wherever a kernel file holds the marked one, imported names included."""
+    for module in _kernel_modules():
+        for name, value in list(vars(module).items()):
+            if value is function:
+                setattr(module, name, compiled)

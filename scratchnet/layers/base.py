@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import config, initializers
-from ..backend import array_module, get_backend, ops
+from ..backend import array_module, ops
 from ..errors import ShapeError
 from ..workspace import Workspace, nothing
 
@@ -113,6 +113,31 @@ class Layer:
             raise ShapeError(f"layer {label!r}: expected input of shape ({expected}), got {x.shape}")
         return x
 
+    def check_gradient(self, dy: Any) -> Any:
+        """``dy`` as a contiguous array of the layer's dtype.
+
+        Raises
+        ------
+        ShapeError
+            If it is not a batch of the layer's ``output_shape``.
+        """
+        xp = array_module()
+        if not isinstance(dy, xp.ndarray) or dy.dtype != self.dtype or not dy.flags.c_contiguous:
+            dy = xp.ascontiguousarray(xp.asarray(dy, dtype=self.dtype))
+        if dy.shape[1:] != self.output_shape:
+            expected = ", ".join(["n", *map(str, self.output_shape)])
+            raise ShapeError(
+                f"layer {self.name or type(self).__name__!r}: expected dy of shape ({expected}), got {dy.shape}"
+            )
+        return dy
+
+    def without_softmax(self) -> tuple[Any, Any] | None:
+        """``(forward, backward)`` that leave out the layer's final softmax, or None where it has none.
+
+        A loss that follows softmax uses them to be computed from the logits, in one stable step.
+        """
+        return None
+
     def sublayers(self) -> list[Layer]:
         """The layers inside this one (a composite overrides it)."""
         return []
@@ -128,7 +153,5 @@ class Layer:
         return self.forward(x, training=training)
 
     def __repr__(self) -> str:
-        shape = f", output_shape={self.output_shape}" if self.built else ""
-        return f"<{type(self).__name__} {self.name!r}{shape} on {get_backend()}>" if self.built else (
-            f"<{type(self).__name__} {self.name!r}>"
-        )
+        shape = f", output_shape={self.output_shape}" if self.built else ", not built"
+        return f"<{type(self).__name__} {self.name!r}{shape}>"

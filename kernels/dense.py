@@ -1,0 +1,137 @@
+"""Dense: ``y = relu?(x w + b)`` and its derivatives."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .gemm import BIAS, ZERO, at, gemm
+from .jit import jit, prange
+from .registry import reference, twin
+from .scratch import scratch
+
+# Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs.
+SERIAL = 150_000
+# A task computes this much of the result: small enough that eight threads find work, large enough to use a tile well.
+COLUMNS, ROWS = 64, 112
+
+
+@reference("dense_forward")
+def dense_forward_reference(x, w, b, relu):  # type: ignore[no-untyped-def]
+    """``y = relu?(x w + b)``; x (n, in), w (in, out), b (out,) or size 0, y (n, out)."""
+    y = x @ w
+    if b.size:
+        y = y + b
+    return np.where(y < 0, 0, y) if relu else y
+
+
+@reference("dense_backward", outputs=3)
+def dense_backward_reference(x, w, y, dy, relu):  # type: ignore[no-untyped-def]
+    """``dz = dy [y > 0]``, ``dw = x' dz``, ``db = sum_n dz``, ``dx = dz w'``."""
+    dz = np.where(y > 0, dy, 0) if relu else dy
+    return x.T @ dz, dz.sum(axis=0), dz @ w.T
+
+
+@jit
+def blocks(rows, columns):  # type: ignore[no-untyped-def]
+    """How many tasks a result of this shape is cut into: a function of the shape alone."""
+    return ((rows + ROWS - 1) // ROWS) * ((columns + COLUMNS - 1) // COLUMNS)
+
+
+@jit
+def block(task, rows, columns):  # type: ignore[no-untyped-def]
+    """First row, first column, rows and columns of a task."""
+    across = (columns + COLUMNS - 1) // COLUMNS
+    i, j = task // across * ROWS, task % across * COLUMNS
+    return i, j, min(ROWS, rows - i), min(COLUMNS, columns - j)
+
+
+@jit
+def _forward(task, x, w, b, relu, y):  # type: ignore[no-untyped-def]
+    i, j, rows, columns = block(task, *y.shape)
+    inputs, outputs = w.shape
+    start = BIAS if b.size else ZERO
+    gemm(
+        at(x, i * inputs), inputs, 1, at(w, j), outputs, at(y, i * outputs + j), outputs, at(b, j),
+        rows, columns, inputs, start, relu,
+    )  # fmt: skip
+
+
+@twin("dense_forward")
+@jit(parallel=True)
+def dense_forward(x, w, b, relu, y):  # type: ignore[no-untyped-def]
+    tasks = blocks(*y.shape)
+    if x.size * w.shape[1] < SERIAL:
+        for task in range(tasks):
+            _forward(task, x, w, b, relu, y)
+    else:
+        for task in prange(tasks):
+            _forward(task, x, w, b, relu, y)
+
+
+@jit
+def _dw(task, x, dz, dw):  # type: ignore[no-untyped-def]
+    inputs, outputs = dw.shape
+    i, j, rows, columns = block(task, inputs, outputs)
+    gemm(
+        at(x, i), 1, inputs, at(dz, j), outputs, at(dw, i * outputs + j), outputs, at(dw, 0),
+        rows, columns, x.shape[0], ZERO, False,
+    )  # fmt: skip
+
+
+@jit
+def transpose(source, rows, columns, row_stride, target):  # type: ignore[no-untyped-def]
+    """``target (columns, rows) = source (rows, columns)'``; rows of the source lie ``row_stride`` apart, both 1-D."""
+    for i in range(0, rows, 16):
+        for j in range(columns):
+            for k in range(i, min(i + 16, rows)):
+                target[j * rows + k] = source[k * row_stride + j]
+
+
+@jit
+def _dx(task, w, dz, panel, dx):  # type: ignore[no-untyped-def]
+    # The tile wants rows of B contiguous and w' has none: each task turns its own columns round first.
+    n, inputs = dx.shape
+    outputs = w.shape[1]
+    j = task * COLUMNS
+    columns = min(COLUMNS, inputs - j)
+    transpose(w.reshape(-1)[j * outputs :], columns, outputs, outputs, panel)
+    gemm(
+        at(dz, 0), outputs, 1, at(panel, 0), columns, at(dx, j), inputs, at(panel, 0),
+        n, columns, outputs, ZERO, False,
+    )  # fmt: skip
+
+
+@jit(parallel=True)
+def _backward(x, w, y, dy, relu, dz, panels, dw, db, dx):  # type: ignore[no-untyped-def]
+    n, outputs = dy.shape
+    if db.size:
+        db[:] = 0
+    for i in range(n):
+        if relu:
+            for j in range(outputs):
+                dz[i, j] = dy[i, j] if y[i, j] > 0 else 0
+        if db.size:
+            for j in range(outputs):
+                db[j] += dz[i, j]
+    dw_tasks = blocks(*dw.shape)
+    dx_tasks = (dx.shape[1] + COLUMNS - 1) // COLUMNS if dx.size else 0
+    if x.size * outputs < SERIAL:
+        for task in range(dw_tasks):
+            _dw(task, x, dz, dw)
+        for task in range(dx_tasks):
+            _dx(task, w, dz, panels[task], dx)
+    else:
+        for task in prange(dw_tasks + dx_tasks):
+            if task < dw_tasks:
+                _dw(task, x, dz, dw)
+            else:
+                _dx(task - dw_tasks, w, dz, panels[task - dw_tasks], dx)
+
+
+@twin("dense_backward")
+def dense_backward(x, w, y, dy, relu, dw, db, dx):  # type: ignore[no-untyped-def]
+    n, outputs = dy.shape
+    dz = scratch("dense.dz", dy.size, dy.dtype).reshape(n, outputs) if relu else dy
+    tasks = -(-x.shape[1] // COLUMNS)
+    panels = scratch("dense.panels", tasks * COLUMNS * outputs, w.dtype).reshape(tasks, -1)
+    _backward(x, w, y, dy, relu, dz, panels, dw, db, dx.reshape(-1, x.shape[1]))

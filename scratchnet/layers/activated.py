@@ -1,0 +1,68 @@
+"""What Dense and Conv2D share: a linear map with an activation after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .base import Layer, Shape
+
+
+class WithActivation(Layer):
+    """A linear map, then an activation.
+
+    ReLU is fused into the linear map's kernel (one pass less over memory); any other activation is a layer of its own. A subclass
+    defines ``linear_forward(x, training)`` and ``linear_backward(dy)``, and calls `finish_build`.
+    """
+
+    def __init__(self, activation: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        from . import activations
+
+        self.relu = activation == "relu"
+        self.activation: Layer | None = (
+            None if self.relu else activations.get(activation, dtype=self.dtype.name)
+        )
+        self.linear_shape: Shape = ()
+
+    def finish_build(self, input_shape: Shape, linear_shape: Shape, rng: np.random.Generator) -> None:
+        """Set the shapes and build the activation."""
+        super().build(input_shape, rng)
+        self.output_shape = self.linear_shape = linear_shape
+        if self.activation is not None:
+            self.activation.build(linear_shape, rng)
+
+    def linear_forward(self, x: Any, training: bool) -> Any:
+        """The linear map and, where it is fused, ReLU."""
+        raise TypeError(f"{type(self).__name__} does not define linear_forward(x, training)")
+
+    def linear_backward(self, dy: Any) -> Any:
+        """The vector-Jacobian product of `linear_forward`."""
+        raise TypeError(f"{type(self).__name__} does not define linear_backward(dy)")
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        y = self.linear_forward(x, training)
+        return y if self.activation is None else self.activation.forward(y, training)
+
+    def backward(self, dy: Any) -> Any:
+        dy = self.check_gradient(dy)
+        return self.linear_backward(dy if self.activation is None else self.activation.backward(dy))
+
+    def without_softmax(self) -> tuple[Any, Any] | None:
+        """``(forward, backward)`` that leave out a final softmax, or None where there is none to leave out."""
+        from .activations import Softmax
+
+        if not isinstance(self.activation, Softmax):
+            return None
+        return self.linear_forward, lambda dy: self.linear_backward(self.check_gradient(dy))
+
+    def sublayers(self) -> list[Layer]:
+        return [] if self.activation is None else [self.activation]
+
+    def config(self) -> dict[str, Any]:
+        if self.relu or self.activation is None:
+            activation: Any = "relu" if self.relu else None
+        else:
+            activation = {"class_name": type(self.activation).__name__, "config": self.activation.config()}
+        return {"activation": activation, **super().config()}

@@ -1,0 +1,89 @@
+"""Dense: every output is a weighted sum of every input."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import initializers
+from ..errors import ConfigError, ShapeError
+from .activated import WithActivation
+from .base import Shape, nothing, ops
+
+
+class Dense(WithActivation):
+    """``y = activation(x kernel + bias)``.
+
+    x is (n, ..., in), kernel (in, units), bias (units,), y (n, ..., units): the last axis is mapped, as in Keras.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs.
+    activation : str or Layer, optional
+        ``"relu"`` runs inside the kernel, any other is a layer applied to the result.
+    use_bias : bool
+        Whether to add a bias.
+    kernel_initializer, bias_initializer : str or Initializer
+        Initial values; Keras's defaults.
+
+    Raises
+    ------
+    ConfigError
+        If ``units`` is not a positive integer.
+    ShapeError
+        If the input has no axis to map.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activation, **kwargs)
+        if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units < 1:
+            raise ConfigError(f"Dense: units: expected a positive integer, got {units!r}")
+        self.units, self.use_bias = int(units), bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        rng = rng or initializers.default_rng()
+        if not input_shape:
+            raise ShapeError(f"layer {self.name or 'dense'!r}: expected input of shape (n, ..., in), got (n,)")
+        self.add_param("kernel", (int(input_shape[-1]), self.units), self.kernel_initializer, rng)
+        if self.use_bias:
+            self.add_param("bias", (self.units,), self.bias_initializer, rng)
+        self.finish_build(tuple(input_shape), (*input_shape[:-1], self.units), rng)
+
+    def linear_forward(self, x: Any, training: bool) -> Any:
+        self.x = self.check_input(x)
+        self.y = self.buffer("y", (len(x), *self.linear_shape))
+        rows = len(x) * math.prod(self.input_shape[:-1])
+        x2, y2 = self.x.reshape(rows, -1), self.y.reshape(rows, -1)
+        ops.dense_forward(x2, self.params["kernel"], self.params.get("bias", nothing(self.dtype)), self.relu, y2)
+        return self.y
+
+    def linear_backward(self, dy: Any) -> Any:
+        dx = self.input_gradient(self.x.shape)
+        kernel, units = self.params["kernel"], self.units
+        ops.dense_backward(
+            self.x.reshape(-1, kernel.shape[0]), kernel, self.y.reshape(-1, units), dy.reshape(-1, units), self.relu,
+            self.grads["kernel"], self.grads.get("bias", nothing(self.dtype)), dx,
+        )  # fmt: skip
+        return dx
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "units": self.units,
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            **super().config(),
+        }
