@@ -1,3 +1,13 @@
 """The layers: one short file per family."""
 
+from .activations import GELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer
+from .dropout import Dropout
+from .normalization import BatchNormalization
+from .padding import ZeroPadding2D
+from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from .reshaping import Flatten, Input, Rescaling, Reshape
+
+# Keras's second names
+MaxPool2D, AvgPool2D = MaxPooling2D, AveragePooling2D
+GlobalMaxPool2D, GlobalAvgPool2D = GlobalMaxPooling2D, GlobalAveragePooling2D

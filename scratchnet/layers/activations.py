@@ -1,0 +1,237 @@
+"""Activations as layers, and by name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+from ..kernels import activations as kernel
+from .arguments import label
+from .base import Layer, Shape, ops
+
+LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
+
+# name -> kind, (slope, threshold, ceiling)
+_BY_NAME: dict[str, tuple[int, tuple[float, float, float]]] = {
+    "linear": (LINEAR, kernel.PLAIN),
+    "relu": (kernel.RELU, kernel.PLAIN),
+    "leaky_relu": (kernel.RELU, (0.2, 0.0, math.inf)),
+    "sigmoid": (kernel.SIGMOID, kernel.PLAIN),
+    "tanh": (kernel.TANH, kernel.PLAIN),
+    "gelu": (kernel.GELU, kernel.PLAIN),
+    "softmax": (SOFTMAX, kernel.PLAIN),
+}
+
+
+class Activation(Layer):
+    """``y = f(x)`` with ``f`` by name; x and y (n, ...).
+
+    Parameters
+    ----------
+    activation : {"linear", "relu", "leaky_relu", "sigmoid", "tanh", "gelu", "softmax"}
+        As in Keras: ``"leaky_relu"`` has slope 0.2 (the layer `LeakyReLU` has 0.3), ``"gelu"`` is the exact
+        one, ``"softmax"`` runs over the last axis.
+
+    Raises
+    ------
+    ConfigError
+        For any other name.
+    """
+
+    def __init__(self, activation: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if activation not in _BY_NAME:
+            raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)}, got {activation!r}")
+        self.activation = activation
+        self.kind, self.alpha = _BY_NAME[activation]
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        super().build(input_shape, rng)
+        if self.kind == SOFTMAX and not self.input_shape:
+            raise ShapeError(f"layer {label(self)!r}: softmax needs an axis to run over, got (n,)")
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        x = self.check_input(x)
+        if self.kind == LINEAR:
+            return x
+        self.x, self.y = x, self.buffer("y", x.shape)
+        if self.kind == SOFTMAX:
+            ops.softmax_forward(x, self.y)
+        else:
+            ops.activation_forward(x, self.kind, self.alpha, self.y)
+        return self.y
+
+    def backward(self, dy: Any) -> Any:
+        dy = self.check_gradient(dy)
+        if self.kind == LINEAR:
+            return dy
+        dx = self.input_gradient(dy.shape)
+        if self.kind == SOFTMAX:
+            ops.softmax_backward(self.y, dy, dx)
+        else:
+            ops.activation_backward(self.x, self.y, dy, self.kind, self.alpha, dx)
+        return dx
+
+    def without_softmax(self) -> tuple[Any, Any] | None:
+        if self.kind != SOFTMAX:
+            return None
+        return lambda x, training=False: self.check_input(x), self.check_gradient
+
+    @property
+    def returns_view(self) -> bool:
+        """Whether the output is the input itself."""
+        return self.kind == LINEAR
+
+    def config(self) -> dict[str, Any]:
+        return {"activation": self.activation, **super().config()}
+
+
+class _Named(Activation):
+    """An activation whose class says what it is, so that its config need not."""
+
+    def config(self) -> dict[str, Any]:
+        return Layer.config(self)
+
+
+class ReLU(_Named):
+    """``y = min(x, max_value)`` where ``x > threshold``, ``negative_slope (x - threshold)`` elsewhere.
+
+    Raises
+    ------
+    ConfigError
+        If an argument is negative, as in Keras.
+    """
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__("relu", **kwargs)
+        self.max_value = _not_negative("ReLU", "max_value", math.inf if max_value is None else max_value)
+        self.negative_slope = _not_negative("ReLU", "negative_slope", negative_slope)
+        self.threshold = _not_negative("ReLU", "threshold", threshold)
+        self.alpha = (self.negative_slope, self.threshold, self.max_value)
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "max_value": None if self.max_value == math.inf else self.max_value,
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
+            **super().config(),
+        }
+
+
+class LeakyReLU(_Named):
+    """``y = x`` where ``x > 0``, ``negative_slope x`` elsewhere: Maas, Hannun and Ng, ICML 2013.
+
+    Raises
+    ------
+    ConfigError
+        If the slope is negative, as in Keras.
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        super().__init__("leaky_relu", **kwargs)
+        self.negative_slope = _not_negative("LeakyReLU", "negative_slope", negative_slope)
+        self.alpha = (self.negative_slope, 0.0, math.inf)
+
+    def config(self) -> dict[str, Any]:
+        return {"negative_slope": self.negative_slope, **super().config()}
+
+
+class Sigmoid(_Named):
+    """``y = 1 / (1 + exp(-x))``, without overflow at either end."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("sigmoid", **kwargs)
+
+
+class Tanh(_Named):
+    """``y = tanh(x)``."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("tanh", **kwargs)
+
+
+class GELU(_Named):
+    """``y = x Phi(x)``, Phi the standard normal's distribution function: Hendrycks and Gimpel, 2016.
+
+    ``approximate=True`` takes ``Phi(x) ~ (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
+    """
+
+    def __init__(self, approximate: bool = False, **kwargs: Any) -> None:
+        super().__init__("gelu", **kwargs)
+        self.approximate = bool(approximate)
+        self.kind = kernel.GELU_TANH if approximate else kernel.GELU
+
+    def config(self) -> dict[str, Any]:
+        return {"approximate": self.approximate, **super().config()}
+
+
+class Softmax(_Named):
+    """``y_i = exp(x_i) / sum_j exp(x_j)`` over the last axis; backward is its full Jacobian product.
+
+    Raises
+    ------
+    ShapeError
+        At build, if ``axis`` is not the last one.
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__("softmax", **kwargs)
+        self.axis = axis
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        super().build(input_shape, rng)
+        if self.axis not in (-1, len(self.input_shape)):
+            last = f"the last one (-1 or {len(self.input_shape)})"
+            raise ShapeError(f"layer {label(self)!r}: axis: expected {last}, got {self.axis}")
+
+    def config(self) -> dict[str, Any]:
+        return {"axis": self.axis, **super().config()}
+
+
+def _not_negative(owner: str, argument: str, value: Any) -> float:
+    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool) or not value >= 0:
+        raise ConfigError(f"{owner}: {argument}: expected a number >= 0, got {value!r}")
+    return float(value)
+
+
+_LAYERS: list[Any] = [Activation, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax]
+
+
+def get(identifier: Any, dtype: Any = None) -> Layer | None:
+    """The layer for an ``activation=`` argument; None where there is nothing to do (None or ``"linear"``).
+
+    Parameters
+    ----------
+    identifier : None, str, dict or Layer
+        A name that `Activation` knows, a ``{"class_name", "config"}`` dict, or a layer, returned as it is.
+    dtype : str, optional
+        Of a layer that is made here from a name.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    if identifier is None or identifier == "linear":
+        return None
+    if isinstance(identifier, Layer):
+        return identifier
+    if identifier == "softmax":
+        return Softmax(dtype=dtype)
+    if isinstance(identifier, str):
+        return Activation(identifier, dtype=dtype)
+    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
+        for cls in _LAYERS:
+            if cls.__name__ == identifier["class_name"]:
+                layer: Layer = cls(**identifier["config"])
+                return layer
+    raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)} or a layer, got {identifier!r}")

@@ -1,0 +1,82 @@
+"""Checks of arguments that several layers share; each says in one line what it expected and what came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+from .base import Layer, Shape
+
+Pair = tuple[int, int]
+
+
+def is_integer(value: Any) -> bool:
+    """Whether ``value`` is a whole number (and not a bool)."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
+
+
+def pair(owner: str, argument: str, value: Any, least: int = 1) -> Pair:
+    """An integer, or two, as two.
+
+    Raises
+    ------
+    ConfigError
+        For anything else, or below ``least``.
+    """
+    values = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(values) != 2 or not all(is_integer(v) and v >= least for v in values):
+        raise ConfigError(f"{owner}: {argument}: expected integer(s) >= {least}, one or two, got {value!r}")
+    return int(values[0]), int(values[1])
+
+
+def padding_mode(owner: str, value: Any) -> str:
+    """``"valid"`` or ``"same"``, in either case of letters.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    mode = value.lower() if isinstance(value, str) else value
+    if mode not in ("valid", "same"):
+        raise ConfigError(f"{owner}: padding: expected 'valid' or 'same', got {value!r}")
+    return str(mode)
+
+
+def channels_last(owner: str, data_format: Any) -> None:
+    """Refuse any ``data_format`` but NHWC.
+
+    Raises
+    ------
+    ConfigError
+        For anything but None and ``"channels_last"``.
+    """
+    if data_format not in (None, "channels_last"):
+        raise ConfigError(f"{owner}: data_format: expected 'channels_last', got {data_format!r}")
+
+
+def label(layer: Layer) -> str:
+    """What a message calls a layer: its name, or its class where it has none yet."""
+    return layer.name or type(layer).__name__
+
+
+def image_shape(layer: Layer, input_shape: Any) -> tuple[int, int, int]:
+    """``input_shape`` as ``(h, w, c)``.
+
+    Raises
+    ------
+    ShapeError
+        If it has another number of axes.
+    """
+    if len(input_shape) != 3:
+        got = batch_shape(input_shape)
+        raise ShapeError(f"layer {label(layer)!r}: expected images of shape (n, h, w, c), got {got}")
+    h, w, c = (int(extent) for extent in input_shape)
+    return h, w, c
+
+
+def batch_shape(shape: Shape) -> str:
+    """A shape with its batch axis for a message: ``(n, 28, 28, 1)``."""
+    return f"({', '.join(['n', *map(str, shape)])}{',' if not shape else ''})"

@@ -1,0 +1,101 @@
+"""BatchNormalization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import initializers
+from ..backend import array_module
+from ..errors import ConfigError, ShapeError
+from .arguments import batch_shape, label
+from .base import Layer, Shape, nothing, ops
+
+
+class BatchNormalization(Layer):
+    """``y = gamma (x - mean) / sqrt(variance + epsilon) + beta`` per channel; x and y (n, ..., c).
+
+    In training, mean and (biased) variance are the batch's, over all axes but the last, and move the moving
+    ones: ``moving = momentum moving + (1 - momentum) batch``. In inference they are the moving ones.
+    Source: Ioffe and Szegedy, ICML 2015; arguments, defaults and the order of the arrays are Keras 3's.
+
+    Raises
+    ------
+    ConfigError
+        If ``momentum`` lies outside [0, 1] or ``epsilon`` is not positive.
+    ShapeError
+        At build, if ``axis`` is not the last one.
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= momentum <= 1:
+            raise ConfigError(f"BatchNormalization: momentum: expected a number in [0, 1], got {momentum!r}")
+        if not epsilon > 0:
+            raise ConfigError(f"BatchNormalization: epsilon: expected a number > 0, got {epsilon!r}")
+        self.axis, self.momentum, self.epsilon = axis, float(momentum), float(epsilon)
+        self.center, self.scale = bool(center), bool(scale)
+        self.initializers = {
+            "gamma": initializers.get(gamma_initializer),
+            "beta": initializers.get(beta_initializer),
+            "moving_mean": initializers.get(moving_mean_initializer),
+            "moving_variance": initializers.get(moving_variance_initializer),
+        }
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        super().build(input_shape, rng)
+        last = len(self.input_shape)
+        if not last or self.axis not in (-1, last):
+            given = f"{self.axis} of {batch_shape(self.input_shape)}"
+            raise ShapeError(f"layer {label(self)!r}: axis: expected the last, -1 or {last}, got {given}")
+        rng, shape = rng or initializers.default_rng(), self.input_shape[-1:]
+        for name, wanted in (("gamma", self.scale), ("beta", self.center)):
+            if wanted:
+                self.add_param(name, shape, self.initializers[name], rng)
+        for name in ("moving_mean", "moving_variance"):
+            values = self.initializers[name](shape, rng=rng, dtype=self.dtype)
+            self.state[name] = array_module().asarray(values)
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        self.x, self.training, c = self.check_input(x), training, self.input_shape[-1]
+        gamma, beta = (self.params.get(name, nothing(self.dtype)) for name in ("gamma", "beta"))
+        moving = self.state["moving_mean"], self.state["moving_variance"]
+        y, self.inverse = self.buffer("y", self.x.shape), self.buffer("inverse", (c,))
+        rows, y_rows = self.x.reshape(-1, c), y.reshape(-1, c)
+        if training:
+            self.mean = self.buffer("mean", (c,))
+            ops.batch_norm_forward(
+                rows, gamma, beta, *moving, self.momentum, self.epsilon, y_rows, self.mean, self.inverse
+            )
+        else:
+            self.mean = moving[0]
+            ops.batch_norm_inference(rows, gamma, beta, *moving, self.epsilon, y_rows, self.inverse)
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        dy, dx, c = self.check_gradient(dy), self.input_gradient(self.x.shape), self.input_shape[-1]
+        dgamma, dbeta = (self.grads.get(name, nothing(self.dtype)) for name in ("gamma", "beta"))
+        gamma = self.params.get("gamma", nothing(self.dtype))
+        rows, dy_rows = self.x.reshape(-1, c), dy.reshape(-1, c)
+        ops.batch_norm_backward(
+            rows, dy_rows, gamma, self.mean, self.inverse, self.training, dx, dgamma, dbeta
+        )
+        return dx
+
+    def config(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in ("axis", "momentum", "epsilon", "center", "scale")}
+        drawn = {f"{name}_initializer": initializers.serialize(i) for name, i in self.initializers.items()}
+        return {**own, **drawn, **super().config()}
