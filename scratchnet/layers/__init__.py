@@ -2,11 +2,16 @@
 
 from .activations import GELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer
+from .conv2d import Conv2D
+from .dense import Dense
 from .dropout import Dropout
 from .normalization import BatchNormalization
 from .padding import ZeroPadding2D
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .reshaping import Flatten, Input, Rescaling, Reshape
+from .residual import Residual
+from .serialization import register
+from .stack import Stack
 
 # Keras's second names
 MaxPool2D, AvgPool2D = MaxPooling2D, AveragePooling2D

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .base import Layer, Shape
+from .serialization import serialize
 
 
 class WithActivation(Layer):
@@ -51,9 +52,7 @@ class WithActivation(Layer):
 
     def without_softmax(self) -> tuple[Any, Any] | None:
         """``(forward, backward)`` that leave out a final softmax, or None where there is none to leave out."""
-        from .activations import Softmax
-
-        if not isinstance(self.activation, Softmax):
+        if self.activation is None or self.activation.without_softmax() is None:
             return None
         return self.linear_forward, lambda dy: self.linear_backward(self.check_gradient(dy))
 
@@ -64,5 +63,5 @@ class WithActivation(Layer):
         if self.relu or self.activation is None:
             activation: Any = "relu" if self.relu else None
         else:
-            activation = {"class_name": type(self.activation).__name__, "config": self.activation.config()}
+            activation = serialize(self.activation)
         return {"activation": activation, **super().config()}

@@ -1,0 +1,80 @@
+"""Conv2D: ``y[n, i, j, f] = relu?(b[f] + sum_{kh, kw, c} x[n, i sh + kh dh - top, j sw + kw dw - left, c] w[kh, kw, c, f])``.
+
+The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the filters are the
+columns. The Numba kernels stand in conv2d_im2col.py (any convolution) and conv2d_winograd.py (3x3 and 5x5 with stride 1,
+two to three times fewer multiplications); `algorithm` says which one runs, and `force` overrules it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from .registry import reference
+
+
+def im2col(x, kernel_size, strides, pads, dilation):  # type: ignore[no-untyped-def]
+    """Every window of x (n, h, w, c) as a view of shape (n, oh, ow, kh, kw, c)."""
+    (kh, kw), (sh, sw), (dh, dw) = kernel_size, strides, dilation
+    top, bottom, left, right = pads
+    x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, ((kh - 1) * dh + 1, (kw - 1) * dw + 1), axis=(1, 2))
+    return windows[:, ::sh, ::sw, :, ::dh, ::dw].transpose(0, 1, 2, 4, 5, 3)
+
+
+def col2im(columns, shape, strides, pads, dilation):  # type: ignore[no-untyped-def]
+    """The transpose of `im2col`: add every window (n, oh, ow, kh, kw, c) back where it came from, in x of this shape."""
+    (n, h, w, c), (sh, sw), (dh, dw), (top, bottom, left, right) = shape, strides, dilation, pads
+    _, oh, ow, kh, kw, _ = columns.shape
+    x = np.zeros((n, h + top + bottom, w + left + right, c), columns.dtype)
+    for i, j in np.ndindex(kh, kw):
+        x[:, i * dh : i * dh + sh * oh : sh, j * dw : j * dw + sw * ow : sw] += columns[:, :, :, i, j]
+    return x[:, top : top + h, left : left + w]
+
+
+@reference("conv2d_forward")
+def conv2d_forward_reference(x, w, b, strides, pads, dilation, groups, relu):  # type: ignore[no-untyped-def]
+    """x (n, h, w, c), w (kh, kw, c/groups, f), b (f,) or size 0, pads (top, bottom, left, right) -> y (n, oh, ow, f)."""
+    columns = np.split(im2col(x, w.shape[:2], strides, pads, dilation), groups, axis=-1)
+    filters = np.split(w, groups, axis=-1)
+    y = np.concatenate([np.tensordot(a, f, 3) for a, f in zip(columns, filters, strict=True)], axis=-1)
+    if b.size:
+        y = y + b
+    return np.where(y < 0, 0, y) if relu else y
+
+
+@reference("conv2d_backward", outputs=3)
+def conv2d_backward_reference(x, w, y, dy, strides, pads, dilation, groups, relu):  # type: ignore[no-untyped-def]
+    """``dz = dy [y > 0]``; dw: windows' times dz; db: the sum of dz; dx: dz times filters', added back by `col2im`."""
+    dz = np.where(y > 0, dy, 0) if relu else dy
+    columns = np.split(im2col(x, w.shape[:2], strides, pads, dilation), groups, axis=-1)
+    dzs, filters = np.split(dz, groups, axis=-1), np.split(w, groups, axis=-1)
+    dw = np.concatenate([np.tensordot(a, d, ((0, 1, 2), (0, 1, 2))) for a, d in zip(columns, dzs, strict=True)], -1)
+    dcolumns = [np.tensordot(d, f, (3, 3)) for d, f in zip(dzs, filters, strict=True)]
+    return dw, dz.sum(axis=(0, 1, 2)), col2im(np.concatenate(dcolumns, -1), x.shape, strides, pads, dilation)
+
+
+_forced: str | None = None
+
+
+def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:  # type: ignore[no-untyped-def]
+    """``"winograd"`` or ``"im2col"``: what runs a convolution of these shapes on the numba backend."""
+    kh, kw, c, f = w_shape
+    fits = kh == kw and kh in (3, 5) and strides == (1, 1) and dilation == (1, 1) and groups == 1
+    if _forced is not None:
+        return "winograd" if _forced == "winograd" and fits else "im2col"
+    # Below 8 channels the transforms cost more than the products that they save.
+    return "winograd" if fits and c >= 8 and f >= 8 else "im2col"
+
+
+@contextmanager
+def force(name: str) -> Iterator[None]:
+    """``with force("im2col"): ...``: run every convolution that can be run so by this algorithm."""
+    global _forced
+    _forced, previous = name, _forced
+    try:
+        yield
+    finally:
+        _forced = previous

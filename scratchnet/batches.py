@@ -1,0 +1,99 @@
+"""Feeding a model: what the user hands over, checked once, then batch after batch in reused buffers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .backend import array_module, ops
+from .datasets import Pixels
+from .errors import DataError, ShapeError
+from .workspace import Workspace
+
+
+class Source:
+    """Samples in memory, of any dtype, that become float batches.
+
+    Parameters
+    ----------
+    x : array or Pixels, shape (n, *input_shape)
+        Kept as it is: bytes stay bytes.
+    input_shape : tuple of int
+        What one sample of the model looks like. Samples of the same size but another shape are refused, but for a missing last
+        axis of one channel.
+    dtype : dtype
+        Of the batches.
+
+    Raises
+    ------
+    DataError
+        If ``x`` is empty, not numeric, or holds NaN or Inf.
+    ShapeError
+        If its samples do not have the model's input shape.
+    """
+
+    def __init__(self, x: Any, input_shape: tuple[int, ...], dtype: Any, name: str = "x") -> None:
+        self.scale = 1.0
+        if isinstance(x, Pixels):
+            self.scale, x = x.scale, x.array
+        x = np.asarray(x)
+        if x.dtype.kind not in "fiub":
+            raise DataError(f"{name}: expected an array of numbers, got dtype {x.dtype}")
+        if x.ndim == 0 or x.size == 0:
+            raise DataError(f"{name}: expected at least one sample, got an array of shape {x.shape}")
+        if x.shape[1:] != input_shape and x.shape[1:] != input_shape[:-1] + (() if input_shape[-1:] == (1,) else (-1,)):
+            expected = ", ".join(["n", *map(str, input_shape)])
+            raise ShapeError(f"{name}: the model expects input of shape ({expected}), got {x.shape}")
+        if x.dtype.kind == "f" and not np.isfinite(x.sum(dtype=np.float64)):
+            bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+            if bad.any():
+                raise DataError(
+                    f"{name}: NaN or Inf in {int(bad.sum())} of {len(x)} samples, first in row {int(bad.argmax())}"
+                )
+        if x.dtype == bool or x.dtype == np.float16:
+            x = x.astype(np.float32)
+        self.rows = np.ascontiguousarray(x).reshape(len(x), -1)
+        self.input_shape, self.dtype = input_shape, np.dtype(dtype)
+        self.workspace = Workspace()
+        self.ready = self.rows.dtype == self.dtype and self.scale == 1.0 and array_module() is np
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, indices: np.ndarray) -> Any:
+        """The samples with these indices: a float array in a reused buffer."""
+        out = self.workspace.take(self, "x", (len(indices), *self.input_shape), self.dtype)
+        ops.gather(self.rows, indices, self.scale, out.reshape(len(indices), -1))
+        return out
+
+    def slice(self, start: int, stop: int) -> Any:
+        """Consecutive samples: without a copy where they are floats already."""
+        stop = min(stop, len(self))
+        if self.ready:
+            return self.rows[start:stop].reshape(stop - start, *self.input_shape)
+        return self.take(np.arange(start, stop))
+
+
+class Shuffle:
+    """The order in which training visits the samples: a function of (seed, step) alone, so a run can be taken up anywhere.
+
+    A *pass* visits every sample once; the last batch of a pass may be short, and is left out with ``drop_last``.
+    """
+
+    def __init__(self, n: int, batch_size: int, shuffle: bool, drop_last: bool, seed: int) -> None:
+        if drop_last and n < batch_size:
+            raise DataError(f"drop_last leaves nothing: {n} samples are fewer than one batch of {batch_size}")
+        self.n, self.batch_size, self.shuffle, self.seed = n, batch_size, shuffle, seed
+        self.steps_per_pass = n // batch_size if drop_last else -(-n // batch_size)
+        self._pass = -1
+        self._order = np.arange(n)
+
+    def indices(self, step: int) -> np.ndarray:
+        """The samples of batch ``step``, counted from the beginning of training."""
+        which, batch = divmod(step, self.steps_per_pass)
+        if which != self._pass and self.shuffle:
+            self._order = np.random.default_rng([self.seed, which]).permutation(self.n)
+        self._pass = which
+        start = batch * self.batch_size
+        return self._order[start : start + self.batch_size]

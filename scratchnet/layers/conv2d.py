@@ -1,0 +1,101 @@
+"""Conv2D: the same small filters at every place of an image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import initializers
+from ..errors import ConfigError, ShapeError
+from ..kernels.window import plan
+from .activated import WithActivation
+from .arguments import channels_last, image_shape, is_integer, label, padding_mode, pair
+from .base import Shape, nothing, ops
+
+
+class Conv2D(WithActivation):
+    """``y[n,i,j,f] = activation(bias[f] + sum x[n, i sh + kh dh - top, j sw + kw dw - left, c] kernel[kh,kw,c,f])``.
+
+    x is (n, h, w, c), kernel (kh, kw, c / groups, filters), bias (filters,), y (n, oh, ow, filters). This is the cross-correlation
+    that Keras and every other framework call convolution (Dumoulin and Visin, arXiv:1603.07285).
+
+    Parameters
+    ----------
+    filters : int
+        Number of filters; with ``groups`` a multiple of it.
+    kernel_size, strides, dilation_rate : int or pair
+        Extent, step and spacing of the window, (height, width). Not both of strides and dilation above 1, as in Keras.
+    padding : {"valid", "same"}
+        As TensorFlow has them: an odd padding has its extra row at the bottom and its extra column at the right.
+    groups : int
+        Channels and filters are split into so many groups that do not see each other.
+
+    Raises
+    ------
+    ConfigError
+        For values that make no sense.
+    ShapeError
+        If the input is not a batch of images, its channels do not divide into the groups, or no window fits.
+    """
+
+    def __init__(
+        self, filters: int, kernel_size: Any, strides: Any = (1, 1), padding: str = "valid",
+        data_format: str | None = None, dilation_rate: Any = (1, 1), groups: int = 1, activation: Any = None,
+        use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(activation, **kwargs)
+        channels_last("Conv2D", data_format)
+        for name, value in (("filters", filters), ("groups", groups)):
+            if not is_integer(value) or value < 1:
+                raise ConfigError(f"Conv2D: {name}: expected a positive integer, got {value!r}")
+        if filters % groups:
+            raise ConfigError(f"Conv2D: filters: expected a multiple of groups={groups}, got {filters}")
+        self.filters, self.groups, self.use_bias = int(filters), int(groups), bool(use_bias)
+        self.kernel_size = pair("Conv2D", "kernel_size", kernel_size)
+        self.strides = pair("Conv2D", "strides", strides)
+        self.dilation_rate = pair("Conv2D", "dilation_rate", dilation_rate)
+        self.padding = padding_mode("Conv2D", padding)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ConfigError(
+                f"Conv2D: expected strides or dilation_rate of 1, got {self.strides} and {self.dilation_rate}"
+            )
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        rng = rng or initializers.default_rng()
+        h, w, c = image_shape(self, input_shape)
+        if c % self.groups:
+            raise ShapeError(f"layer {label(self)!r}: expected channels in {self.groups} equal groups, got {c}")
+        size, self.pads = plan(
+            label(self), (h, w), self.kernel_size, self.strides, self.padding, self.dilation_rate
+        )
+        self.add_param("kernel", (*self.kernel_size, c // self.groups, self.filters), self.kernel_initializer, rng)
+        if self.use_bias:
+            self.add_param("bias", (self.filters,), self.bias_initializer, rng)
+        self.window = (self.strides, self.pads, self.dilation_rate, self.groups, self.relu)
+        self.finish_build((h, w, c), (*size, self.filters), rng)
+
+    def linear_forward(self, x: Any, training: bool) -> Any:
+        self.x = self.check_input(x)
+        self.y = self.buffer("y", (len(x), *self.linear_shape))
+        bias = self.params.get("bias", nothing(self.dtype))
+        ops.conv2d_forward(self.x, self.params["kernel"], bias, *self.window, self.y)
+        return self.y
+
+    def linear_backward(self, dy: Any) -> Any:
+        dx = self.input_gradient(self.x.shape)
+        dw, db = self.grads["kernel"], self.grads.get("bias", nothing(self.dtype))
+        ops.conv2d_backward(self.x, self.params["kernel"], self.y, dy, *self.window, dw, db, dx)
+        return dx
+
+    def config(self) -> dict[str, Any]:
+        names = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "use_bias")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            **super().config(),
+        }

@@ -1,0 +1,55 @@
+"""Layers as JSON-able dicts and back. Only classes that were named beforehand are ever made: nothing is imported or run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ConfigError
+from .base import Layer
+
+_custom: dict[str, type[Layer]] = {}
+
+
+def register(cls: type[Layer]) -> type[Layer]:
+    """Class decorator: let `load_model` make a layer class of your own."""
+    if not (isinstance(cls, type) and issubclass(cls, Layer)):
+        raise ConfigError(f"register: expected a subclass of Layer, got {cls!r}")
+    _custom[cls.__name__] = cls
+    return cls
+
+
+def layer_classes() -> dict[str, type[Layer]]:
+    """Every class that `deserialize` may make, by name."""
+    from .. import layers
+
+    public = {name: cls for name, cls in vars(layers).items() if isinstance(cls, type) and issubclass(cls, Layer)}
+    return {**public, **_custom}
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """``{"class_name", "config"}`` of a layer."""
+    return {"class_name": type(layer).__name__, "config": layer.config()}
+
+
+def deserialize(spec: Any) -> Layer:
+    """The layer that `serialize` described, not built.
+
+    Raises
+    ------
+    ConfigError
+        If the description is malformed, names an unknown class, or its arguments do not fit.
+    """
+    if not (isinstance(spec, dict) and set(spec) == {"class_name", "config"} and isinstance(spec["config"], dict)):
+        raise ConfigError(f"layer: expected a dict with class_name and config, got {str(spec)[:80]}")
+    classes = layer_classes()
+    if not isinstance(spec["class_name"], str) or spec["class_name"] not in classes:
+        raise ConfigError(
+            f"layer: unknown class {str(spec['class_name'])[:80]!r}: a class of your own needs @sn.layers.register first"
+        )
+    arguments = dict(spec["config"])
+    if isinstance(arguments.get("layers"), list):
+        arguments["layers"] = [deserialize(inner) for inner in arguments["layers"]]
+    try:
+        return classes[spec["class_name"]](**arguments)
+    except TypeError as error:
+        raise ConfigError(f"layer {spec['class_name']}: {error}") from None

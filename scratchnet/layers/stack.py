@@ -1,0 +1,143 @@
+"""Stack: layers one after the other, as a layer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .. import initializers
+from ..errors import ConfigError, ShapeError
+from .base import Layer, Shape
+from .reshaping import Input
+
+
+class Stack(Layer):
+    """``y = layer_k(... layer_2(layer_1(x)))``; the backward pass goes through the layers in reverse.
+
+    Parameters
+    ----------
+    layers : iterable of Layer, optional
+        The first may be ``Input(shape)`` or have ``input_shape=``: then the stack builds itself.
+
+    Raises
+    ------
+    ConfigError
+        If something in the stack is not a layer, is there twice, or has another dtype than the rest.
+    ShapeError
+        If a layer does not fit the output of the one before it.
+    """
+
+    def __init__(self, layers: Iterable[Layer] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layers: list[Layer] = []
+        self._rng: np.random.Generator | None = None
+        for layer in layers or []:
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer on top; it is built at once if the model's input shape is known."""
+        if not isinstance(layer, Layer):
+            raise ConfigError(f"{self.name or type(self).__name__}: expected a layer, got {layer!r}")
+        if any(layer is other for other in self.walk()):
+            raise ConfigError(f"{self.name or type(self).__name__}: the layer {layer.name or type(layer).__name__!r} is in the model already")
+        first = not self.layers and self.requested_input_shape is None
+        if first and layer.requested_input_shape is not None:
+            self.requested_input_shape = layer.requested_input_shape
+        if isinstance(layer, Input):
+            if not first:
+                raise ConfigError("{self.name or type(self).__name__}: Input comes first, before all layers")
+            return
+        self._give_name(layer)
+        if not self.layers:
+            self.dtype = layer.dtype
+        if any(inner.dtype != self.dtype for inner in layer.walk()):
+            raise ConfigError(
+                f"{self.name or type(self).__name__}: all layers share one dtype: the first has {self.dtype}, {layer.name!r} has {layer.dtype}"
+            )
+        self.layers.append(layer)
+        if self.built:
+            self._build_layer(layer, self.output_shape)
+        elif self.requested_input_shape is not None:
+            self.build(self.requested_input_shape)
+
+    def pop(self) -> None:
+        """Take the last layer off."""
+        self.layers.pop()
+        if self.built:
+            self.output_shape = self.layers[-1].output_shape if self.layers else self.input_shape
+
+    def _give_name(self, layer: Layer) -> None:
+        taken = {other.name for other in self.layers}
+        if layer.name is None:
+            snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(layer).__name__).lower()
+            numbers = (snake if i == 0 else f"{snake}_{i}" for i in range(len(self.layers) + 1))
+            layer.name = next(name for name in numbers if name not in taken)
+        elif layer.name in taken:
+            raise ConfigError(f"{self.name or type(self).__name__}: layer names are unique, and {layer.name!r} is taken")
+
+    def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> None:
+        """Build every layer for inputs of this shape: ``(28, 28, 1)`` or, with the batch axis, ``(None, 28, 28, 1)``."""
+        shape = tuple(input_shape)
+        if shape and shape[0] is None:
+            shape = shape[1:]
+        if not all(isinstance(extent, (int, np.integer)) and extent > 0 for extent in shape):
+            raise ShapeError(f"{self.name or type(self).__name__}: expected an input shape of positive integers, got {tuple(input_shape)}")
+        self._rng = rng or initializers.default_rng()
+        super().build(shape)
+        for layer in self.layers:
+            self._build_layer(layer, self.output_shape)
+
+    def _build_layer(self, layer: Layer, input_shape: Shape) -> None:
+        layer.build(input_shape, self._rng)
+        self.output_shape = layer.output_shape
+
+    def sublayers(self) -> list[Layer]:
+        return list(self.layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer with this name, or at this index."""
+        if index is not None:
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ConfigError(f"no layer is named {name!r}; there are: {', '.join(str(one.name) for one in self.layers)}")
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        x = self.check_input(x)
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backward(self, dy: Any) -> Any:
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy
+
+    def without_softmax(self) -> tuple[Any, Any] | None:
+        cut = self.layers[-1].without_softmax() if self.layers else None
+        if cut is None:
+            return None
+        last_forward, last_backward = cut
+
+        def forward(x: Any, training: bool = False) -> Any:
+            x = self.check_input(x)
+            for layer in self.layers[:-1]:
+                x = layer.forward(x, training)
+            return last_forward(x, training)
+
+        def backward(dy: Any) -> Any:
+            dy = last_backward(dy)
+            for layer in reversed(self.layers[:-1]):
+                dy = layer.backward(dy)
+            return dy
+
+        return forward, backward
+
+    def config(self) -> dict[str, Any]:
+        from .serialization import serialize
+
+        return {**super().config(), "layers": [serialize(layer) for layer in self.layers]}

@@ -1,0 +1,183 @@
+"""Sequential: a stack of layers that is itself a layer, with Keras's way of training it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import losses, optimizers, summary, training
+from . import metrics as metrics_module
+from .backend import array_module, to_numpy
+from .callbacks import History
+from .errors import ConfigError, ShapeError
+from .layers.base import Layer
+from .layers.serialization import register
+from .layers.stack import Stack
+from .workspace import Workspace, flatten_into_views
+
+
+@register
+class Sequential(Stack):
+    """A stack of layers, each fed with the output of the one before it.
+
+    ``y = layer_k(... layer_2(layer_1(x)))``; the backward pass goes through the layers in reverse.
+
+    Parameters
+    ----------
+    layers : iterable of Layer, optional
+        The first may be ``Input(shape)`` or have ``input_shape=``: then the model builds itself.
+    name : str, optional
+        ``"sequential"`` when left out.
+
+    Raises
+    ------
+    ConfigError
+        If something in the stack is not a layer, is there twice, or has another dtype than the rest.
+    ShapeError
+        If a layer does not fit the output of the one before it.
+
+    Examples
+    --------
+    >>> model = Sequential([Input((28, 28)), Flatten(), Dense(128, activation="relu"), Dense(10)])
+    >>> model.compile("adam", SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    >>> history = model.fit(x_train, y_train, epochs=10)
+    """
+
+    def __init__(self, layers: Iterable[Layer] | None = None, name: str | None = None, **kwargs: Any) -> None:
+        self.optimizer: Any = None
+        self.loss: Any = None
+        self.metrics: list[Any] = []
+        self.history: History | None = None
+        self.stop_training = False
+        self.flat_params: Any = None
+        self.flat_grads: Any = None
+        self.spans: list[tuple[int, int]] = []
+        self.buffers = Workspace()
+        self.progress: training.Progress | None = None
+        self._trainer: training.Trainer | None = None
+        super().__init__(layers, name=name or "sequential", **kwargs)
+
+    def add(self, layer: Layer) -> None:
+        super().add(layer)
+        self.flat_params = None
+
+    def pop(self) -> None:
+        super().pop()
+        self.flat_params = None
+
+    def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> None:
+        super().build(input_shape, rng)
+        self.flat_params = None
+
+    # Parameters ---------------------------------------------------------------------------------------------------
+
+    def flatten(self) -> None:
+        """Make all parameters views of one vector, and all gradients of another; the optimizer starts anew."""
+        self.require_built()
+        params = [(layer.params, name) for layer in self.walk() for name in layer.params]
+        grads = [(layer.grads, name) for layer in self.walk() for name in layer.params]
+        self.flat_params, self.spans = flatten_into_views(params, self.dtype)
+        self.flat_grads, _ = flatten_into_views(grads, self.dtype)
+        self._trainer = None
+        if self.optimizer is not None:
+            self.optimizer.build(self.flat_params.size, self.spans, self.dtype)
+
+    def require_built(self) -> None:
+        """Raise ShapeError unless the model is built."""
+        if not self.built:
+            raise ShapeError(f"model {self.name!r} is not built: call build(input_shape), or start it with Input(shape)")
+
+    def _weights(self) -> Iterator[tuple[str, dict[str, Any], str]]:
+        for layer in self.walk():
+            for where in (layer.params, layer.state):
+                for key in where:
+                    yield f"{layer.name}/{key}", where, key
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights in Keras's order: layer by layer, parameters, then moving statistics."""
+        self.require_built()
+        return [np.array(to_numpy(where[key])) for _, where, key in self._weights()]
+
+    def set_weights(self, weights: Iterable[Any]) -> None:
+        """Put weights in place, in the order of `get_weights`; nothing is changed unless all of them fit."""
+        self.require_built()
+        targets, weights = list(self._weights()), [np.asarray(w) for w in weights]
+        if len(weights) != len(targets):
+            raise ShapeError(f"set_weights: expected {len(targets)} arrays, got {len(weights)}")
+        for (name, where, key), value in zip(targets, weights, strict=True):
+            if value.shape != where[key].shape:
+                raise ShapeError(f"set_weights: {name}: expected shape {where[key].shape}, got {value.shape}")
+        for (_, where, key), value in zip(targets, weights, strict=True):
+            where[key][...] = array_module().asarray(value, dtype=self.dtype)
+
+    def count_params(self) -> int:
+        """Number of weights, trainable or not."""
+        self.require_built()
+        return sum(int(where[key].size) for _, where, key in self._weights())
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the table of layers, output shapes and parameter counts."""
+        for line in summary.lines(self):
+            print_fn(line)
+
+    # Training -----------------------------------------------------------------------------------------------------
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None) -> None:
+        """Choose the optimizer, the loss and what else to measure, by name or as objects."""
+        self.optimizer = optimizers.get(optimizer)
+        self.loss = None if loss is None else losses.get(loss)
+        names = [metrics] if isinstance(metrics, str) else list(metrics or [])
+        self.metrics = [metrics_module.get(name) for name in names]
+        self.flat_params = None  # the optimizer starts anew: the next step lays its vectors out
+
+    def trainer(self) -> training.Trainer:
+        """The compiled training step."""
+        self.require_built()
+        if self._trainer is None or self.flat_params is None:
+            self._trainer = training.Trainer(self)
+        return self._trainer
+
+    fit = training.fit
+    evaluate = training.evaluate
+    predict = training.predict
+    predict_classes = training.predict_classes
+    train_on_batch = training.train_on_batch
+    test_on_batch = training.test_on_batch
+    loss_and_gradients = training.loss_and_gradients
+
+    @contextmanager
+    def reusing_buffers(self) -> Iterator[None]:
+        """Inside the block layers write into reused buffers: what one step returns, the next one overwrites."""
+        layers = self.walk()
+        for layer in layers:
+            layer.workspace = self.buffers
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.workspace = None
+
+    # Saving -------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write architecture, weights, compile settings and optimizer state into one ``.safetensors`` file."""
+        from . import checkpoint
+
+        checkpoint.save_model(self, path)
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write the weights alone into a ``.safetensors`` file."""
+        from . import checkpoint
+
+        checkpoint.save_weights(self, path)
+
+    def load_weights(self, path: str | Path) -> None:
+        """Read weights that `save_weights` or `save` wrote for a model of the same architecture."""
+        from . import checkpoint
+
+        checkpoint.load_weights(self, path)
+

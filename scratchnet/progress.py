@@ -1,0 +1,59 @@
+"""What a fit shows while it runs: a bar on a terminal, one line per epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from .callbacks import Callback, Logs
+
+REDRAW_SECONDS = 0.1  # drawing more often costs time and shows nothing more
+
+
+def _means(logs: Logs) -> str:
+    return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
+
+
+class EpochLines(Callback):
+    """One line per epoch, for log files: no control characters."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        seconds = time.perf_counter() - self.started
+        print(f"Epoch {epoch + 1}/{self.params['epochs']} - {seconds:.1f}s - {_means(logs or {})}", flush=True)
+
+
+class ProgressBar(EpochLines):
+    """A bar with the running means, redrawn ten times a second at most; the finished epoch stays as a line."""
+
+    width = 24
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        super().on_epoch_begin(epoch, logs)
+        self.drawn = 0.0
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        now = time.perf_counter()
+        if now - self.drawn < REDRAW_SECONDS:
+            return
+        self.drawn = now
+        steps = self.params["steps"]
+        filled = self.width * (batch + 1) // steps
+        left = (now - self.started) / (batch + 1) * (steps - batch - 1)
+        bar = "=" * filled + "." * (self.width - filled)
+        means = _means(self.model.trainer().results(self.model.progress.samples))
+        text = f"Epoch {self.epoch + 1}/{self.params['epochs']} [{bar}] {batch + 1}/{steps} - {left:.0f}s left - {means}"
+        self._write("\r\x1b[K" + text)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._write("\r\x1b[K")
+        super().on_epoch_end(epoch, logs)
+
+    @staticmethod
+    def _write(text: Any) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
