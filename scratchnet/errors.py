@@ -21,11 +21,11 @@ class ScratchnetError(Exception):
 
 
 class DataError(ScratchnetError, ValueError):
-    """Data that cannot be used: a damaged or foreign file, a failed download, wrong labels, NaN in the input."""
+    """Data that cannot be used: a damaged or foreign file, a failed download, wrong labels, NaN."""
 
 
 class ShapeError(ScratchnetError, ValueError):
-    """An array or a layer has the wrong shape; the message names the layer, the expected and the given shape."""
+    """An array or a layer has the wrong shape; it names the layer, the expected and the given shape."""
 
 
 class ConfigError(ScratchnetError, ValueError):
@@ -33,7 +33,7 @@ class ConfigError(ScratchnetError, ValueError):
 
 
 class BackendError(ScratchnetError):
-    """The chosen backend cannot run here, or lacks an operation; the message names both and says what to install."""
+    """The chosen backend cannot run here, or lacks an operation; it names both and says what to install."""
 
 
 class DependencyError(ScratchnetError, ImportError):

@@ -31,7 +31,8 @@ def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
     """
     try:
         given = np.asarray(y)
-        labels = given.astype(np.int64)
+        with np.errstate(invalid="ignore"):  # NaN is refused below
+            labels = given.astype(np.int64)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"to_categorical: expected class numbers, got {type(y).__name__}") from error
     if given.dtype.kind not in "biuf" or not np.array_equal(given, labels):

@@ -1,8 +1,8 @@
 """Your own data: a ``.npz`` file with ``x_train``, ``y_train``, ``x_test``, ``y_test``; nothing is trusted.
 
-``np.load(allow_pickle=False)`` evaluates the header as Python, lets ``tokenize.TokenError`` and others escape,
-and takes the memory that a header claims. Here a header is matched against the one form that NumPy writes, and
-every size is compared with the file's length before memory is taken. Nothing is extracted or unpickled.
+``np.load(allow_pickle=False)`` evaluates the header as Python, lets ``tokenize.TokenError`` and others
+escape, and takes the memory that a header claims. Here a header is matched against the one form that NumPy
+writes, and every size is compared with the file's length before memory is taken. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -23,10 +23,15 @@ from .sources import Split
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 _MOST_HEADER = 10_000  # bytes, as NumPy's own limit
-_HEADER = re.compile(  # white space is removed first
-    r"\{(?:(?:'descr':'(?P<descr>[<>|=][biuf][1248])'|'fortran_order':(?P<fortran>True|False)"
-    r"|'shape':\((?P<shape>[0-9L,]*)\)),?){3}\}"
+_SIZE = r"(?:0|[1-9][0-9]{0,17}+)L?+ *+"
+_ITEM = (
+    r"(?:'descr' *+: *+'(?P<descr>[<>|=](?:b1|[iu][1248]|f[248]))'"
+    r"|'fortran_order' *+: *+(?P<fortran>True|False)"
+    rf"|'shape' *+: *+\( *+(?P<shape>|{_SIZE}, *+(?:{_SIZE}, *+)*+(?:{_SIZE})?+)\)) *+"
 )
+# Possessive quantifiers: whatever the header, matching takes time proportional to its length. A group's
+# name may stand in the pattern only once, so the three keys are an alternative that comes three times.
+_HEADER = re.compile(rf" *+\{{ *+(?:{_ITEM}(?:, *+|(?=\}}))){{3}}+\}}\s*+")
 
 
 class _Careful(io.BufferedReader):
@@ -117,14 +122,14 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, key: str) -> 
         length = int.from_bytes(stream.read(width), "little")
         if length > _MOST_HEADER:
             raise DataError(f"{key}: expected a header of at most {_MOST_HEADER:,} bytes, got {length:,}")
-        text = "".join(stream.read(length).decode("latin-1").split())
+        text = stream.read(length).decode("latin-1")
         match = _HEADER.fullmatch(text)
         if match is None or None in match.groups():
             raise DataError(f"{key}: expected an array of numbers, its header says {shown(text[:200])}")
-        sizes = [part.rstrip("L") for part in match["shape"].split(",") if part]
-        if len(sizes) > 32 or any(not part.isdigit() or len(part) > 18 for part in sizes):
-            raise DataError(f"{key}: expected a shape, its header says {match['shape'][:200]}")
-        shape, dtype = tuple(int(part) for part in sizes), np.dtype(match["descr"])
+        shape = tuple(int(size.strip(" L")) for size in match["shape"].split(",") if size.strip())
+        if len(shape) > 32:
+            raise DataError(f"{key}: expected at most 32 axes, its header says {len(shape)}")
+        dtype = np.dtype(match["descr"])
         need, held = math.prod(shape) * dtype.itemsize, member.file_size - 8 - width - length
         if need != held:
             raise DataError(f"{key}: {dtype.name} {shape} takes {need:,} bytes, {max(held, 0):,} are there")

@@ -106,9 +106,7 @@ def _obtain(
         return _fetch(dataset, wanted, mirrors, cache, tried)
 
 
-def _fetch(
-    dataset: Dataset, wanted: IdxFile, mirrors: list[str], cache: Path, tried: list[str]
-) -> np.ndarray:
+def _fetch(dataset: Dataset, wanted: IdxFile, mirrors: list[str], cache: Path, tried: list[str]) -> np.ndarray:
     """Download one file from the first mirror that has the right content, and keep it in the cache.
 
     Nothing is written before it has been verified, so an interrupted download leaves nothing behind.
