@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .registry import reference
+from . import conv2d_im2col, conv2d_winograd
+from .registry import reference, twin
 
 
 def im2col(x, kernel_size, strides, pads, dilation):  # type: ignore[no-untyped-def]
@@ -62,11 +63,11 @@ _forced: str | None = None
 def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:  # type: ignore[no-untyped-def]
     """``"winograd"`` or ``"im2col"``: what runs a convolution of these shapes on the numba backend."""
     kh, kw, c, f = w_shape
-    fits = kh == kw and kh in (3, 5) and strides == (1, 1) and dilation == (1, 1) and groups == 1
+    plain = strides == (1, 1) and dilation == (1, 1) and groups == 1
+    fits = plain and kh == kw and kh in conv2d_winograd.SIZES and c % 16 == 0 and f % 16 == 0  # whole vectors
     if _forced is not None:
         return "winograd" if _forced == "winograd" and fits else "im2col"
-    # Below 8 channels the transforms cost more than the products that they save.
-    return "winograd" if fits and c >= 8 and f >= 8 else "im2col"
+    return "winograd" if fits else "im2col"
 
 
 @contextmanager
@@ -78,3 +79,19 @@ def force(name: str) -> Iterator[None]:
         yield
     finally:
         _forced = previous
+
+
+@twin("conv2d_forward")
+def conv2d_forward(x, w, b, strides, pads, dilation, groups, relu, y):  # type: ignore[no-untyped-def]
+    if algorithm(x.shape, w.shape, strides, dilation, groups) == "winograd":
+        conv2d_winograd.run_forward(x, w, b, pads, relu, y)
+    else:
+        conv2d_im2col.run_forward(x, w, b, strides, pads, dilation, relu, y)
+
+
+@twin("conv2d_backward")
+def conv2d_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx):  # type: ignore[no-untyped-def]
+    if algorithm(x.shape, w.shape, strides, dilation, groups) == "winograd":
+        conv2d_winograd.run_backward(x, w, y, dy, pads, relu, dw, db, dx)
+    else:
+        conv2d_im2col.run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx)

@@ -20,6 +20,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 prange: Any = range
 
+
+def thread_id() -> int:
+    """Which thread of a parallel loop this is, for scratch memory of its own; results never depend on it."""
+    return 0
+
+
+def max_threads() -> int:
+    """How many threads a parallel loop may have."""
+    numba = sys.modules.get("numba")
+    return int(numba.config.NUMBA_NUM_THREADS) if numba else 1
+
+
 _marked: list[tuple[Callable[..., Any], dict[str, Any] | None]] = []  # options; None: an intrinsic
 
 # `nnan` and `ninf` are left out of fast-math: NaN and Inf in the data or the loss must stay visible.
@@ -93,9 +105,8 @@ def compile_marked(cache_folder: Path) -> None:
         else:
             compiled = numba.njit(error_model="numpy", fastmath=FASTMATH, cache=cached, nogil=True, **options)(function)
         _replace(function, compiled)
-    for module in _kernel_modules():
-        if hasattr(module, "prange"):
-            module.prange = numba.prange
+    _replace(prange, numba.prange)
+    _replace(thread_id, numba.get_thread_id)
     numba.config.CACHE_DIR = previous
     _marked.clear()
 
@@ -118,8 +129,8 @@ def _kernel_modules() -> list[Any]:
 
 
 def _replace(function: Callable[..., Any], compiled: Any) -> None:
-    """Put the compiled function wherever a kernel file holds the marked one, imported names included."""
+    """Put the compiled function wherever a kernel file holds the plain one, imported names included."""
     for module in _kernel_modules():
         for name, value in list(vars(module).items()):
-            if value is function:
+            if value is function and module.__name__ != __name__:
                 setattr(module, name, compiled)

@@ -1,0 +1,267 @@
+"""3x3 and 5x5 convolutions with stride 1 on the CPU by Winograd's algorithm: F(2x2, 3x3) and F(2x2, 5x5).
+
+winograd_transforms.py has the formula. Per group of images: transform tiles of the input (V), multiply by the transformed filters (U) at each of
+the t x t points (M = V U), transform back. Everything of a group fits into the core's own cache.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .gemm import ACCUMULATE, ZERO, at, gemm
+from .jit import jit, max_threads, prange, thread_id
+from .scratch import scratch
+from .winograd_transforms import matrices, two_sided
+
+TILE = 2  # outputs of a tile along each axis
+SIZES = (3, 5)
+SLICES = 8  # as in conv2d_im2col.py
+LINE = 16  # extra numbers between the planes of V and M: distances that are powers of two would share cache sets
+
+_A3, _G3, _B3 = matrices(TILE, 3)
+_A5, _G5, _B5 = matrices(TILE, 5)
+_filters3, _filters5 = two_sided(_G3), two_sided(_G5)
+_input3, _input5 = two_sided(_B3.T), two_sided(_B5.T)
+_output3, _output5 = two_sided(_A3.T), two_sided(_A5.T)
+_d_output3, _d_output5 = two_sided(_A3), two_sided(_A5)
+_d_input3, _d_input5 = two_sided(_B3, add=True), two_sided(_B5, add=True)
+_d_filters3, _d_filters5 = two_sided(_G3.T), two_sided(_G5.T)
+
+
+@jit
+def transform_filters(w, u, first, count):  # type: ignore[no-untyped-def]
+    """``U = G w G'`` for ``count`` of the in * out filters; w (r, r, in, out), u (t, t, in * out)."""
+    r, depth = w.shape[0], w.shape[2] * w.shape[3]
+    t = r + 1
+    if r == 3:
+        _filters3(at(w, first), r * depth, depth, at(u, first), t * depth, depth, count)
+    else:
+        _filters5(at(w, first), r * depth, depth, at(u, first), t * depth, depth, count)
+
+
+@jit
+def pad(image, top, left, target):  # type: ignore[no-untyped-def]
+    """Put an image (h, w, c) into a larger one whose border is zero already."""
+    h, w, c = image.shape
+    for i in range(min(h, target.shape[0] - top)):
+        for j in range(min(w, target.shape[1] - left)):
+            for k in range(c):
+                target[top + i, left + j, k] = image[i, j, k]
+
+
+@jit
+def pad_masked(y, dy, relu, target, db):  # type: ignore[no-untyped-def]
+    """Put ``dz = dy [y > 0]`` of one image at the upper left of a larger one; its sum is added to db."""
+    h, w, f = dy.shape
+    for i in range(h):
+        for j in range(w):
+            for k in range(f):
+                value = dy[i, j, k] if not relu or y[i, j, k] > 0 else dy.dtype.type(0)
+                target[i, j, k] = value
+                db[k] += value
+
+
+@jit
+def tiles_in(r, image, down, across, first, v, plane):  # type: ignore[no-untyped-def]
+    """``V = B' x B`` of all tiles of a padded image, which get the numbers from ``first`` on."""
+    t, c = r + TILE - 1, image.shape[2]
+    row = image.shape[1] * c
+    for tile in range(down * across):
+        i, j = tile // across * TILE, tile % across * TILE
+        source, target = at(image, i * row + j * c), at(v, (first + tile) * c)
+        if r == 3:
+            _input3(source, row, c, target, t * plane, plane, c)
+        else:
+            _input5(source, row, c, target, t * plane, plane, c)
+
+
+@jit
+def tiles_out(r, m, plane, first, down, across, image):  # type: ignore[no-untyped-def]
+    """``Y = A' M A`` of all tiles of an image."""
+    t, f = r + TILE - 1, image.shape[2]
+    row = image.shape[1] * f
+    for tile in range(down * across):
+        i, j = tile // across * TILE, tile % across * TILE
+        source, target = at(m, (first + tile) * f), at(image, i * row + j * f)
+        if r == 3:
+            _output3(source, t * plane, plane, target, row, f, f)
+        else:
+            _output5(source, t * plane, plane, target, row, f, f)
+
+
+@jit
+def d_tiles_out(r, image, down, across, first, m, plane):  # type: ignore[no-untyped-def]
+    """``dM = A dY A'`` of all tiles of an image."""
+    t, f = r + TILE - 1, image.shape[2]
+    row = image.shape[1] * f
+    for tile in range(down * across):
+        i, j = tile // across * TILE, tile % across * TILE
+        source, target = at(image, i * row + j * f), at(m, (first + tile) * f)
+        if r == 3:
+            _d_output3(source, row, f, target, t * plane, plane, f)
+        else:
+            _d_output5(source, row, f, target, t * plane, plane, f)
+
+
+@jit
+def d_tiles_in(r, v, plane, first, down, across, image):  # type: ignore[no-untyped-def]
+    """``dx += B dV B'`` of all tiles, which overlap, into a padded image."""
+    t, c = r + TILE - 1, image.shape[2]
+    row = image.shape[1] * c
+    for tile in range(down * across):
+        i, j = tile // across * TILE, tile % across * TILE
+        source, target = at(v, (first + tile) * c), at(image, i * row + j * c)
+        if r == 3:
+            _d_input3(source, t * plane, plane, target, row, c, c)
+        else:
+            _d_input5(source, t * plane, plane, target, row, c, c)
+
+
+@jit
+def finish(padded, b, relu, y):  # type: ignore[no-untyped-def]
+    """``y = relu?(padded + b)``, cut to size."""
+    for i in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            for f in range(y.shape[2]):
+                value = padded[i, j, f]
+                if b.size:
+                    value += b[f]
+                y[i, j, f] = y.dtype.type(0) if relu and value < 0 else value
+
+
+@jit(parallel=True)
+def forward(x, w, b, pads, relu, group, u, vs, ms, images, outputs, y):  # type: ignore[no-untyped-def]
+    n, _, _, c = x.shape
+    r, f = w.shape[0], w.shape[3]
+    t, depth = r + TILE - 1, c * f
+    for task in prange(depth // 16):
+        transform_filters(w, u, task * 16, 16)
+    down, across = (y.shape[1] + 1) // TILE, (y.shape[2] + 1) // TILE
+    tiles = down * across
+    for task in prange((n + group - 1) // group):
+        me = thread_id()
+        v, m, image, output = vs[me], ms[me], images[me], outputs[me]
+        first, last = task * group, min(n, (task + 1) * group)
+        count = (last - first) * tiles
+        v_plane, m_plane = count * c + LINE, count * f + LINE
+        image[:] = 0
+        for i in range(first, last):
+            pad(x[i], pads[0], pads[2], image)
+            tiles_in(r, image, down, across, (i - first) * tiles, v, v_plane)
+        for point in range(t * t):
+            gemm(
+                at(v, point * v_plane), c, 1, at(u, point * depth), f, at(m, point * m_plane), f, at(v, 0),
+                count, f, c, ZERO, False,
+            )  # fmt: skip
+        for i in range(first, last):
+            tiles_out(r, m, m_plane, (i - first) * tiles, down, across, output)
+            finish(output, b, relu, y[i])
+
+
+@jit(parallel=True)
+def backward(x, w, y, dy, pads, relu, group, u, ut, vs, ms, images, outputs, dus, dbs, dx):  # type: ignore[no-untyped-def]
+    n, h, width, c = x.shape
+    r, f = w.shape[0], w.shape[3]
+    t, depth = r + TILE - 1, c * f
+    wanted = dx.size > 0
+    if wanted:
+        for task in prange(depth // 16):
+            transform_filters(w, u, task * 16, 16)
+        for point in prange(t * t):
+            for i in range(c):
+                for j in range(f):
+                    ut[point, j, i] = u[point, i, j]
+    down, across = (y.shape[1] + 1) // TILE, (y.shape[2] + 1) // TILE
+    tiles, slices = down * across, dus.shape[0]
+    for s in prange(slices):
+        me = thread_id()
+        v, m, image, output, du, db = vs[me], ms[me], images[me], outputs[me], dus[s], dbs[s]
+        db[:] = 0
+        output[:] = 0
+        begin, end = s * n // slices, (s + 1) * n // slices
+        for first in range(begin, end, group):
+            last = min(end, first + group)
+            count = (last - first) * tiles
+            v_plane, m_plane = count * c + LINE, count * f + LINE
+            image[:] = 0
+            for i in range(first, last):
+                pad(x[i], pads[0], pads[2], image)
+                tiles_in(r, image, down, across, (i - first) * tiles, v, v_plane)
+                pad_masked(y[i], dy[i], relu, output, db)
+                d_tiles_out(r, output, down, across, (i - first) * tiles, m, m_plane)
+            start = ZERO if first == begin else ACCUMULATE
+            for point in range(t * t):
+                v_at, m_at = at(v, point * v_plane), at(m, point * m_plane)
+                gemm(v_at, 1, c, m_at, f, at(du, point * depth), f, v_at, c, f, count, start, False)
+                if wanted:
+                    gemm(m_at, f, 1, at(ut, point * depth), c, v_at, c, v_at, count, c, f, ZERO, False)
+            if wanted:
+                for i in range(first, last):
+                    image[:] = 0
+                    d_tiles_in(r, v, v_plane, (i - first) * tiles, down, across, image)
+                    for a in range(h):
+                        for b in range(width):
+                            for k in range(c):
+                                dx[i, a, b, k] = image[pads[0] + a, pads[2] + b, k]
+
+
+@jit(parallel=True)
+def finish_filters(dus, dw):  # type: ignore[no-untyped-def]
+    """``dw = G' dU G`` of the sum of all slices."""
+    r, depth = dw.shape[0], dw.shape[2] * dw.shape[3]
+    t = r + TILE - 1
+    for task in prange(depth // 16):
+        first = task * 16
+        for s in range(1, dus.shape[0]):
+            for point in range(t * t):
+                for k in range(first, first + 16):
+                    dus[0, point * depth + k] += dus[s, point * depth + k]
+        if r == 3:
+            _d_filters3(at(dus, first), t * depth, depth, at(dw, first), r * depth, depth, 16)
+        else:
+            _d_filters5(at(dus, first), t * depth, depth, at(dw, first), r * depth, depth, 16)
+
+
+FORWARD_BYTES, BACKWARD_BYTES = 700_000, 1_500_000  # of V and M that one thread works on
+
+
+class Plan:
+    """The scratch memory of one call: how many images form a group, and where everything lies."""
+
+    def __init__(self, x, w, y, budget):  # type: ignore[no-untyped-def]
+        threads, (r, _, c, f) = max_threads(), w.shape
+        t = r + TILE - 1
+        down, across = -(-y.shape[1] // TILE), -(-y.shape[2] // TILE)
+        tiles = down * across
+        self.group = min(len(x), max(1, budget // (t * t * tiles * (c + f) * x.itemsize)))
+
+        def take(name, *shape):  # type: ignore[no-untyped-def]
+            return scratch(f"winograd.{name}", int(np.prod(shape)), x.dtype).reshape(shape)
+
+        self.take = take
+        self.u = take("u", t * t, c, f)
+        self.v = take("v", threads, t * t * (self.group * tiles * c + LINE))
+        self.m = take("m", threads, t * t * (self.group * tiles * f + LINE))
+        self.image = take("image", threads, down * TILE + r - 1, across * TILE + r - 1, c)
+        self.output = take("output", threads, down * TILE, across * TILE, f)
+        self.points, self.c, self.f = t * t, c, f
+
+
+def run_forward(x, w, b, pads, relu, y):  # type: ignore[no-untyped-def]
+    """Take the scratch memory and run `forward`."""
+    p = Plan(x, w, y, FORWARD_BYTES)
+    forward(x, w, b, pads, relu, p.group, p.u, p.v, p.m, p.image, p.output, y)
+
+
+def run_backward(x, w, y, dy, pads, relu, dw, db, dx):  # type: ignore[no-untyped-def]
+    """Take the scratch memory, run `backward`, add the slices up and transform the filters' gradient back."""
+    p = Plan(x, w, y, BACKWARD_BYTES)
+    slices = min(SLICES, len(x))
+    ut = p.take("ut", p.points, p.f, p.c)
+    dus = p.take("du", slices, p.points * p.c * p.f)
+    dbs = p.take("db", slices, p.f)
+    dx = dx.reshape(-1, *x.shape[1:])
+    backward(x, w, y, dy, pads, relu, p.group, p.u, ut, p.v, p.m, p.image, p.output, dus, dbs, dx)
+    finish_filters(dus, dw)
+    if db.size:
+        np.add.reduce(dbs, axis=0, out=db)
