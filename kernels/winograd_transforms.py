@@ -22,13 +22,15 @@ import numpy as np
 from .jit import intrinsic
 from .simd import Simd
 
-POINTS = (0, 1, -1, 2, -2)  # the smaller the points, the smaller the rounding errors
+# Of the points that are often used these round best: F(2x2, 5x5) in float32 is off by 2.9e-6 of the output's standard
+# deviation at worst (200 tiles, 64 channels), with 2 and -2 by 6.9e-6.
+POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(-2), Fraction(1, 2))
 
 
 def matrices(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A (t, m), G (t, r) and B (t, t) for m outputs and r taps, exact in float64 but for the divisions in G."""
     t = m + r - 1
-    points = [Fraction(p) for p in POINTS[: t - 1]]
+    points = list(POINTS[: t - 1])
 
     def polynomial(roots: list[Fraction]) -> list[Fraction]:
         coefficients = [Fraction(1)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -13,11 +15,15 @@ def cache_dir() -> Path:
     """
     chosen = os.environ.get("SCRATCHNET_CACHE")
     if chosen:
-        return Path(chosen)
+        return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     try:
         return (Path(base) if base else Path.home() / ".cache") / "scratchnet"
     except RuntimeError:  # no home folder is known
-        import tempfile
+        return _private_folder()
 
-        return Path(tempfile.gettempdir()) / "scratchnet-cache"
+
+@functools.cache
+def _private_folder() -> Path:
+    # A name that others could guess would let them plant compiled kernels there.
+    return Path(tempfile.mkdtemp(prefix="scratchnet-"))
