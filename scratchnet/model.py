@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import losses, optimizers, summary, training
+from . import fitting, losses, optimizers, summary, training
 from . import metrics as metrics_module
 from .backend import array_module, to_numpy
 from .callbacks import History
@@ -141,13 +141,13 @@ class Sequential(Stack):
             self._trainer = training.Trainer(self)
         return self._trainer
 
-    fit = training.fit
-    evaluate = training.evaluate
-    predict = training.predict
-    predict_classes = training.predict_classes
-    train_on_batch = training.train_on_batch
-    test_on_batch = training.test_on_batch
-    loss_and_gradients = training.loss_and_gradients
+    fit = fitting.fit
+    evaluate = fitting.evaluate
+    predict = fitting.predict
+    predict_classes = fitting.predict_classes
+    train_on_batch = fitting.train_on_batch
+    test_on_batch = fitting.test_on_batch
+    loss_and_gradients = fitting.loss_and_gradients
 
     @contextmanager
     def reusing_buffers(self) -> Iterator[None]:
