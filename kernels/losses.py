@@ -1,0 +1,149 @@
+"""Losses on what a model puts out as it is: cross-entropies of probabilities, and the mean squared error.
+
+The convention is that of softmax_cross_entropy.py: the sum of the weighted losses of the rows and the number of correct rows are
+added to ``totals``; the last argument becomes the derivative of the batch's mean. Probabilities are clipped to
+``[EPSILON, 1 - EPSILON]`` as Keras does it on TensorFlow; outside, the derivative is 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .jit import jit
+from .registry import reference, twin
+from .softmax_cross_entropy import room
+
+EPSILON = 1e-7
+
+
+@reference("sparse_cross_entropy", updates=(4,))
+def sparse_cross_entropy_reference(p, labels, weights, smoothing, totals):
+    """``loss_i = log sum_k q_ik - sum_j t_ij log q_ij``, q the clipped p; p (n, c), class numbers (n,)."""
+    n, c = p.shape
+    t = (labels[:, None] == np.arange(c)) * (1 - smoothing) + smoothing / c
+    q = np.clip(p, EPSILON, 1 - EPSILON)
+    s = q.sum(axis=1, keepdims=True)
+    losses = np.log(s[:, 0]) - (t * np.log(q)).sum(axis=1)
+    correct = (p.argmax(axis=1) == labels) & ~np.isnan(losses)
+    dp = np.where((p < EPSILON) | (p > 1 - EPSILON), 0, 1 / s - t / q) * (weights / n)[:, None]
+    return totals + [(weights * losses).sum(dtype=np.float64), correct.sum()], dp
+
+
+@reference("cross_entropy", updates=(4,))
+def cross_entropy_reference(p, targets, weights, smoothing, totals):
+    """``loss_i = -sum_j t_ij log q_ij``, q the clipped ``r = p / sum p``; p and targets (n, c)."""
+    n, c = p.shape
+    t = targets * (1 - smoothing) + smoothing / c
+    s = p.sum(axis=1, keepdims=True)
+    r = p / s
+    q = np.clip(r, EPSILON, 1 - EPSILON)
+    losses = -(t * np.log(q)).sum(axis=1)
+    correct = (p.argmax(axis=1) == targets.argmax(axis=1)) & ~np.isnan(losses)
+    dr = np.where((r < EPSILON) | (r > 1 - EPSILON), 0, -t / q)
+    dp = (dr - (dr * r).sum(axis=1, keepdims=True)) / s * (weights / n)[:, None]
+    return totals + [(weights * losses).sum(dtype=np.float64), correct.sum()], dp
+
+
+@reference("mean_squared_error", updates=(3,))
+def mean_squared_error_reference(y, targets, weights, totals):
+    """``loss_i = mean_j (y_ij - t_ij)^2``; y and targets (n, features). Nothing is counted as correct."""
+    n, features = y.shape
+    d = y - targets
+    losses = (d * d).mean(axis=1)
+    return totals + [(weights * losses).sum(dtype=np.float64), 0], d * (2 / features) * (weights / n)[:, None]
+
+
+@jit
+def _clip(p):
+    return EPSILON if p < EPSILON else 1 - EPSILON if p > 1 - EPSILON else p
+
+
+@jit
+def _inside(p):
+    return not (p < EPSILON or p > 1 - EPSILON)
+
+
+@jit
+def _first_maximum(row):
+    best = 0
+    for k in range(1, row.size):
+        if row[k] > row[best]:
+            best = k
+    return best
+
+
+@jit
+def _sparse(p, labels, weights, smoothing, totals, dp, wanted):  # in doubles: one logarithm per row is nothing
+    n, c = p.shape
+    for i in range(n):
+        s, loss = 0.0, 0.0
+        for k in range(c):
+            q = _clip(float(p[i, k]))
+            s += q
+            if smoothing:
+                loss -= smoothing / c * math.log(q)
+        label = labels[i]
+        loss += math.log(s) - (1 - smoothing) * math.log(_clip(float(p[i, label])))
+        totals[0] += weights[i] * loss
+        totals[1] += _first_maximum(p[i]) == label and loss == loss
+        if wanted:
+            scale = weights[i] / n
+            for k in range(c):
+                t = smoothing / c + (1 - smoothing if k == label else 0.0)
+                q = float(p[i, k])
+                dp[i, k] = scale * (1 / s - t / q) if _inside(q) else 0.0
+
+
+@jit
+def _dense(p, targets, weights, smoothing, totals, dp, wanted):
+    n, c = p.shape
+    for i in range(n):
+        s, loss, dot = 0.0, 0.0, 0.0
+        for k in range(c):
+            s += p[i, k]
+        for k in range(c):
+            t = targets[i, k] * (1 - smoothing) + smoothing / c
+            r = p[i, k] / s
+            loss -= t * math.log(_clip(r))
+            if _inside(r):
+                dot -= t
+        totals[0] += weights[i] * loss
+        totals[1] += _first_maximum(p[i]) == _first_maximum(targets[i]) and loss == loss
+        if wanted:
+            scale = weights[i] / n
+            for k in range(c):
+                t = targets[i, k] * (1 - smoothing) + smoothing / c
+                r = p[i, k] / s
+                dr = -t / r if _inside(r) else 0.0
+                dp[i, k] = scale * ((dr - dot) / s)
+
+
+@jit
+def _squared(y, targets, weights, totals, dy, wanted):
+    n, features = y.shape
+    for i in range(n):
+        loss = 0.0
+        scale = dy.dtype.type(2 * (weights[i] / n) / features)
+        for k in range(features):
+            d = y[i, k] - targets[i, k]
+            loss += d * d
+            if wanted:
+                dy[i, k] = d * scale
+        totals[0] += weights[i] * (loss / features)
+
+
+@twin("sparse_cross_entropy")
+def sparse_cross_entropy(p, labels, weights, smoothing, totals, dp):
+    _sparse(p, labels, weights, float(smoothing), totals, room(dp, p), dp.size > 0)
+
+
+@twin("cross_entropy")
+def cross_entropy(p, targets, weights, smoothing, totals, dp):
+    _dense(p, targets, weights, float(smoothing), totals, room(dp, p), dp.size > 0)
+
+
+@twin("mean_squared_error")
+def mean_squared_error(y, targets, weights, totals, dy):
+    _squared(y, targets, weights, totals, room(dy, y), dy.size > 0)

@@ -1,0 +1,123 @@
+"""Softmax and cross-entropy in one step, from the logits: stable where the two one after the other are not.
+
+``loss = mean_i w_i sum_j t_ij (log sum_k exp x_ik - x_ij)``, and its derivative is as simple as can be:
+``dx = (softmax(x) - t) w / n``. The batch's sum of losses and its number of correct rows are *added* to ``totals`` (2,) in
+float64, so that an epoch's mean needs one read at its end. A row is correct when its first largest logit is the class.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .jit import jit
+from .registry import reference, twin
+from .scratch import scratch
+
+
+@reference("softmax_cross_entropy", updates=(4,))
+def softmax_cross_entropy_reference(logits, targets, weights, smoothing, totals):
+    """Targets (n, c) of floats, such as one-hot rows; logits (n, c), weights (n,), dlogits (n, c)."""
+    n, c = logits.shape
+    t = targets * (1 - smoothing) + smoothing / c
+    z = logits - logits.max(axis=1, keepdims=True)  # the largest becomes 0: exp cannot overflow
+    e = np.exp(z)
+    s = e.sum(axis=1, keepdims=True)
+    losses = (t * np.log(s) - t * np.where(t == 0, 0, z)).sum(axis=1)  # a class of no probability may have logit -inf
+    correct = (logits.argmax(axis=1) == targets.argmax(axis=1)) & ~np.isnan(losses)
+    dlogits = (e / s * t.sum(axis=1, keepdims=True) - t) * (weights / n)[:, None]
+    return totals + [(weights * losses).sum(dtype=np.float64), correct.sum()], dlogits
+
+
+@reference("sparse_softmax_cross_entropy", updates=(4,))
+def sparse_softmax_cross_entropy_reference(logits, labels, weights, smoothing, totals):
+    """The same with class numbers (n,) for targets."""
+    targets = (labels[:, None] == np.arange(logits.shape[1])).astype(logits.dtype)
+    return softmax_cross_entropy_reference(logits, targets, weights, smoothing, totals)
+
+
+@jit
+def exponentials(x, e):
+    """``e = exp(x - max)`` of one row. Returns their sum, the maximum and the place where it first is."""
+    best = 0
+    for k in range(1, x.size):
+        if x[k] > x[best]:
+            best = k
+    total = 0.0
+    for k in range(x.size):
+        # The C library's exp for the array's own type: 1.7 us for 64 rows of 10 floats, against 7 us in doubles.
+        e[k] = math.exp(x[k] - x[best])
+        total += e[k]
+    return total, float(x[best]), best
+
+
+@jit
+def _sparse(logits, labels, weights, smoothing, totals, dlogits, wanted):
+    n, c = logits.shape
+    losses, correct = 0.0, 0
+    for i in range(n):
+        x, e, label = logits[i], dlogits[i], labels[i]
+        s, largest, best = exponentials(x, e)
+        log_s = math.log(s)
+        loss = (1 - smoothing) * (log_s - (x[label] - largest))
+        if smoothing:
+            for k in range(c):
+                loss += smoothing / c * (log_s - (x[k] - largest))
+        losses += weights[i] * loss
+        correct += best == label and loss == loss
+        if wanted:
+            scale = weights[i] / n
+            # In doubles up to the last rounding: near certainty p - 1 keeps its digits.
+            at_label = scale * ((e[label] - s) / s + smoothing * (1 - 1 / c))
+            rest = dlogits.dtype.type(scale * smoothing / c)
+            factor = dlogits.dtype.type(scale / s)
+            for k in range(c):
+                e[k] = e[k] * factor - rest
+            e[label] = at_label
+    totals[0] += losses
+    totals[1] += correct
+
+
+@jit
+def _dense(logits, targets, weights, smoothing, totals, dlogits, wanted):
+    n, c = logits.shape
+    losses, correct = 0.0, 0
+    for i in range(n):
+        x, e, y = logits[i], dlogits[i], targets[i]
+        s, largest, best = exponentials(x, e)
+        log_s = math.log(s)
+        loss, mass, label = 0.0, 0.0, 0
+        for k in range(c):
+            t = y[k] * (1 - smoothing) + smoothing / c
+            mass += t
+            loss += t * log_s
+            if t != 0:
+                loss -= t * (x[k] - largest)
+            if y[k] > y[label]:
+                label = k
+        losses += weights[i] * loss
+        correct += best == label and loss == loss
+        if wanted:
+            scale = weights[i] / n
+            for k in range(c):
+                t = y[k] * (1 - smoothing) + smoothing / c
+                e[k] = scale * (e[k] * (mass / s) - t)
+    totals[0] += losses
+    totals[1] += correct
+
+
+def room(dlogits, logits):
+    """Where a kernel works: in the gradient's array, or in scratch memory if nobody wants the gradient."""
+    return dlogits if dlogits.size else scratch("loss", logits.size, logits.dtype).reshape(logits.shape)
+
+
+@twin("softmax_cross_entropy")
+def softmax_cross_entropy(logits, targets, weights, smoothing, totals, dlogits):
+    _dense(logits, targets, weights, float(smoothing), totals, room(dlogits, logits), dlogits.size > 0)
+
+
+@twin("sparse_softmax_cross_entropy")
+def sparse_softmax_cross_entropy(logits, labels, weights, smoothing, totals, dlogits):
+    # One thread: 64 rows of 10 take about 3 us, less than waking a second one.
+    _sparse(logits, labels, weights, float(smoothing), totals, room(dlogits, logits), dlogits.size > 0)
