@@ -15,42 +15,50 @@ SLICES = 8  # of the batch, each with a filter gradient of its own, summed in or
 def windows(image, channel, channels, kh, kw, window, size, rows):  # type: ignore[no-untyped-def]
     """Lay out the windows of one image (h, w, c), for ``channels`` channels from ``channel`` on, as rows of kh*kw*channels numbers."""
     sh, sw, dh, dw, top, left = window
-    h, w, _ = image.shape
-    at_row = 0
+    h, w, c = image.shape
+    lines = image.reshape(h, w * c)
+    run = kw * channels
+    contiguous = dw == 1 and channels == c
+    p = 0
     for i in range(size[0]):
         for j in range(size[1]):
-            p = at_row * kh * kw * channels
-            at_row += 1
+            x = j * sw - left
+            inside = contiguous and 0 <= x and x + kw <= w
             for a in range(kh):
                 y = i * sh + a * dh - top
-                for b in range(kw):
-                    x = j * sw + b * dw - left
-                    if 0 <= y < h and 0 <= x < w:
-                        for c in range(channels):
-                            rows[p + c] = image[y, x, channel + c]
-                    else:
-                        for c in range(channels):
-                            rows[p + c] = 0
-                    p += channels
+                if y < 0 or y >= h:
+                    for k in range(run):
+                        rows[p + k] = 0
+                elif inside:  # a line of the window is one run of memory: four times faster on one channel
+                    for k in range(run):
+                        rows[p + k] = lines[y, x * c + k]
+                else:
+                    for b in range(kw):
+                        column = x + b * dw
+                        for k in range(channels):
+                            value = rows.dtype.type(0)
+                            if 0 <= column < w:
+                                value = lines[y, column * c + channel + k]
+                            rows[p + b * channels + k] = value
+                p += run
 
 
 @jit
 def add_windows(rows, channel, channels, kh, kw, window, size, image):  # type: ignore[no-untyped-def]
     """The transpose of `windows`: add every row back where it came from."""
     sh, sw, dh, dw, top, left = window
-    h, w, _ = image.shape
-    at_row = 0
+    h, w, c = image.shape
+    lines = image.reshape(h, w * c)
+    p = 0
     for i in range(size[0]):
         for j in range(size[1]):
-            p = at_row * kh * kw * channels
-            at_row += 1
             for a in range(kh):
                 y = i * sh + a * dh - top
                 for b in range(kw):
-                    x = j * sw + b * dw - left
-                    if 0 <= y < h and 0 <= x < w:
-                        for c in range(channels):
-                            image[y, x, channel + c] += rows[p + c]
+                    column = j * sw - left + b * dw
+                    if 0 <= y < h and 0 <= column < w:
+                        for k in range(channels):
+                            lines[y, column * c + channel + k] += rows[p + k]
                     p += channels
 
 

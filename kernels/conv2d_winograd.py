@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gemm import ACCUMULATE, ZERO, at, gemm
-from .jit import jit, max_threads, prange, thread_id
+from .gemm import ACCUMULATE, ZERO, at, gemm, shift
+from .jit import exported, jit, max_threads, prange, thread_id
 from .scratch import scratch
 from .winograd_transforms import matrices, two_sided
 
@@ -18,25 +18,80 @@ SIZES = (3, 5)
 SLICES = 8  # as in conv2d_im2col.py
 LINE = 16  # extra numbers between the planes of V and M: distances that are powers of two would share cache sets
 
+INPUT, OUTPUT, D_OUTPUT, D_INPUT, FILTERS, D_FILTERS = range(6)
+
 _A3, _G3, _B3 = matrices(TILE, 3)
+_input3, _output3, _filters3 = two_sided(_B3.T), two_sided(_A3.T), two_sided(_G3)
+_d_input3, _d_output3, _d_filters3 = two_sided(_B3, add=True), two_sided(_A3), two_sided(_G3.T)
+
 _A5, _G5, _B5 = matrices(TILE, 5)
-_filters3, _filters5 = two_sided(_G3), two_sided(_G5)
-_input3, _input5 = two_sided(_B3.T), two_sided(_B5.T)
-_output3, _output5 = two_sided(_A3.T), two_sided(_A5.T)
-_d_output3, _d_output5 = two_sided(_A3), two_sided(_A5)
-_d_input3, _d_input5 = two_sided(_B3, add=True), two_sided(_B5, add=True)
-_d_filters3, _d_filters5 = two_sided(_G3.T), two_sided(_G5.T)
+_input5, _output5, _filters5 = two_sided(_B5.T), two_sided(_A5.T), two_sided(_G5)
+_d_input5, _d_output5, _d_filters5 = two_sided(_B5, add=True), two_sided(_A5), two_sided(_G5.T)
+
+
+@exported("piipiiii")
+def tiles3(image, row, channels, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
+    """Transform all tiles of one image (rows ``row`` numbers apart) to or from the 16 planes of a group, 3x3 filters.
+
+    INPUT: ``V = B' x B``. OUTPUT: ``Y = A' M A``. D_OUTPUT: ``dM = A dY A'``. D_INPUT: ``dx += B dV B'``, where tiles overlap.
+    FILTERS: ``U = G w G'`` and D_FILTERS: ``dw = G' dU G``, with a filter bank for an image of one tile.
+    """
+    for tile in range(down * across):
+        a = shift(image, tile // across * TILE * row + tile % across * TILE * channels)
+        b = shift(planes, tile * channels)
+        if kind == INPUT:
+            _input3(a, row, channels, b, 4 * plane, plane, channels)
+        elif kind == OUTPUT:
+            _output3(b, 4 * plane, plane, a, row, channels, channels)
+        elif kind == D_OUTPUT:
+            _d_output3(a, row, channels, b, 4 * plane, plane, channels)
+        elif kind == D_INPUT:
+            _d_input3(b, 4 * plane, plane, a, row, channels, channels)
+        elif kind == FILTERS:
+            _filters3(a, row, plane, b, 4 * plane, plane, channels)
+        else:
+            _d_filters3(b, 4 * plane, plane, a, row, plane, channels)
+
+
+@exported("piipiiii")
+def tiles5(image, row, channels, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
+    """`tiles3` for 5x5 filters and 36 planes."""
+    for tile in range(down * across):
+        a = shift(image, tile // across * TILE * row + tile % across * TILE * channels)
+        b = shift(planes, tile * channels)
+        if kind == INPUT:
+            _input5(a, row, channels, b, 6 * plane, plane, channels)
+        elif kind == OUTPUT:
+            _output5(b, 6 * plane, plane, a, row, channels, channels)
+        elif kind == D_OUTPUT:
+            _d_output5(a, row, channels, b, 6 * plane, plane, channels)
+        elif kind == D_INPUT:
+            _d_input5(b, 6 * plane, plane, a, row, channels, channels)
+        elif kind == FILTERS:
+            _filters5(a, row, plane, b, 6 * plane, plane, channels)
+        else:
+            _d_filters5(b, 6 * plane, plane, a, row, plane, channels)
 
 
 @jit
-def transform_filters(w, u, first, count):  # type: ignore[no-untyped-def]
-    """``U = G w G'`` for ``count`` of the in * out filters; w (r, r, in, out), u (t, t, in * out)."""
-    r, depth = w.shape[0], w.shape[2] * w.shape[3]
-    t = r + 1
+def transform_tiles(r, image, first, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
+    """All tiles of a padded image (h, w, c); they are the tiles from ``first`` on of their group."""
+    channels = image.shape[2]
+    row = image.shape[1] * channels
     if r == 3:
-        _filters3(at(w, first), r * depth, depth, at(u, first), t * depth, depth, count)
+        tiles3(at(image, 0), row, channels, at(planes, first * channels), plane, down, across, kind)
     else:
-        _filters5(at(w, first), r * depth, depth, at(u, first), t * depth, depth, count)
+        tiles5(at(image, 0), row, channels, at(planes, first * channels), plane, down, across, kind)
+
+
+@jit
+def transform_filters(w, planes, task, kind):  # type: ignore[no-untyped-def]
+    """16 of the in * out filters of w (r, r, in, out), to or from planes of in * out numbers."""
+    r, depth, first = w.shape[0], w.shape[2] * w.shape[3], task * 16
+    if r == 3:
+        tiles3(at(w, first), r * depth, 16, at(planes, first), depth, 1, 1, kind)
+    else:
+        tiles5(at(w, first), r * depth, 16, at(planes, first), depth, 1, 1, kind)
 
 
 @jit
@@ -62,62 +117,6 @@ def pad_masked(y, dy, relu, target, db):  # type: ignore[no-untyped-def]
 
 
 @jit
-def tiles_in(r, image, down, across, first, v, plane):  # type: ignore[no-untyped-def]
-    """``V = B' x B`` of all tiles of a padded image, which get the numbers from ``first`` on."""
-    t, c = r + TILE - 1, image.shape[2]
-    row = image.shape[1] * c
-    for tile in range(down * across):
-        i, j = tile // across * TILE, tile % across * TILE
-        source, target = at(image, i * row + j * c), at(v, (first + tile) * c)
-        if r == 3:
-            _input3(source, row, c, target, t * plane, plane, c)
-        else:
-            _input5(source, row, c, target, t * plane, plane, c)
-
-
-@jit
-def tiles_out(r, m, plane, first, down, across, image):  # type: ignore[no-untyped-def]
-    """``Y = A' M A`` of all tiles of an image."""
-    t, f = r + TILE - 1, image.shape[2]
-    row = image.shape[1] * f
-    for tile in range(down * across):
-        i, j = tile // across * TILE, tile % across * TILE
-        source, target = at(m, (first + tile) * f), at(image, i * row + j * f)
-        if r == 3:
-            _output3(source, t * plane, plane, target, row, f, f)
-        else:
-            _output5(source, t * plane, plane, target, row, f, f)
-
-
-@jit
-def d_tiles_out(r, image, down, across, first, m, plane):  # type: ignore[no-untyped-def]
-    """``dM = A dY A'`` of all tiles of an image."""
-    t, f = r + TILE - 1, image.shape[2]
-    row = image.shape[1] * f
-    for tile in range(down * across):
-        i, j = tile // across * TILE, tile % across * TILE
-        source, target = at(image, i * row + j * f), at(m, (first + tile) * f)
-        if r == 3:
-            _d_output3(source, row, f, target, t * plane, plane, f)
-        else:
-            _d_output5(source, row, f, target, t * plane, plane, f)
-
-
-@jit
-def d_tiles_in(r, v, plane, first, down, across, image):  # type: ignore[no-untyped-def]
-    """``dx += B dV B'`` of all tiles, which overlap, into a padded image."""
-    t, c = r + TILE - 1, image.shape[2]
-    row = image.shape[1] * c
-    for tile in range(down * across):
-        i, j = tile // across * TILE, tile % across * TILE
-        source, target = at(v, (first + tile) * c), at(image, i * row + j * c)
-        if r == 3:
-            _d_input3(source, t * plane, plane, target, row, c, c)
-        else:
-            _d_input5(source, t * plane, plane, target, row, c, c)
-
-
-@jit
 def finish(padded, b, relu, y):  # type: ignore[no-untyped-def]
     """``y = relu?(padded + b)``, cut to size."""
     for i in range(y.shape[0]):
@@ -135,7 +134,7 @@ def forward(x, w, b, pads, relu, group, u, vs, ms, images, outputs, y):  # type:
     r, f = w.shape[0], w.shape[3]
     t, depth = r + TILE - 1, c * f
     for task in prange(depth // 16):
-        transform_filters(w, u, task * 16, 16)
+        transform_filters(w, u, task, FILTERS)
     down, across = (y.shape[1] + 1) // TILE, (y.shape[2] + 1) // TILE
     tiles = down * across
     for task in prange((n + group - 1) // group):
@@ -147,14 +146,14 @@ def forward(x, w, b, pads, relu, group, u, vs, ms, images, outputs, y):  # type:
         image[:] = 0
         for i in range(first, last):
             pad(x[i], pads[0], pads[2], image)
-            tiles_in(r, image, down, across, (i - first) * tiles, v, v_plane)
+            transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, INPUT)
         for point in range(t * t):
             gemm(
                 at(v, point * v_plane), c, 1, at(u, point * depth), f, at(m, point * m_plane), f, at(v, 0),
                 count, f, c, ZERO, False,
             )  # fmt: skip
         for i in range(first, last):
-            tiles_out(r, m, m_plane, (i - first) * tiles, down, across, output)
+            transform_tiles(r, output, (i - first) * tiles, m, m_plane, down, across, OUTPUT)
             finish(output, b, relu, y[i])
 
 
@@ -166,7 +165,7 @@ def backward(x, w, y, dy, pads, relu, group, u, ut, vs, ms, images, outputs, dus
     wanted = dx.size > 0
     if wanted:
         for task in prange(depth // 16):
-            transform_filters(w, u, task * 16, 16)
+            transform_filters(w, u, task, FILTERS)
         for point in prange(t * t):
             for i in range(c):
                 for j in range(f):
@@ -186,9 +185,9 @@ def backward(x, w, y, dy, pads, relu, group, u, ut, vs, ms, images, outputs, dus
             image[:] = 0
             for i in range(first, last):
                 pad(x[i], pads[0], pads[2], image)
-                tiles_in(r, image, down, across, (i - first) * tiles, v, v_plane)
+                transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, INPUT)
                 pad_masked(y[i], dy[i], relu, output, db)
-                d_tiles_out(r, output, down, across, (i - first) * tiles, m, m_plane)
+                transform_tiles(r, output, (i - first) * tiles, m, m_plane, down, across, D_OUTPUT)
             start = ZERO if first == begin else ACCUMULATE
             for point in range(t * t):
                 v_at, m_at = at(v, point * v_plane), at(m, point * m_plane)
@@ -198,7 +197,7 @@ def backward(x, w, y, dy, pads, relu, group, u, ut, vs, ms, images, outputs, dus
             if wanted:
                 for i in range(first, last):
                     image[:] = 0
-                    d_tiles_in(r, v, v_plane, (i - first) * tiles, down, across, image)
+                    transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, D_INPUT)
                     for a in range(h):
                         for b in range(width):
                             for k in range(c):
@@ -208,18 +207,14 @@ def backward(x, w, y, dy, pads, relu, group, u, ut, vs, ms, images, outputs, dus
 @jit(parallel=True)
 def finish_filters(dus, dw):  # type: ignore[no-untyped-def]
     """``dw = G' dU G`` of the sum of all slices."""
-    r, depth = dw.shape[0], dw.shape[2] * dw.shape[3]
-    t = r + TILE - 1
+    t, depth = dw.shape[0] + TILE - 1, dw.shape[2] * dw.shape[3]
     for task in prange(depth // 16):
         first = task * 16
         for s in range(1, dus.shape[0]):
             for point in range(t * t):
                 for k in range(first, first + 16):
                     dus[0, point * depth + k] += dus[s, point * depth + k]
-        if r == 3:
-            _d_filters3(at(dus, first), t * depth, depth, at(dw, first), r * depth, depth, 16)
-        else:
-            _d_filters5(at(dus, first), t * depth, depth, at(dw, first), r * depth, depth, 16)
+        transform_filters(dw, dus, task, D_FILTERS)
 
 
 FORWARD_BYTES, BACKWARD_BYTES = 700_000, 1_500_000  # of V and M that one thread works on

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jit import host_registers, host_vector_bytes, intrinsic, jit
+from .jit import exported, host_registers, host_vector_bytes, intrinsic
 from .simd import Simd
 
 ZERO, ACCUMULATE, BIAS = 0, 1, 2  # what a tile's accumulators start from: 0, C itself, or a row of biases
@@ -88,7 +88,7 @@ def _strip(
 
     index = types.intp
     signature = types.void(
-        a, index, index, b, index, c, index, bias, index, index, index, index, types.boolean
+        a, index, index, b, index, c, index, bias, index, index, index, index, index
     )
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -135,7 +135,7 @@ def _strip(
 
             for row, v in each():
                 total = builder.load(sums[row, v])
-                simd.store(builder.select(relu, simd.positive_part(total), total), c_at(row, v), masks[v])
+                simd.store(builder.select(rectify, simd.positive_part(total), total), c_at(row, v), masks[v])
 
         def down_the_rows(masks: list[Any]) -> None:
             done = simd.int(0)
@@ -147,6 +147,7 @@ def _strip(
                     builder.store(builder.add(i, simd.int(rows)), end)
                 done = builder.load(end)
 
+        rectify = builder.icmp_signed("!=", relu, simd.int(0))
         full = builder.icmp_signed("==", n, simd.int(2 * simd.lanes))
         narrow = builder.icmp_signed("<=", n, simd.int(simd.lanes))
         with builder.if_else(full) as (two_vectors, partial):
@@ -162,7 +163,7 @@ def _strip(
     return signature, codegen
 
 
-@jit
+@exported("piipipipiiiii")
 def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):  # type: ignore[no-untyped-def]
     """``C = relu?(start + A B)`` on addresses (see `at`): A is (m, k), B is (k, n), C is (m, n).
 

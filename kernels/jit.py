@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +34,7 @@ def max_threads() -> int:
     return int(numba.config.NUMBA_NUM_THREADS) if numba else 1
 
 
-_marked: list[tuple[Callable[..., Any], dict[str, Any] | None]] = []  # options; None: an intrinsic
+_marked: list[tuple[Callable[..., Any], Callable[..., Any]]] = []  # a function, and what turns it
 
 # `nnan` and `ninf` are left out of fast-math: NaN and Inf in the data or the loss must stay visible.
 # `reassoc` is what lets a sum be vectorized, `contract` what lets a product and a sum become one instruction.
@@ -43,14 +45,28 @@ def jit(function: F | None = None, *, parallel: bool = False) -> Any:
     """Mark a function to be compiled by Numba once the numba backend is in use."""
     if function is None:
         return lambda f: jit(f, parallel=parallel)
-    _marked.append((function, {"parallel": parallel}))
+    _marked.append((function, functools.partial(_compile, parallel=parallel)))
     return function
 
 
 def intrinsic(function: F) -> F:
     """Mark a function that emits code itself (`numba.extending.intrinsic`), for instructions that Numba has no words for."""
-    _marked.append((function, None))
+    _marked.append((function, lambda f, folder: _numba().extending.intrinsic(f)))
     return function
+
+
+def exported(arguments: str) -> Callable[[F], F]:
+    """Mark a helper on addresses and integers that is compiled once, for all kernels that call it.
+
+    Numba compiles an ordinary helper again inside every kernel, and twice inside a parallel one: the matrix product alone cost the first
+    run of a convolutional network 20 s. ``arguments`` has a letter for each: ``p`` an address, ``i`` an integer.
+    """
+
+    def mark(function: F) -> F:
+        _marked.append((function, functools.partial(_export, arguments=arguments)))
+        return function
+
+    return mark
 
 
 @functools.cache
@@ -90,25 +106,108 @@ def compile_marked(cache_folder: Path) -> None:
     _wait_briefly_then_sleep()
     import numba
 
-    folder = cache_folder / f"numba-{numba.__version__}-{_sources_digest()}"
+    folder: Path | None = cache_folder / f"numba-{numba.__version__}-{_sources_digest()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        cached = os.access(folder, os.W_OK)
+        cache_folder.mkdir(parents=True, exist_ok=True)
+        assert folder is not None
+        folder.mkdir(exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            folder = None
     except OSError:
-        cached = False
-    previous = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
+        folder = None
     warnings.filterwarnings("ignore", category=numba.NumbaPerformanceWarning)
-    for function, options in _marked:
-        if options is None:
-            compiled = numba.extending.intrinsic(function)
-        else:
-            compiled = numba.njit(error_model="numpy", fastmath=FASTMATH, cache=cached, nogil=True, **options)(function)
-        _replace(function, compiled)
+    for function, turn in _marked:
+        _replace(function, turn(function, folder))
     _replace(prange, numba.prange)
     _replace(thread_id, numba.get_thread_id)
-    numba.config.CACHE_DIR = previous
     _marked.clear()
+
+
+def _numba() -> Any:
+    return sys.modules["numba"]
+
+
+@contextmanager
+def _caching_in(folder: Path | None) -> Iterator[None]:
+    config = _numba().config
+    previous, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = previous
+
+
+def _compile(function: Callable[..., Any], folder: Path | None, parallel: bool) -> Any:
+    with _caching_in(folder):
+        return _numba().njit(
+            error_model="numpy", fastmath=FASTMATH, cache=folder is not None, nogil=True, parallel=parallel
+        )(function)
+
+
+_slots: list[Any] = []  # the addresses that exported helpers are called through, kept alive
+
+
+def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -> Any:
+    """An intrinsic that calls ``function`` through a slot of memory, by the dtype of its first address.
+
+    A slot begins with a function that compiles the real one, puts it into the slot and calls it.
+    """
+    import ctypes
+
+    from llvmlite import binding, ir
+    from numba.core import cgutils
+
+    numba = _numba()
+    types = numba.types
+    name = f"scratchnet_{function.__module__}_{function.__name__}".replace(".", "_")
+
+    def signature(dtype: Any) -> Any:
+        pointer = types.CPointer(dtype)
+        return types.void(*(pointer if letter == "p" else types.intp for letter in arguments))
+
+    def prepare(dtype: Any) -> None:
+        slot = ctypes.c_void_p()
+        prototype = ctypes.CFUNCTYPE(
+            None, *(ctypes.c_void_p if letter == "p" else ctypes.c_ssize_t for letter in arguments)
+        )
+
+        @prototype
+        def first_call(*values: int) -> None:
+            with _caching_in(folder):
+                real = numba.cfunc(
+                    signature(dtype), error_model="numpy", fastmath=FASTMATH, cache=folder is not None
+                )(function)
+            slot.value = real.address
+            _slots.append(real)
+            prototype(real.address)(*values)
+
+        slot.value = ctypes.cast(first_call, ctypes.c_void_p).value
+        _slots.extend([slot, first_call])
+        binding.add_symbol(f"{name}_{dtype}", ctypes.addressof(slot))
+
+    for dtype in (types.float32, types.float64):
+        prepare(dtype)
+
+    def call(typingctx: Any, *given: Any) -> Any:
+        dtype = given[0].dtype
+
+        def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+            function_type = ir.FunctionType(ir.VoidType(), [context.get_value_type(arg) for arg in sig.args])
+            symbol, module = f"{name}_{dtype}", builder.module
+            slot = module.globals.get(symbol) or cgutils.add_global_variable(
+                module, function_type.as_pointer(), symbol
+            )
+            builder.call(builder.load(slot), values)
+            return context.get_dummy_value()
+
+        return signature(dtype), codegen
+
+    # Numba would pack *given into a tuple: it is shown as many named parameters instead.
+    names = ["typingctx", *(f"argument{i}" for i in range(len(arguments)))]
+    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    )
+    return numba.extending.intrinsic(call)
 
 
 def _wait_briefly_then_sleep() -> None:
