@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import initializers
 from ..errors import ConfigError, ShapeError
+from .arguments import label
 from .base import Layer, Shape
 from .reshaping import Input
 
@@ -40,22 +41,24 @@ class Stack(Layer):
     def add(self, layer: Layer) -> None:
         """Put a layer on top; it is built at once if the model's input shape is known."""
         if not isinstance(layer, Layer):
-            raise ConfigError(f"{self.name or type(self).__name__}: expected a layer, got {layer!r}")
+            raise ConfigError(f"{label(self)}: expected a layer, got {layer!r}")
         if any(layer is other for other in self.walk()):
-            raise ConfigError(f"{self.name or type(self).__name__}: the layer {layer.name or type(layer).__name__!r} is in the model already")
+            raise ConfigError(
+                f"{label(self)}: the layer {layer.name or type(layer).__name__!r} is in the model already"
+            )
         first = not self.layers and self.requested_input_shape is None
         if first and layer.requested_input_shape is not None:
             self.requested_input_shape = layer.requested_input_shape
         if isinstance(layer, Input):
             if not first:
-                raise ConfigError("{self.name or type(self).__name__}: Input comes first, before all layers")
+                raise ConfigError(f"{label(self)}: Input comes first, before all layers")
             return
         self._give_name(layer)
         if not self.layers:
             self.dtype = layer.dtype
         if any(inner.dtype != self.dtype for inner in layer.walk()):
             raise ConfigError(
-                f"{self.name or type(self).__name__}: all layers share one dtype: the first has {self.dtype}, {layer.name!r} has {layer.dtype}"
+                f"{label(self)}: all layers share one dtype: the first has {self.dtype}, {layer.name!r} has {layer.dtype}"
             )
         self.layers.append(layer)
         if self.built:
@@ -76,15 +79,15 @@ class Stack(Layer):
             numbers = (snake if i == 0 else f"{snake}_{i}" for i in range(len(self.layers) + 1))
             layer.name = next(name for name in numbers if name not in taken)
         elif layer.name in taken:
-            raise ConfigError(f"{self.name or type(self).__name__}: layer names are unique, and {layer.name!r} is taken")
+            raise ConfigError(f"{label(self)}: layer names are unique, and {layer.name!r} is taken")
 
     def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> None:
-        """Build every layer for inputs of this shape: ``(28, 28, 1)`` or, with the batch axis, ``(None, 28, 28, 1)``."""
+        """Build every layer for inputs of shape ``(28, 28, 1)`` or, with the batch axis, ``(None, 28, 28, 1)``."""
         shape = tuple(input_shape)
         if shape and shape[0] is None:
             shape = shape[1:]
         if not all(isinstance(extent, (int, np.integer)) and extent > 0 for extent in shape):
-            raise ShapeError(f"{self.name or type(self).__name__}: expected an input shape of positive integers, got {tuple(input_shape)}")
+            raise ShapeError(f"{label(self)}: expected an input shape of positive integers, got {tuple(input_shape)}")
         self._rng = rng or initializers.default_rng()
         super().build(shape)
         for layer in self.layers:
