@@ -1,0 +1,61 @@
+"""Recipes: one TOML file per tutorial, each with its evidence; ``load("fashion-keras")`` reads one."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import RecipeError
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+__all__ = ["load", "names"]
+
+_FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The recipes that come with scratchnet, the quickstart first."""
+    return sorted((path.stem for path in _FOLDER.glob("*.toml")), key=lambda name: (name != "quickstart", name))
+
+
+def load(recipe: str | os.PathLike[str]) -> Recipe:
+    """A recipe by its name, or from a TOML file.
+
+    Parameters
+    ----------
+    recipe : str or path-like
+        One of `names`, or the path of a file: anything that ends in ``.toml`` or has a slash in it.
+
+    Returns
+    -------
+    Recipe
+        ``make_model()`` gives the network, built and compiled; ``load_data()`` the samples; ``content`` what it says.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe (suggesting one), or the file is wrong: names the key and its line.
+
+    Examples
+    --------
+    >>> recipe = sn.recipes.load("fashion-keras")
+    >>> model, data = recipe.make_model(), recipe.load_data()
+    >>> history = model.fit(*data.train, batch_size=32, epochs=10)
+    """
+    from ..datasets.files import shown
+    from .recipe import Recipe
+
+    text = os.fsdecode(recipe)
+    if text in names():
+        return Recipe.from_file(_FOLDER / f"{text}.toml")
+    if text.endswith(".toml") or os.sep in text or "/" in text or os.path.lexists(text):
+        return Recipe.from_file(text)
+    close = get_close_matches(text, names(), n=1)
+    hint = (
+        f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names())}, or give the path of a TOML file"
+    )
+    raise RecipeError(f"there is no recipe {shown(repr(text))}: {hint}")

@@ -1,0 +1,232 @@
+"""A recipe: a network, its data and its training as one TOML file, and what is made from it."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import datasets
+from ..datasets.files import shown
+from ..datasets.labels import class_numbers
+from ..errors import ConfigError, DataError, RecipeError, ScratchnetError, ShapeError
+from ..model import Sequential
+from . import toml
+from .parts import Parts
+from .schema import Content, refusal, suggest, validate
+
+BUILT_IN = ("digits", "fashion_mnist", "mnist")
+Samples = tuple[Any, np.ndarray]
+
+
+@dataclass(frozen=True)
+class RecipeData:
+    """What a recipe trains and tests on; uint8 samples stay bytes (`scratchnet.datasets.Pixels`)."""
+
+    train: Samples
+    validation: Samples | None
+    test: Samples
+    class_names: tuple[str, ...]
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Number of training, validation and test samples."""
+        return len(self.train[0]), len(self.validation[0]) if self.validation else 0, len(self.test[0])
+
+    def check_labels(self, classes: int) -> None:
+        """Refuse labels that a network with this many outputs cannot predict, before it is trained.
+
+        Raises
+        ------
+        DataError
+            Naming where the label is, and its value.
+        """
+        for name, (_, y) in {"y_train": self.train, "y_test": self.test}.items():
+            highest = int(class_numbers(y).max())
+            if highest >= classes:
+                raise DataError(
+                    f"{name}: expected labels from 0 to {classes - 1}, the network's outputs, got {highest}"
+                )
+
+
+class Recipe:
+    """A checked recipe.
+
+    Parameters
+    ----------
+    content : dict
+        What the TOML file says.
+    text : str
+        The file's text, in which the lines for messages are looked up.
+    where : str
+        The file's name, for messages.
+    folder : Path
+        Where a relative path to data starts.
+
+    Raises
+    ------
+    RecipeError
+        For an unknown key, layer, argument, loss, optimizer or initializer (suggesting the right one), and for a value
+        that does not fit: names the key and its line.
+    """
+
+    def __init__(self, content: dict[str, Any], text: str, where: str, folder: Path) -> None:
+        self.where, self.text, self.folder = where, text, folder
+        self.content: Content = validate(content, text, where)
+        self.make_layers()
+        self.make_loss()
+        self.make_optimizer()
+        self._check_dataset()
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Recipe:
+        """Read a recipe from a TOML file of any content: it is right, or refused in one line."""
+        content, text = toml.read(path)
+        return cls(content, text, shown(path), Path(path).parent)
+
+    @property
+    def name(self) -> str:
+        """Its short name."""
+        return self.content.recipe.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content with all defaults filled in, None left out."""
+        return self.content.model_dump(exclude_none=True)
+
+    def as_toml(self) -> str:
+        """The content with all defaults filled in, as TOML; it reads back as the same recipe from any folder."""
+        content = self.as_dict()
+        if self.content.data.dataset not in BUILT_IN:
+            content["data"]["dataset"] = str(self._npz_path().absolute())
+        return toml.write(content)
+
+    def replace(self, **training: Any) -> Recipe:
+        """The same recipe with other values in ``[training]``; ``epochs`` takes the place of ``steps`` and vice versa.
+
+        Raises
+        ------
+        RecipeError
+            If a value does not fit.
+        """
+        content = self.as_dict()
+        for key, value in training.items():
+            if key in ("epochs", "steps"):
+                content["training"].pop("steps" if key == "epochs" else "epochs", None)
+            content["training"][key] = value
+        Recipe(content, "", "given options", self.folder)  # the file's lines are not to blame for these values
+        return Recipe(content, self.text, self.where, self.folder)
+
+    # What is made from it -------------------------------------------------------------------------------------------
+
+    def make_layers(self) -> list[Any]:
+        """The layers, not built yet."""
+        parts = Parts(self.where, self.text)
+        return [parts.layer(table, ("layers", index)) for index, table in enumerate(self.content.layers)]
+
+    def make_loss(self) -> Any:
+        """The loss."""
+        return Parts(self.where, self.text).named("loss", self.content.training.loss, ("training", "loss"))
+
+    def make_optimizer(self) -> Any:
+        """The optimizer."""
+        table = self.content.training.optimizer
+        optimizer = Parts(self.where, self.text).named("optimizer", table, ("training", "optimizer"))
+        rate = table.get("learning_rate", 1.0)
+        if isinstance(rate, int | float) and not (math.isfinite(rate) and rate > 0):
+            raise refusal(
+                self.where,
+                self.text,
+                ("training", "optimizer"),
+                f"learning_rate: expected a positive number, got {rate}",
+            )
+        return optimizer
+
+    def make_model(self, input_shape: tuple[int, ...] | None = None) -> Sequential:
+        """The network, built and compiled, with new initial weights.
+
+        Parameters
+        ----------
+        input_shape : tuple of int, optional
+            Shape of one sample; ``[data] shape`` when left out.
+
+        Raises
+        ------
+        RecipeError
+            If the layers do not fit each other, the network does not fit into memory, or the number of parameters is
+            not the expected one.
+        """
+        shape = tuple(self.content.data.shape or input_shape or ())
+        try:
+            model = Sequential(self.make_layers(), name=self.name)
+            model.build(shape)
+        except MemoryError:
+            raise RecipeError(f"{self.where}: the network does not fit into memory") from None
+        except ScratchnetError as error:
+            raise RecipeError(f"{self.where}: {error}") from None
+        expected, got = self.content.expect.parameters, model.count_params()
+        if expected is not None and got != expected:
+            raise self._refusal(("expect", "parameters"), f"expected {expected:,}, the network has {got:,}")
+        model.compile(self.make_optimizer(), self.make_loss(), metrics=["accuracy"])
+        return model
+
+    def load_data(self, data_dir: str | os.PathLike[str] | None = None) -> RecipeData:
+        """Training, validation and test samples in the recipe's shape.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be had or used.
+        RecipeError
+            If ``[data]`` does not fit them.
+        """
+        section = self.content.data
+        if section.dataset in BUILT_IN:
+            module = getattr(datasets, section.dataset)
+            train, test = module.load_data(data_dir)
+            scale, names = module.scale, tuple(module.CLASS_NAMES)
+        else:
+            train, test = datasets.load_npz(self._npz_path())
+            labels = class_numbers(np.concatenate([train[1], test[1]]))
+            scale, names = 1 / 255, tuple(str(label) for label in range(int(labels.max()) + 1))
+        x, y = self._shaped(train[0], scale), self._labels(train[1], len(names))
+        x_test, y_test = self._shaped(test[0], scale), self._labels(test[1], len(names))
+        validation = None
+        if section.validation:
+            try:
+                (x, y), validation = datasets.train_validation_split(x, y, section.validation)
+            except ConfigError:
+                message = f"expected fewer than the {len(x)} training samples, got {section.validation}"
+                raise self._refusal(("data", "validation"), message) from None
+        return RecipeData((x, y), validation, (x_test, y_test), names)
+
+    def _shaped(self, x: np.ndarray, scale: float) -> Any:
+        shape = tuple(self.content.data.shape or x.shape[1:])
+        samples: Any = datasets.Pixels(x, scale) if x.dtype == np.uint8 else x
+        try:
+            return samples.reshape(shape) if x.dtype == np.uint8 else x.reshape(len(x), *shape)
+        except (ShapeError, ValueError):
+            message = f"{list(shape)} does not hold the data's samples of shape {list(x.shape[1:])}"
+            raise self._refusal(("data", "shape"), message) from None
+
+    def _labels(self, y: np.ndarray, classes: int) -> np.ndarray:
+        numbers = class_numbers(y)
+        return datasets.to_categorical(numbers, classes).astype(np.float32) if self.content.data.one_hot else numbers
+
+    def _npz_path(self) -> Path:
+        return self.folder / self.content.data.dataset
+
+    def _check_dataset(self) -> None:
+        given = self.content.data.dataset
+        if given in BUILT_IN or given.endswith(".npz"):
+            return
+        hint = suggest(given, list(BUILT_IN))
+        raise self._refusal(
+            ("data", "dataset"), f"there is no data set {shown(repr(given))}: {hint}, or a path to a .npz"
+        )
+
+    def _refusal(self, path: toml.Path, message: str) -> RecipeError:
+        return refusal(self.where, self.text, path, message)

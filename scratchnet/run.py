@@ -1,0 +1,312 @@
+"""The body of a run: a recipe is trained, tested, and leaves a folder that says everything about it."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import backend, compiling, environment, report, run_report, utils
+from .callbacks import Callback, Logs
+from .console import Reporter
+from .errors import ConfigError
+from .model import Sequential
+from .recipes.recipe import Recipe, RecipeData
+from .run_folder import MODEL, RECIPE, RESULTS, RunFolder, changed_settings, default_path
+from .signals import Stop
+
+
+def train(
+    recipe: Recipe,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    backend_name: str = "auto",
+    resume: bool = False,
+    checkpoint_every: int | None = None,
+    reporter: Reporter | None = None,
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Train a recipe, test it, and leave a folder.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    out : path-like, optional
+        The folder; ``runs/NAME-DATE-TIME`` when left out.
+    data_dir : path-like, optional
+        Where the data files are.
+    backend_name : {"auto", "numpy", "numba", "cupy"}
+    resume : bool
+        Go on with the run that ``out`` holds, or start where it holds none.
+    checkpoint_every : int, optional
+        Save every so many steps, besides after every epoch.
+    reporter : Reporter, optional
+        Is told what happens; nobody is when left out.
+    stop : Stop, optional
+        Asks for an early end.
+
+    Returns
+    -------
+    dict
+        What ``results.json`` holds. ``finished`` is False when the run was stopped.
+
+    Raises
+    ------
+    ScratchnetError
+        For anything that is wrong with the recipe, the data, the backend or the folder.
+    """
+    return _Run(
+        recipe, out, data_dir, backend_name, resume, checkpoint_every, reporter or Reporter(), stop or Stop()
+    ).go()
+
+
+class _Run:
+    """One run, step by step."""
+
+    def __init__(
+        self, recipe: Recipe, out: Any, data_dir: Any, backend_name: str, resume: bool, checkpoint_every: int | None,
+        reporter: Reporter, stop: Stop,
+    ) -> None:  # fmt: skip
+        self.began = time.perf_counter()
+        self.recipe, self.reporter, self.stop = recipe, reporter, stop
+        self.training = recipe.content.training
+        self.checkpoint_every = checkpoint_every
+        backend.set_backend(backend_name)
+        if resume and out is None:
+            raise ConfigError("--resume: needs the folder of the run to go on with (--out DIR)")
+        path = default_path(recipe.name, time.strftime("%Y%m%d-%H%M%S")) if out is None else Path(out)
+        self.folder = RunFolder(path, resume)
+        self.resumed = resume and self.folder.holds_run
+        try:
+            if self.resumed:
+                self._check_same_recipe()
+            self.data: RecipeData = recipe.load_data(data_dir)
+            self.kernels = self._warm_up()
+            utils.set_random_seed(self.training.seed)
+            self.model = self._make_model()
+        except BaseException:
+            self.folder.forget()
+            raise
+
+    def go(self) -> dict[str, Any]:
+        """Train and test."""
+        self.folder.write(RECIPE, self.recipe.as_toml())
+        self.folder.write_json("environment.json", {"seed": self.training.seed, **environment.describe()})
+        self.reporter.started(self.model, self.recipe, self.data, self.folder.path, self.resumed)
+        start_up = time.perf_counter() - self.began
+        recorder = Recorder(self.folder, self.reporter, self.steps_per_epoch, self.epochs)
+        began = time.perf_counter()
+        with np.errstate(all="ignore"):  # the model itself names the step and the layer where numbers go wrong
+            self._fit(recorder)
+        self.seconds = {
+            "start_up": start_up, "compiling": self.kernels.seconds, "training": time.perf_counter() - began
+        }  # fmt: skip
+        self.model.save(self.folder.path / MODEL)
+        if self.stop.number:
+            return self._stopped(recorder)
+        return self._finished(recorder)
+
+    # Before training ------------------------------------------------------------------------------------------------
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every training sample is seen once."""
+        count, batch = len(self.data.train[0]), self.training.batch_size
+        return max(1, count // batch if self.training.drop_last else -(-count // batch))
+
+    @property
+    def epochs(self) -> int:
+        """Epochs to train, the last of which may be left before its end (``steps``)."""
+        if self.training.steps is not None:
+            return -(-self.training.steps // self.steps_per_epoch)
+        return self.training.epochs or 1
+
+    def _check_same_recipe(self) -> None:
+        before = self.folder.read_recipe() or {}
+        if difference := changed_settings(before, parse(self.recipe)):
+            raise ConfigError(f"--resume: {self.folder.path} holds a run with other settings: {difference}")
+
+    def _make_model(self) -> Sequential:
+        model = self.recipe.make_model(tuple(self.data.train[0].shape[1:]))
+        self.data.check_labels(model.output_shape[-1])
+        return model
+
+    def _warm_up(self) -> compiling.Compilation:
+        """Compile every kernel that training and testing will need, with a twin of the model on a few samples.
+
+        So compile time never counts as training time, and the model itself is not touched. A short batch comes along
+        because small arrays take another path through the kernels.
+        """
+        with compiling.watch(self.reporter.compiling) as kernels:
+            if backend.get_backend() != "numpy":
+                self._train_briefly(self._make_model())
+        self.reporter.compiled(kernels)
+        return kernels
+
+    def _train_briefly(self, twin: Sequential) -> None:
+        (x, y), batch = self.data.train, min(self.training.batch_size, len(self.data.train[0]))
+        rows = min(batch + len(x) % batch, len(x))
+        x_test, y_test = (part[: 256 + len(part) % 256] for part in self.data.test)
+        twin.fit(x[:rows], y[:rows], batch_size=batch, validation_data=(x_test[:1], y_test[:1]), verbose=0)
+        twin.evaluate(x_test, y_test, verbose=0)
+        twin.predict(x_test)
+
+    # Training -------------------------------------------------------------------------------------------------------
+
+    def _fit(self, recorder: Recorder) -> None:
+        x, y = self.data.train
+        callbacks = [recorder, Stopper(self.stop, self.training.steps)]
+        self.stop.patient = True
+        try:
+            self.model.fit(
+                x, y, batch_size=self.training.batch_size, epochs=self.epochs, verbose=0, callbacks=callbacks,
+                validation_data=self.data.validation, shuffle=self.training.shuffle,
+                drop_last=self.training.drop_last,
+            )  # fmt: skip
+            progress = self.model.progress
+            if progress is not None and progress.step and not self.stop.number:  # `steps` ended inside an epoch
+                logs = self.model.trainer().results(progress.samples)
+                if self.data.validation is not None:
+                    held_out = self.model.evaluate(*self.data.validation, verbose=0, return_dict=True)
+                    logs.update({f"val_{name}": value for name, value in held_out.items()})
+                recorder.on_epoch_end(progress.epoch, logs)
+        finally:
+            self.stop.patient = False
+            self.reporter.training_ended()
+
+    # After training -------------------------------------------------------------------------------------------------
+
+    def _stopped(self, recorder: Recorder) -> dict[str, Any]:
+        results = {**self._facts(recorder), "finished": False, "stopped_by": self.stop.number}
+        self.folder.write_json(RESULTS, results)
+        if recorder.rows:
+            run_report.draw_curves(self.folder, self.recipe, recorder.curves)
+        self.reporter.stopped(results, self.folder.path)
+        return results
+
+    def _finished(self, recorder: Recorder) -> dict[str, Any]:
+        began = time.perf_counter()
+        x, y = self.data.test
+        test = self.model.evaluate(x, y, verbose=0, return_dict=True)
+        scores = probabilities(self.model, self.model.predict(x))
+        self.seconds["testing"] = time.perf_counter() - began
+        matrix = report.confusion_matrix(y, scores, len(self.data.class_names))
+        names = self.data.class_names
+        results = {
+            **self._facts(recorder),
+            "finished": True,
+            "test": {**test, "samples": len(x), "errors": int(matrix.sum() - np.trace(matrix))},
+            "class_names": list(names),
+            "classes": {key: values.tolist() for key, values in report.class_figures(matrix).items()},
+            "confusion_matrix": matrix.tolist(),
+        }
+        self.folder.write("report.txt", run_report.text(self.recipe, self.model, self.data, results))
+        run_report.draw(self.folder, self.recipe, self.data, recorder.curves, scores, matrix)
+        self.folder.write_json(RESULTS, results)
+        self.reporter.finished(results, self.recipe, self.folder.path)
+        return results
+
+    def _facts(self, recorder: Recorder) -> dict[str, Any]:
+        last = recorder.rows[-1] if recorder.rows else {}
+        return {
+            "recipe": self.recipe.name,
+            "seed": self.training.seed,
+            "backend": backend.get_backend(),
+            "parameters": self.model.count_params(),
+            "epochs": len(recorder.rows),
+            "steps": int(self.model.optimizer.iterations),
+            "train": {key: last[key] for key in ("loss", "accuracy") if key in last},
+            "validation": {key: last[f"val_{key}"] for key in ("loss", "accuracy") if f"val_{key}" in last},
+            "resumed": self.resumed,
+            "seconds": {**self.seconds, "total": time.perf_counter() - self.began},
+            "images_per_second": recorder.images / recorder.seconds if recorder.seconds else 0.0,
+        }
+
+
+class Recorder(Callback):
+    """Writes the metrics of every epoch as it ends, and tells the reporter."""
+
+    def __init__(self, folder: RunFolder, reporter: Reporter, steps: int, epochs: int) -> None:
+        super().__init__()
+        self.folder, self.reporter = folder, reporter
+        self.steps, self.epochs = steps, epochs
+        self.rows: list[dict[str, Any]] = []
+        self.images = self._seen = self._seen_before = 0
+        self.seconds = self._since = self._stepped = 0.0  # validation is not in `seconds`
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """The rows as ``History.history`` has them."""
+        return {key: [row[key] for row in self.rows if key in row] for key in (self.rows[0] if self.rows else ())}
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._since = self._stepped = time.perf_counter()
+        self._seen = self._seen_before = self.model.progress.samples
+        self.reporter.epoch_began(epoch, self.epochs, self.steps)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._seen, self._stepped = self.model.progress.samples, time.perf_counter()
+        if self.reporter.due():
+            speed = (self._seen - self._seen_before) / (self._stepped - self._since)
+            self.reporter.step(batch + 1, self.model.trainer().results(self._seen), speed)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        seconds, stepping = time.perf_counter() - self._since, self._stepped - self._since
+        optimizer = self.model.optimizer
+        row = {
+            "epoch": epoch + 1,
+            "step": int(optimizer.iterations),
+            **(logs or {}),
+            "learning_rate": current_rate(optimizer),
+        }
+        self.rows.append(row)
+        images = self._seen - self._seen_before
+        self.images += images
+        self.seconds += stepping
+        self.folder.write_metrics(self.rows)
+        self.reporter.epoch(row, self.epochs, seconds, images / stepping)
+
+    def state(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.rows = list(state["rows"])
+
+
+class Stopper(Callback):
+    """Ends the fit after the step in which a signal came, or after a number of steps."""
+
+    def __init__(self, stop: Stop, steps: int | None) -> None:
+        super().__init__()
+        self.stop = stop
+        self.steps: float = math.inf if steps is None else steps
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if self.stop.number or self.model.optimizer.iterations >= self.steps:
+            self.model.stop_training = True
+
+
+def parse(recipe: Recipe) -> dict[str, Any]:
+    """The resolved recipe as its file in the run's folder will say it."""
+    import tomllib
+
+    return tomllib.loads(recipe.as_toml())
+
+
+def current_rate(optimizer: Any) -> float:
+    """The learning rate of the next step, as a number."""
+    rate = optimizer.learning_rate
+    return float(rate(optimizer.iterations) if callable(rate) else rate)
+
+
+def probabilities(model: Sequential, outputs: np.ndarray) -> np.ndarray:
+    """What a model predicts as probabilities: the softmax of its outputs where they are logits."""
+    if not getattr(model.loss, "from_logits", False):
+        return outputs
+    shifted = np.exp(outputs.astype(np.float64) - outputs.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

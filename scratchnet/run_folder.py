@@ -1,0 +1,161 @@
+"""The folder that a run leaves: every file is written under another name and renamed, so each is whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .datasets.files import shown, write_atomically
+from .errors import ConfigError, ScratchnetError
+
+RECIPE, MODEL, RESULTS = "recipe.toml", "model.safetensors", "results.json"
+
+
+class FolderError(ScratchnetError):
+    """The folder of a run cannot be written (any more); the message says which file and why."""
+
+
+class RunFolder:
+    """A run's folder.
+
+    Parameters
+    ----------
+    path : Path
+        Made if it is not there.
+    resume : bool
+        Whether a run that is there already is to be gone on with; otherwise it is refused, so that nothing is lost.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be made or written, or holds a run and ``resume`` is False.
+    """
+
+    def __init__(self, path: Path, resume: bool = False) -> None:
+        self.path = path
+        self.created = not path.exists()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            probe = path / f".probe-{secrets.token_hex(4)}"
+            with open(probe, "xb") as file:
+                file.write(b"\0" * 65536)
+                file.flush()
+                os.fsync(file.fileno())
+            probe.unlink()
+        except (OSError, ValueError) as error:
+            with contextlib.suppress(OSError, ValueError, UnboundLocalError):
+                probe.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or shown(error)
+            raise ConfigError(f"output folder {shown(path)}: cannot be written: {reason}") from None
+        if self.holds_run and not resume:
+            raise ConfigError(
+                f"output folder {shown(path)}: holds a run already: go on with it (--resume), or choose another folder"
+            )
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a run was begun here."""
+        return (self.path / RECIPE).exists()
+
+    def forget(self) -> None:
+        """Remove the folder if it was made for this run and is still empty."""
+        if self.created:
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write one file, whole or not at all.
+
+        Raises
+        ------
+        FolderError
+            If it cannot be written.
+        """
+        path = self.path / name
+        try:
+            write_atomically(path, content.encode() if isinstance(content, str) else content)
+        except OSError as error:
+            raise FolderError(f"{shown(path)}: cannot be written: {error.strerror or shown(error)}") from None
+        return path
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file; NaN and infinities become null, which JSON has no words for."""
+        self.write(name, json.dumps(_jsonable(content), indent=2, ensure_ascii=False) + "\n")
+
+    def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write ``metrics.csv`` and ``metrics.jsonl``, one row per epoch.
+
+        They hold nothing that depends on the clock: two runs with the same seed leave the same bytes.
+        """
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        self.write("metrics.csv", table.getvalue())
+        self.write("metrics.jsonl", "".join(json.dumps(_jsonable(row)) + "\n" for row in rows))
+
+    def read_recipe(self) -> dict[str, Any] | None:
+        """The resolved recipe of the run that is here; None where there is none.
+
+        Raises
+        ------
+        RecipeError
+            If the file is damaged.
+        """
+        from .recipes import toml
+
+        return toml.read(self.path / RECIPE)[0] if self.holds_run else None
+
+    def read_results(self) -> dict[str, Any] | None:
+        """``results.json`` of the run that is here; None where there is none that can be read."""
+        try:
+            content = json.loads((self.path / RESULTS).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        return content if isinstance(content, dict) else None
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value - value == 0.0 else None
+    if isinstance(value, Mapping):
+        return {key: _jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(inner) for inner in value]
+    return value
+
+
+def default_path(name: str, now: str, parent: Path = Path("runs")) -> Path:
+    """``runs/NAME-DATE-TIME``, with a number behind it where that is taken."""
+    path = parent / f"{name}-{now}"
+    number = 2
+    while path.exists():
+        path = parent / f"{name}-{now}-{number}"
+        number += 1
+    return path
+
+
+def changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+    """What two recipes differ in besides how long they train and what they expect; None if nothing.
+
+    Epochs and steps may grow from one call to the next: the run goes on to the new end.
+    """
+    for section in dict.fromkeys([*before, *after]):
+        if section in ("recipe", "expect"):
+            continue
+        old, new = before.get(section), after.get(section)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            for key in dict.fromkeys([*old, *new]):
+                if key not in ("epochs", "steps") and old.get(key) != new.get(key):
+                    return f"[{section}] {key} was {shown(old.get(key))}, is {shown(new.get(key))}"
+        elif old != new:
+            return f"{section} differ"
+    return None

@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM: the first asks for an orderly stop, the second ends the process at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+
+class Interrupted(BaseException):
+    """A signal came while there was nothing to be finished first.
+
+    Not an ``Exception``: no handler for errors takes it for one.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Stop:
+    """What the signals asked for: ``with Stop() as stop: ...``.
+
+    While ``stop.patient`` is True, the first SIGINT or SIGTERM only sets ``stop.number``: the training loop looks at it
+    after every step. Otherwise `Interrupted` is raised where the program stands. A second signal ends the process at
+    once: every file is written under another name and renamed, so whatever was saved is whole.
+
+    Attributes
+    ----------
+    number : int
+        The signal that came, 0 before.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.patient = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Stop:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.number:
+            os._exit(exit_code(number))
+        self.number = number
+        if not self.patient:
+            raise Interrupted(number)
+        # os.write: printing from a handler that interrupted a print is an error.
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"\nfinishing the step, then saving ...\n")
+
+
+def exit_code(number: int) -> int:
+    """What a shell reports for a process that this signal ended: 130 for SIGINT, 143 for SIGTERM."""
+    return 128 + number

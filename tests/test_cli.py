@@ -1,0 +1,338 @@
+"""The command line, run as users run it: real processes, real signals, real terminals."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scratchnet as sn
+from scratchnet import recipes
+
+FILES = {
+    "recipe.toml", "environment.json", "metrics.csv", "metrics.jsonl", "model.safetensors", "curves.png", "samples.png",
+    "correct.png", "misclassified.png", "confusion.png", "report.txt", "results.json",
+}  # fmt: skip
+COMMAND = [sys.executable, "-m", "scratchnet"]
+
+
+def train(*arguments, cwd, timeout=120, **environment):
+    """Run ``scratchnet-train`` to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=timeout,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def refusal(*arguments, cwd, code=2, **environment):
+    """The one line with which the command refuses."""
+    done = train(*arguments, cwd=cwd, **environment)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("scratchnet-train: ")
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A short run of the quickstart: its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("runs")
+    done = train("quickstart", "--epochs", 2, "--backend", "numpy", "--out", "first", "--seed", 3, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "first", done
+
+
+def test_a_run_leaves_a_folder_that_says_everything(finished):
+    out, _ = finished
+    assert {path.name for path in out.iterdir()} >= FILES
+    assert not [path for path in out.iterdir() if ".part" in path.name]
+    results = json.loads((out / "results.json").read_text())
+    environment = json.loads((out / "environment.json").read_text())
+    assert results["finished"]
+    assert environment["seed"] == results["seed"] == 3
+    assert environment["versions"]["numpy"] == np.__version__
+    assert environment["backend"] == results["backend"] == "numpy"
+    assert environment["threads"] == 1
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
+    if head.returncode == 0:
+        assert environment["git_commit"]["commit"] == head.stdout.strip()
+    for name in FILES:
+        if name.endswith(".png"):
+            assert (out / name).read_bytes().startswith(b"\x89PNG"), name
+
+
+def test_metrics_agree_in_csv_and_jsonl(finished):
+    out, done = finished
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    with open(out / "metrics.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["epoch"] for row in lines] == [1, 2]
+    steps = -(-(1438 - 138) // 32)
+    assert [row["step"] for row in lines] == [steps, 2 * steps]
+    for row, text in zip(lines, table, strict=True):
+        assert {key: float(value) for key, value in text.items()} == row
+    assert set(lines[0]) == {"epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
+    assert len(re.findall(r"^epoch \d/2 .* images/s$", done.stdout, re.MULTILINE)) == 2
+
+
+def test_the_saved_model_gives_the_reported_figures(finished):
+    out, done = finished
+    results = json.loads((out / "results.json").read_text())
+    with sn.use_backend("numpy"):
+        model = sn.load_model(out / "model.safetensors")
+        data = recipes.load(out / "recipe.toml").load_data()
+        x, y = data.test
+        predicted = model.predict_classes(x)
+    assert (predicted == y).mean() == pytest.approx(results["test"]["accuracy"])
+    matrix = np.array(results["confusion_matrix"])
+    assert matrix.sum() == len(y)
+    assert np.trace(matrix) == (predicted == y).sum()
+    report = (out / "report.txt").read_text()
+    from sklearn.metrics import classification_report
+
+    table = classification_report(y, predicted, target_names=data.class_names, digits=4, zero_division=0)
+    assert table.rstrip() in report
+    assert f"test accuracy {results['test']['accuracy']:.2%}" in done.stdout
+    assert "21,386" in report
+
+
+def test_the_same_seed_gives_the_same_bytes(finished):
+    out, _ = finished
+    again = train(out / "recipe.toml", "--backend", "numpy", "--out", "second", "--quiet", cwd=out.parent)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("\n") == 1
+    for name in ("metrics.csv", "metrics.jsonl", "model.safetensors", "recipe.toml"):
+        assert (out / name).read_bytes() == (out.parent / "second" / name).read_bytes(), name
+
+
+def test_a_run_is_not_overwritten(finished):
+    out, _ = finished
+    before = (out / "results.json").read_bytes()
+    said = refusal("--epochs", 1, "--backend", "numpy", "--out", out, cwd=out.parent)
+    assert "holds a run already" in said
+    assert "--resume" in said
+    assert (out / "results.json").read_bytes() == before
+
+
+def test_json_lines_and_steps(tmp_path):
+    done = train("--steps", 7, "--backend", "numpy", "--json", "--batch-size", 50, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["compiled", "start", "epoch", "end"]
+    start, epoch, end = events[1:]
+    assert start["parameters"] == end["parameters"]
+    assert end["steps"] == epoch["step"] == 7
+    assert end["test"]["samples"] == 359
+    out = tmp_path / start["out"]
+    assert re.fullmatch(r"quickstart-\d{8}-\d{6}", out.name)  # the default folder
+    assert json.loads((out / "results.json").read_text())["steps"] == 7
+
+
+def test_options_take_the_place_of_the_recipes_values(tmp_path):
+    done = train(
+        "--epochs", 1, "--optimizer", "sgd", "--learning-rate", 0.25, "--seed", 9, "--batch-size", 64,
+        "--backend", "numpy", "--quiet", "--out", "x", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    content = recipes.load(tmp_path / "x" / "recipe.toml").content.training
+    assert (content.optimizer, content.seed) == ({"name": "sgd", "learning_rate": 0.25}, 9)
+    assert (content.epochs, content.batch_size) == (1, 64)
+    assert json.loads((tmp_path / "x" / "metrics.jsonl").read_text())["learning_rate"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "0"], "--epochs.*at least 1, got '0'"),
+        (["--epochs", "-3"], "--epochs.*at least 1, got '-3'"),
+        (["--epochs", "many"], "--epochs.*got 'many'"),
+        (["--steps", "0"], "--steps.*at least 1"),
+        (["--batch-size", "0"], "--batch-size.*at least 1, got '0'"),
+        (["--learning-rate", "nan"], "--learning-rate.*positive number, got 'nan'"),
+        (["--learning-rate", "-0.1"], "--learning-rate.*positive number, got '-0.1'"),
+        (["--learning-rate", "inf"], "--learning-rate.*positive number, got 'inf'"),
+        (["--seed", "-1"], "--seed.*from 0 to 4294967295"),
+        (["--optimizer", "adamm"], "there is no optimizer 'adamm': did you mean 'adam"),
+        (["--backend", "cuda"], "unknown backend 'cuda'.*numpy, numba, cupy"),
+        (["--epochs", "1", "--steps", "1"], "--epochs or --steps, got both"),
+        (["--epoch", "1"], "--epoch.*--epochs"),
+        (["--resume"], r"--resume: needs .*--out DIR"),
+        (["--data-dir", "nowhere"], "--data-dir nowhere: no such folder"),
+        (["fashion-kers"], "did you mean 'fashion-keras'"),
+        (["nowhere.toml"], "nowhere.toml: no such file"),
+        (["list", "more"], "more"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(tmp_path, arguments, message):
+    assert re.search(message, refusal(*arguments, cwd=tmp_path))
+    assert not any(tmp_path.iterdir())  # nothing was begun
+
+
+def test_a_misspelt_key_is_named_with_its_line(tmp_path):
+    text = (Path(recipes.__file__).parent / "quickstart.toml").read_text()
+    (tmp_path / "own.toml").write_text(text.replace("batch_size", "batch_sise"))
+    said = refusal("own.toml", cwd=tmp_path)
+    line = text[: text.index("batch_size")].count("\n") + 1
+    assert f"own.toml, line {line}: [training] batch_sise: unknown key, did you mean 'batch_size'?" in said
+
+
+@pytest.mark.parametrize("where", ["file/inside", "/proc/scratchnet", "x\0y" if os.name == "nt" else "/dev/null/x"])
+def test_an_output_folder_that_cannot_be_written_is_said_before_training(tmp_path, where):
+    (tmp_path / "file").write_text("in the way")
+    said = refusal("--backend", "numpy", "--out", where, cwd=tmp_path)
+    assert re.search(r"output folder \S+: cannot be written: ", said)
+
+
+def test_data_that_cannot_be_had_leave_no_folder(tmp_path):
+    (tmp_path / "data" / "mnist").mkdir(parents=True)
+    (tmp_path / "data" / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"<html>503</html>")
+    said = refusal("mnist-mlp", "--data-dir", "data", "--backend", "numpy", "--out", "x", cwd=tmp_path)
+    assert "train-images-idx3-ubyte.gz" in said
+    assert not (tmp_path / "x").exists()
+
+
+def test_numbers_that_go_wrong_stop_the_run(tmp_path):
+    (tmp_path / "own.toml").write_text(
+        re.sub(
+            r"optimizer = .*",
+            'optimizer = { name = "sgd", learning_rate = 1e38 }',
+            (Path(recipes.__file__).parent / "quickstart.toml").read_text(),
+        )
+    )
+    said = refusal("own.toml", "--backend", "numpy", "--out", "x", cwd=tmp_path, code=1)
+    assert re.search(r"step \d+: (NaN|Inf).*lower learning rate", said)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_after_the_step_with_everything_saved(tmp_path, number, code):
+    process = subprocess.Popen(
+        [*COMMAND, "--epochs", "500", "--backend", "numpy", "--json", "--out", "x"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        for line in process.stdout:
+            if json.loads(line)["event"] == "epoch":
+                break
+        process.send_signal(number)
+        began = time.perf_counter()
+        rest, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == code, errors
+    assert time.perf_counter() - began < 5
+    assert "Traceback" not in errors
+    last = json.loads(rest.splitlines()[-1])
+    assert (last["event"], last["finished"]) == ("stopped", False)
+    out = tmp_path / "x"
+    assert {"recipe.toml", "metrics.csv", "metrics.jsonl", "model.safetensors", "curves.png"} <= set(os.listdir(out))
+    rows = [json.loads(row) for row in (out / "metrics.jsonl").read_text().splitlines()]
+    assert len(rows) == last["epochs"] >= 1
+    with sn.use_backend("numpy"):
+        assert sn.load_model(out / "model.safetensors").count_params() == last["parameters"]
+
+
+def test_a_second_signal_ends_at_once():
+    code = (
+        "import os, signal, time\nfrom scratchnet.signals import Stop\n"
+        "with Stop() as stop:\n"
+        "    stop.patient = True\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    assert stop.number == signal.SIGINT\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(60)\n"
+    )
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 143
+    assert time.perf_counter() - began < 10
+
+
+def test_list_prints_every_recipe(tmp_path):
+    done = train("list", cwd=tmp_path)
+    assert done.returncode == 0
+    for name in recipes.names():
+        content = recipes.load(name).content
+        assert re.search(rf"^{name} .*{content.expect.parameters:,}.*{content.data.dataset}", done.stdout, re.MULTILINE)
+    rows = [json.loads(line) for line in train("list", "--json", cwd=tmp_path).stdout.splitlines()]
+    assert [row["recipe"] for row in rows] == recipes.names()
+    assert all(row["expected"] for row in rows)
+
+
+def on_a_terminal(arguments, cwd, **environment):
+    """What the command writes on a terminal."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], cwd=cwd, stdout=follower, stderr=follower, stdin=follower,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "140", **environment},
+    )  # fmt: skip
+    os.close(follower)
+    written = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([leader], [], [], 0.2)[0]:
+            try:
+                piece = os.read(leader, 65536)
+            except OSError:  # Linux's way of saying that the other end was closed
+                break
+            if not piece:
+                break
+            written += piece
+    os.close(leader)
+    assert process.wait(timeout=10) == 0, written.decode()
+    return written.decode()
+
+
+def test_a_terminal_gets_a_bar_and_no_color_is_respected(tmp_path):
+    short = ["--epochs", "2", "--backend", "numpy", "--batch-size", "8"]
+    shown = on_a_terminal([*short, "--out", "a"], tmp_path)
+    assert re.search(r"epoch 1/2 .*step \d+/163 +loss \d\.\d+ +accuracy [\d.]+% +[\d,]+ images/s +0:\d\d left", shown)
+    assert "\x1b[" in shown
+    plain = on_a_terminal([*short, "--out", "b"], tmp_path, NO_COLOR="1")
+    assert not re.search(r"\x1b\[[\d;]*[1-9]\d*m", re.sub(r"\x1b\[[012]m", "", plain))  # no color; bold is no color
+
+
+def test_it_starts_at_once(tmp_path):
+    def seconds(*command):
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    assert seconds(*COMMAND, "--help") < 0.7
+    heavy = "numba|cupy|matplotlib|pydantic|typer|rich|sklearn|scipy|tensorflow"
+    code = f"import sys, re, scratchnet; print([m for m in sys.modules if re.fullmatch('{heavy}', m)])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_documents_the_exit_codes(tmp_path):
+    done = train("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    text = " ".join(done.stdout.split())
+    for word in ("Exit codes", "130", "143", "--resume", "--checkpoint-every", "--json", "list"):
+        assert word in text
+
+
+def test_the_quickstart_keeps_its_promise(tmp_path):
+    """At least 97% on the test set, as it comes; the issue allows a minute with the first compile included."""
+    done = train(cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (out,) = (tmp_path / "runs").iterdir()
+    results = json.loads((out / "results.json").read_text())
+    assert results["test"]["accuracy"] >= 0.97
+    assert results["test"]["samples"] == 359
+    assert results["seconds"]["total"] < 60
