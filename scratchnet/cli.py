@@ -1,4 +1,4 @@
-"""The command line: ``scratchnet-train [RECIPE]``, ``scratchnet-train list``.
+"""The command line: ``scratchnet-train [RECIPE]``, ``scratchnet-train list``, ``scratchnet-train show RECIPE``.
 
 The first word decides: one of `COMMANDS`, or else a recipe to train. Every refusal is one line on standard error.
 """
@@ -98,7 +98,8 @@ def train(
 
     Without RECIPE it trains a small network on handwritten digits, offline, in less than a minute.
 
-    Another command: scratchnet-train list prints all recipes, with what to expect of them.
+    Two more commands: scratchnet-train list prints all recipes, with what to expect of them; scratchnet-train show
+    RECIPE prints one as TOML, to make your own from.
     """
     if version:
         from importlib.metadata import version as installed
@@ -161,6 +162,16 @@ def list_recipes(
     return 0
 
 
+def show_recipe(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A name, or a TOML file.")],
+) -> int:
+    """Print a recipe as TOML with every default filled in: the beginning of one of your own."""
+    from . import recipes
+
+    print(recipes.load(recipe).as_toml(), end="")
+    return 0
+
+
 def _row(content: Any) -> dict[str, Any]:
     training, expect = content.training, content.expect
     length = f"{training.steps:,} steps" if training.steps else f"{training.epochs} epochs"
@@ -208,7 +219,7 @@ def _reporter(as_json: bool, quiet: bool) -> Any:
     return console.Live() if sys.stdout.isatty() else console.Lines()
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"list": list_recipes}
+COMMANDS: dict[str, Callable[..., int]] = {"list": list_recipes, "show": show_recipe}
 
 
 def main(arguments: list[str] | None = None) -> int:

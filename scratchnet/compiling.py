@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .backend import get_backend
+from .kernels import registry
+
+KERNELS = registry.__name__.rpartition(".")[0]
 
 
 @dataclass
@@ -37,9 +40,12 @@ def watch(report: Callable[[str], None]) -> Iterator[Compilation]:
             if self.depth == 0:
                 self.since = time.perf_counter()
             self.depth += 1
-            name = event.data["dispatcher"].py_func.__name__
-            done.kernels.append(name)
-            report(name)
+            function = event.data["dispatcher"].py_func
+            family = function.__module__.rpartition(".")
+            if family[0] == KERNELS:  # not Numba's own helpers
+                name = f"{family[2]}: {function.__name__.strip('_')}"
+                done.kernels.append(name)
+                report(name)
 
         def on_end(self, event: event.Event) -> None:
             self.depth -= 1

@@ -101,12 +101,13 @@ class _Run:
         start_up = time.perf_counter() - self.began
         recorder = Recorder(self.folder, self.reporter, self.steps_per_epoch, self.epochs)
         began = time.perf_counter()
+        self.stop.patient = True
         with np.errstate(all="ignore"):  # the model itself names the step and the layer where numbers go wrong
             self._fit(recorder)
-        self.seconds = {
-            "start_up": start_up, "compiling": self.kernels.seconds, "training": time.perf_counter() - began
-        }  # fmt: skip
+        training = time.perf_counter() - began
+        self.seconds = {"start_up": start_up, "compiling": self.kernels.seconds, "training": training}
         self.model.save(self.folder.path / MODEL)
+        self.stop.patient = False
         if self.stop.number:
             return self._stopped(recorder)
         return self._finished(recorder)
@@ -161,7 +162,6 @@ class _Run:
     def _fit(self, recorder: Recorder) -> None:
         x, y = self.data.train
         callbacks = [recorder, Stopper(self.stop, self.training.steps)]
-        self.stop.patient = True
         try:
             self.model.fit(
                 x, y, batch_size=self.training.batch_size, epochs=self.epochs, verbose=0, callbacks=callbacks,
@@ -176,7 +176,6 @@ class _Run:
                     logs.update({f"val_{name}": value for name, value in held_out.items()})
                 recorder.on_epoch_end(progress.epoch, logs)
         finally:
-            self.stop.patient = False
             self.reporter.training_ended()
 
     # After training -------------------------------------------------------------------------------------------------

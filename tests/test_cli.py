@@ -270,6 +270,12 @@ def test_list_prints_every_recipe(tmp_path):
     assert all(row["expected"] for row in rows)
 
 
+def test_show_prints_a_recipe_that_trains(tmp_path):
+    (tmp_path / "own.toml").write_text(train("show", "fashion-keras", cwd=tmp_path).stdout)
+    assert recipes.load(tmp_path / "own.toml").content == recipes.load("fashion-keras").content
+    assert "did you mean 'quickstart'" in refusal("show", "quikstart", cwd=tmp_path)
+
+
 def on_a_terminal(arguments, cwd, **environment):
     """What the command writes on a terminal."""
     leader, follower = pty.openpty()
