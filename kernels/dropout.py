@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from .registry import reference
+from .gemm import at
+from .jit import jit, prange
+from .registry import reference, twin
 
 MULTIPLY_A, MULTIPLY_B = 0xD2511F53, 0xCD9E8D57
 WEYL_A, WEYL_B = 0x9E3779B9, 0xBB67AE85  # added to the key in each round: the golden ratio, sqrt(3) - 1
 ROUNDS = 10
 WORD = 0xFFFFFFFF
+
+BLOCKS = 4_096  # of four elements each, that a task computes; up to two tasks stay with one thread
 
 
 def philox(counter, key):
@@ -51,3 +55,93 @@ def dropout_forward_reference(x, key, step, rate):
 def dropout_backward_reference(dy, mask, rate):
     """``dx = mask dy / (1 - rate)``."""
     return np.where(mask, dy * (1 / (1 - rate)), 0)
+
+
+# Measured on one core, float32: 500,000 elements in 0.45 ms forward, 0.05 ms backward.
+
+# Unsigned throughout: Numba takes unsigned and signed together as signed, whose shift drags the sign along.
+U_MULTIPLY_A, U_MULTIPLY_B = np.uint64(MULTIPLY_A), np.uint64(MULTIPLY_B)
+U_WEYL_A, U_WEYL_B = np.uint64(WEYL_A), np.uint64(WEYL_B)
+U_WORD, U_BITS = np.uint64(WORD), np.uint64(32)
+
+
+@jit
+def philox_block(block, stream):
+    """The four words of one block of the stream (key low, key high, step low, step high)."""
+    k0, k1, c, d = stream
+    a, b = block & U_WORD, block >> U_BITS
+    for _ in range(ROUNDS):
+        p, q = a * U_MULTIPLY_A, c * U_MULTIPLY_B
+        a, b, c, d = (q >> U_BITS) ^ b ^ k0, q & U_WORD, (p >> U_BITS) ^ d ^ k1, p & U_WORD
+        k0, k1 = (k0 + U_WEYL_A) & U_WORD, (k1 + U_WEYL_B) & U_WORD
+    return a, b, c, d
+
+
+@jit
+def _drop_task(task, x, stream, limit, scale, y, mask):
+    first = task * BLOCKS
+    p, q, m = at(x, 4 * first), at(y, 4 * first), at(mask, 4 * first)
+    zero = scale - scale
+    for i in range(min(BLOCKS, x.size // 4 - first)):
+        a, b, c, d = philox_block(np.uint64(first + i), stream)
+        k = 4 * i
+        q[k], m[k] = p[k] * scale if a >= limit else zero, a >= limit
+        q[k + 1], m[k + 1] = p[k + 1] * scale if b >= limit else zero, b >= limit
+        q[k + 2], m[k + 2] = p[k + 2] * scale if c >= limit else zero, c >= limit
+        q[k + 3], m[k + 3] = p[k + 3] * scale if d >= limit else zero, d >= limit
+
+
+@jit
+def _drop_rest(x, stream, limit, scale, y, mask):
+    """The last one to three elements. Apart, because a second call in `_drop_task` made that four times slower."""
+    block = x.size // 4
+    words = philox_block(np.uint64(block), stream)
+    for k in range(4 * block, x.size):
+        mask[k] = words[k - 4 * block] >= limit
+        y[k] = x[k] * scale if mask[k] else scale - scale
+
+
+@jit
+def _mask_task(task, dy, mask, scale, dx):
+    start, count = 4 * task * BLOCKS, min(4 * BLOCKS, dy.size - 4 * task * BLOCKS)
+    p, m, q = at(dy, start), at(mask, start), at(dx, start)
+    zero = scale - scale
+    for k in range(count):
+        q[k] = p[k] * scale if m[k] != 0 else zero
+
+
+@jit(parallel=True)
+def _drop(x, stream, limit, scale, y, mask):
+    tasks = (x.size // 4 + BLOCKS - 1) // BLOCKS
+    if tasks <= 2:
+        for task in range(tasks):
+            _drop_task(task, x, stream, limit, scale, y, mask)
+    else:
+        for task in prange(tasks):
+            _drop_task(task, x, stream, limit, scale, y, mask)
+
+
+@jit(parallel=True)
+def _mask(dy, mask, scale, dx):
+    tasks = (dy.size + 4 * BLOCKS - 1) // (4 * BLOCKS)
+    if tasks <= 2:
+        for task in range(tasks):
+            _mask_task(task, dy, mask, scale, dx)
+    else:
+        for task in prange(tasks):
+            _mask_task(task, dy, mask, scale, dx)
+
+
+@twin("dropout_forward")
+def dropout_forward(x, key, step, rate, y, mask):
+    stream = tuple(np.uint64(word) for word in (key & WORD, key >> 32, step & WORD, step >> 32))
+    limit, scale = np.uint64(drop_below(rate)), x.dtype.type(1 / (1 - rate))
+    _drop(x.reshape(-1), stream, limit, scale, y.reshape(-1), mask.reshape(-1))
+    if x.size % 4:
+        _drop_rest(x.reshape(-1), stream, limit, scale, y.reshape(-1), mask.reshape(-1))
+
+
+@twin("dropout_backward")
+def dropout_backward(dy, mask, rate, dx):
+    if dx.size:
+        _mask(dy.reshape(-1), mask.reshape(-1), dy.dtype.type(1 / (1 - rate)), dx.reshape(-1))

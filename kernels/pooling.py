@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .registry import reference
+from .gemm import at, shift
+from .jit import jit, prange
+from .registry import reference, twin
+
+SERIAL = 32_768  # smaller arrays stay with one thread
 
 
 def argmax_dtype(window: tuple[int, int]) -> type[np.integer]:
@@ -67,3 +71,222 @@ def average_pool_backward_reference(dy, window, strides, pads, shape):
     for v in positions(dx, window, strides):
         v += share
     return dx[:, pads[0] :, pads[2] :][:, : shape[1], : shape[2]]
+
+
+# The twins walk over the windows of an image, their inner loops along the channels. The maximum is taken over four
+# positions of a window at a time, so that 2 x 2 is one pass (a third of the time of four passes). Addresses instead
+# of indices, because an index that Numba cannot prove to be positive keeps a loop from being vectorized (a factor
+# of five here).
+#
+# Measured on one core, float32, 128 images of 28 x 28 x 32, 2 x 2 windows: 0.52 ms forward (17 MB read and written),
+# 0.73 ms backward; a bare np.max over the input takes 0.16 ms, a copy of it 0.40 ms.
+
+
+def geometry(x_shape, pooled_shape, window, strides, pads):
+    """What the kernels need to know about the windows, as one tuple of integers."""
+    return (*x_shape[1:], *window, *strides, pads[0], pads[2], *pooled_shape[1:3])
+
+
+@jit
+def tabulate(g, r0, r1, q0, q1, offsets, codes):
+    """List rows r0 to r1, columns q0 to q1 of a window: offsets from its first element, and positions inside it."""
+    w, c, kw = g[1], g[2], g[4]
+    count = 0
+    for r in range(r0, r1):
+        for q in range(q0, q1):
+            offsets[count], codes[count] = (r * w + q) * c, r * kw + q
+            count += 1
+    return count
+
+
+@jit
+def window_at(g, i, j, offsets, codes):
+    """``origin, start, count`` of window (i, j): where it stands, and the lines of the tables that lie in the image.
+
+    The first ``kh kw`` lines of the tables are a whole window, made once; the others are made anew for a window that
+    reaches over the border.
+    """
+    h, w, c, kh, kw, sh, sw, top, left = g[:9]
+    r, q = i * sh - top, j * sw - left
+    origin = (r * w + q) * c
+    if r >= 0 and q >= 0 and r + kh <= h and q + kw <= w:
+        return origin, 0, kh * kw
+    start, rows, columns = kh * kw, min(kh, h - r), min(kw, w - q)
+    return origin, start, tabulate(g, max(0, -r), rows, max(0, -q), columns, shift(offsets, start), shift(codes, start))
+
+
+@jit
+def larger(value, best):
+    """Whether ``value`` takes the place of ``best``: it is larger, or the first NaN."""
+    return (not (value <= best)) & (best == best)
+
+
+@jit
+def take_one(x, code, fresh, y, argmax, c):
+    for k in range(c):
+        t = fresh or larger(x[k], y[k])
+        y[k] = x[k] if t else y[k]
+        argmax[k] = code if t else argmax[k]
+
+
+@jit
+def take_four(x, offsets, codes, fresh, y, argmax, c):
+    x0, x1, x2, x3 = shift(x, offsets[0]), shift(x, offsets[1]), shift(x, offsets[2]), shift(x, offsets[3])
+    c0, c1, c2, c3 = codes[0], codes[1], codes[2], codes[3]
+    for k in range(c):
+        t = fresh or larger(x0[k], y[k])
+        best, code = x0[k] if t else y[k], c0 if t else argmax[k]
+        t = larger(x1[k], best)
+        best, code = x1[k] if t else best, c1 if t else code
+        t = larger(x2[k], best)
+        best, code = x2[k] if t else best, c2 if t else code
+        t = larger(x3[k], best)
+        y[k], argmax[k] = x3[k] if t else best, c3 if t else code
+
+
+@jit
+def _max_image(image, x, g, y, argmax):
+    h, w, c, kh, kw = g[:5]
+    oh, ow = g[9:]
+    table, code_table = np.empty(2 * kh * kw, np.int64), np.empty(2 * kh * kw, argmax.dtype)
+    offsets, codes = at(table, 0), at(code_table, 0)
+    tabulate(g, 0, kh, 0, kw, offsets, codes)
+    for i in range(oh):
+        for j in range(ow):
+            origin, start, count = window_at(g, i, j, offsets, codes)
+            source, out = at(x, image * h * w * c + origin), ((image * oh + i) * ow + j) * c
+            target, found = at(y, out), at(argmax, out)
+            quads = start + count // 4 * 4
+            for m in range(start, quads, 4):
+                take_four(source, shift(offsets, m), shift(codes, m), m == start, target, found, c)
+            for m in range(quads, start + count):
+                take_one(shift(source, offsets[m]), codes[m], m == start, target, found, c)
+
+
+@jit
+def give_one(dy, argmax, code, dx, zero, c):
+    for k in range(c):
+        dx[k] += dy[k] if argmax[k] == code else zero
+
+
+@jit
+def _max_image_backward(image, dy, argmax, g, dx):
+    h, w, c, kh, kw = g[:5]
+    oh, ow = g[9:]
+    table, code_table = np.empty(2 * kh * kw, np.int64), np.empty(2 * kh * kw, argmax.dtype)
+    offsets, codes = at(table, 0), at(code_table, 0)
+    tabulate(g, 0, kh, 0, kw, offsets, codes)
+    zero, whole = dx.dtype.type(0), at(dx, image * h * w * c)
+    for k in range(h * w * c):
+        whole[k] = zero
+    for i in range(oh):
+        for j in range(ow):
+            origin, start, count = window_at(g, i, j, offsets, codes)
+            out = ((image * oh + i) * ow + j) * c
+            source, found, target = at(dy, out), at(argmax, out), shift(whole, origin)
+            for m in range(start, start + count):
+                give_one(source, found, codes[m], shift(target, offsets[m]), zero, c)
+
+
+@jit
+def _average_image(image, x, g, y):
+    h, w, c, kh, kw = g[:5]
+    oh, ow = g[9:]
+    table, code_table = np.empty(2 * kh * kw, np.int64), np.empty(2 * kh * kw, np.int64)
+    offsets, codes = at(table, 0), at(code_table, 0)
+    tabulate(g, 0, kh, 0, kw, offsets, codes)
+    for i in range(oh):
+        for j in range(ow):
+            origin, start, count = window_at(g, i, j, offsets, codes)
+            source, target = at(x, image * h * w * c + origin), at(y, ((image * oh + i) * ow + j) * c)
+            for k in range(c):
+                target[k] = 0
+            for m in range(start, start + count):
+                one = shift(source, offsets[m])
+                for k in range(c):
+                    target[k] += one[k]
+            size = y.dtype.type(count)
+            for k in range(c):
+                target[k] /= size
+
+
+@jit
+def _average_image_backward(image, dy, g, dx):
+    h, w, c, kh, kw = g[:5]
+    oh, ow = g[9:]
+    table, code_table = np.empty(2 * kh * kw, np.int64), np.empty(2 * kh * kw, np.int64)
+    offsets, codes = at(table, 0), at(code_table, 0)
+    tabulate(g, 0, kh, 0, kw, offsets, codes)
+    whole = at(dx, image * h * w * c)
+    for k in range(h * w * c):
+        whole[k] = 0
+    for i in range(oh):
+        for j in range(ow):
+            origin, start, count = window_at(g, i, j, offsets, codes)
+            source, size = at(dy, ((image * oh + i) * ow + j) * c), dx.dtype.type(count)
+            for m in range(start, start + count):
+                target = shift(whole, origin + offsets[m])
+                for k in range(c):
+                    target[k] += source[k] / size
+
+
+@jit(parallel=True)
+def _max_forward(x, g, y, argmax):
+    if x.size < SERIAL:
+        for image in range(len(x)):
+            _max_image(image, x, g, y, argmax)
+    else:
+        for image in prange(len(x)):
+            _max_image(image, x, g, y, argmax)
+
+
+@jit(parallel=True)
+def _max_backward(dy, argmax, g, dx):
+    if dx.size < SERIAL:
+        for image in range(len(dx)):
+            _max_image_backward(image, dy, argmax, g, dx)
+    else:
+        for image in prange(len(dx)):
+            _max_image_backward(image, dy, argmax, g, dx)
+
+
+@jit(parallel=True)
+def _average_forward(x, g, y):
+    if x.size < SERIAL:
+        for image in range(len(x)):
+            _average_image(image, x, g, y)
+    else:
+        for image in prange(len(x)):
+            _average_image(image, x, g, y)
+
+
+@jit(parallel=True)
+def _average_backward(dy, g, dx):
+    if dx.size < SERIAL:
+        for image in range(len(dx)):
+            _average_image_backward(image, dy, g, dx)
+    else:
+        for image in prange(len(dx)):
+            _average_image_backward(image, dy, g, dx)
+
+
+@twin("max_pool_forward")
+def max_pool_forward(x, window, strides, pads, y, argmax):
+    _max_forward(x, geometry(x.shape, y.shape, window, strides, pads), y, argmax)
+
+
+@twin("max_pool_backward")
+def max_pool_backward(dy, argmax, window, strides, pads, shape, dx):
+    if dx.size:
+        _max_backward(dy, argmax, geometry(shape, dy.shape, window, strides, pads), dx)
+
+
+@twin("average_pool_forward")
+def average_pool_forward(x, window, strides, pads, y):
+    _average_forward(x, geometry(x.shape, y.shape, window, strides, pads), y)
+
+
+@twin("average_pool_backward")
+def average_pool_backward(dy, window, strides, pads, shape, dx):
+    if dx.size:
+        _average_backward(dy, geometry(shape, dy.shape, window, strides, pads), dx)

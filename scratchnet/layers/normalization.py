@@ -73,16 +73,13 @@ class BatchNormalization(Layer):
         self.x, self.training, c = self.check_input(x), training, self.input_shape[-1]
         gamma, beta = (self.params.get(name, nothing(self.dtype)) for name in ("gamma", "beta"))
         moving = self.state["moving_mean"], self.state["moving_variance"]
-        y, self.inverse = self.buffer("y", self.x.shape), self.buffer("inverse", (c,))
-        rows, y_rows = self.x.reshape(-1, c), y.reshape(-1, c)
+        self.mean, self.inverse = (self.buffer(name, (c,), np.float64) for name in ("mean", "inverse"))
+        y = self.buffer("y", self.x.shape)
+        rows, results = self.x.reshape(-1, c), (y.reshape(-1, c), self.mean, self.inverse)
         if training:
-            self.mean = self.buffer("mean", (c,))
-            ops.batch_norm_forward(
-                rows, gamma, beta, *moving, self.momentum, self.epsilon, y_rows, self.mean, self.inverse
-            )
+            ops.batch_norm_forward(rows, gamma, beta, *moving, self.momentum, self.epsilon, *results)
         else:
-            self.mean = moving[0]
-            ops.batch_norm_inference(rows, gamma, beta, *moving, self.epsilon, y_rows, self.inverse)
+            ops.batch_norm_inference(rows, gamma, beta, *moving, self.epsilon, *results)
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -90,9 +87,7 @@ class BatchNormalization(Layer):
         dgamma, dbeta = (self.grads.get(name, nothing(self.dtype)) for name in ("gamma", "beta"))
         gamma = self.params.get("gamma", nothing(self.dtype))
         rows, dy_rows = self.x.reshape(-1, c), dy.reshape(-1, c)
-        ops.batch_norm_backward(
-            rows, dy_rows, gamma, self.mean, self.inverse, self.training, dx, dgamma, dbeta
-        )
+        ops.batch_norm_backward(rows, dy_rows, gamma, self.mean, self.inverse, self.training, dx, dgamma, dbeta)
         return dx
 
     def config(self) -> dict[str, Any]:
