@@ -75,7 +75,8 @@ class Stack(Layer):
     def _give_name(self, layer: Layer) -> None:
         taken = {other.name for other in self.layers}
         if layer.name is None:
-            snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(layer).__name__).lower()
+            words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)  # Keras's rule: conv2d, max_pooling2d
+            snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
             numbers = (snake if i == 0 else f"{snake}_{i}" for i in range(len(self.layers) + 1))
             layer.name = next(name for name in numbers if name not in taken)
         elif layer.name in taken:
