@@ -1,7 +1,7 @@
 """Losses on what a model puts out as it is: cross-entropies of probabilities, and the mean squared error.
 
-The convention is that of softmax_cross_entropy.py: the sum of the weighted losses of the rows and the number of correct rows are
-added to ``totals``; the last argument becomes the derivative of the batch's mean. Probabilities are clipped to
+The convention is that of softmax_cross_entropy.py: the sum of the weighted losses of the rows and the number of correct
+rows are added to ``totals``; the last argument becomes the derivative of the batch's mean. Probabilities are clipped to
 ``[EPSILON, 1 - EPSILON]`` as Keras does it on TensorFlow; outside, the derivative is 0.
 """
 
@@ -28,7 +28,7 @@ def sparse_cross_entropy_reference(p, labels, weights, smoothing, totals):
     losses = np.log(s[:, 0]) - (t * np.log(q)).sum(axis=1)
     correct = (p.argmax(axis=1) == labels) & ~np.isnan(losses)
     dp = np.where((p < EPSILON) | (p > 1 - EPSILON), 0, 1 / s - t / q) * (weights / n)[:, None]
-    return totals + [(weights * losses).sum(dtype=np.float64), correct.sum()], dp
+    return totals + np.array([(weights * losses).sum(), correct.sum()]), dp
 
 
 @reference("cross_entropy", updates=(4,))
@@ -43,7 +43,7 @@ def cross_entropy_reference(p, targets, weights, smoothing, totals):
     correct = (p.argmax(axis=1) == targets.argmax(axis=1)) & ~np.isnan(losses)
     dr = np.where((r < EPSILON) | (r > 1 - EPSILON), 0, -t / q)
     dp = (dr - (dr * r).sum(axis=1, keepdims=True)) / s * (weights / n)[:, None]
-    return totals + [(weights * losses).sum(dtype=np.float64), correct.sum()], dp
+    return totals + np.array([(weights * losses).sum(), correct.sum()]), dp
 
 
 @reference("mean_squared_error", updates=(3,))
@@ -52,7 +52,7 @@ def mean_squared_error_reference(y, targets, weights, totals):
     n, features = y.shape
     d = y - targets
     losses = (d * d).mean(axis=1)
-    return totals + [(weights * losses).sum(dtype=np.float64), 0], d * (2 / features) * (weights / n)[:, None]
+    return totals + np.array([(weights * losses).sum(), 0]), d * (2 / features) * (weights / n)[:, None]
 
 
 @jit

@@ -1,7 +1,7 @@
 """Softmax and cross-entropy in one step, from the logits: stable where the two one after the other are not.
 
 ``loss = mean_i w_i sum_j t_ij (log sum_k exp x_ik - x_ij)``, and its derivative is as simple as can be:
-``dx = (softmax(x) - t) w / n``. The batch's sum of losses and its number of correct rows are *added* to ``totals`` (2,) in
+``dx = (softmax(x) - t) w / n``. The batch's sum of losses and its number of correct rows are *added* to ``totals``, two
 float64, so that an epoch's mean needs one read at its end. A row is correct when its first largest logit is the class.
 """
 
@@ -27,7 +27,7 @@ def softmax_cross_entropy_reference(logits, targets, weights, smoothing, totals)
     losses = (t * np.log(s) - t * np.where(t == 0, 0, z)).sum(axis=1)  # a class of no probability may have logit -inf
     correct = (logits.argmax(axis=1) == targets.argmax(axis=1)) & ~np.isnan(losses)
     dlogits = (e / s * t.sum(axis=1, keepdims=True) - t) * (weights / n)[:, None]
-    return totals + [(weights * losses).sum(dtype=np.float64), correct.sum()], dlogits
+    return totals + np.array([(weights * losses).sum(), correct.sum()]), dlogits
 
 
 @reference("sparse_softmax_cross_entropy", updates=(4,))

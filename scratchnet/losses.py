@@ -24,9 +24,9 @@ __all__ = [
 class Loss:
     """Base class of all losses.
 
-    ``loss(y_true, y_pred, sample_weight=None)`` is ``sum_i w_i loss_i / n`` over the n samples of a batch, a float; n, not the sum of
-    the weights, is the divisor, as in Keras 3. A subclass says which targets it takes in `prepare_targets`, and computes a whole batch
-    with one op in `evaluate`.
+    ``loss(y_true, y_pred, sample_weight=None)`` is ``sum_i w_i loss_i / n`` over the n samples of a batch, a float; n,
+    not the sum of the weights, is the divisor, as in Keras 3. A subclass says which targets it takes in
+    `prepare_targets`, and computes a whole batch with one op in `evaluate`.
 
     Attributes
     ----------
@@ -52,7 +52,10 @@ class Loss:
         raise TypeError(f"{type(self).__name__} does not define prepare_targets(y, output_shape)")
 
     def evaluate(self, y_pred: Any, targets: Any, weights: Any, logits: bool, totals: Any, dy: Any) -> None:
-        """Add (sum of weighted losses, number correct) to ``totals`` and fill ``dy``; ``logits``: y_pred stands before softmax."""
+        """Add (sum of weighted losses, number correct) to ``totals``, and fill ``dy`` with the mean's derivative.
+
+        ``logits`` says that ``y_pred`` stands before softmax; a ``dy`` of size 0 is not wanted.
+        """
         raise TypeError(f"{type(self).__name__} does not define evaluate(...)")
 
     def config(self) -> dict[str, Any]:
@@ -107,9 +110,9 @@ class _Crossentropy(Loss):
 class SparseCategoricalCrossentropy(_Crossentropy):
     """``loss_i = -log p_i[label_i]``, p = softmax(logits) or the model's probabilities.
 
-    Targets are class numbers (n,) or (n, 1): integers of any dtype, or floats with integer values. Outputs are (n, classes). From
-    logits, softmax and logarithm are one stable step. Probabilities are clipped to [1e-7, 1 - 1e-7] and taken as logits
-    ``log p``, so that they are normalized, as Keras does it on TensorFlow.
+    Targets are class numbers (n,) or (n, 1): integers of any dtype, or floats with integer values. Outputs are
+    (n, classes). From logits, softmax and logarithm are one stable step. Probabilities are clipped to [1e-7, 1 - 1e-7]
+    and taken as logits ``log p``, so that they are normalized, as Keras does it on TensorFlow.
 
     Parameters
     ----------
@@ -143,8 +146,8 @@ class SparseCategoricalCrossentropy(_Crossentropy):
 class CategoricalCrossentropy(_Crossentropy):
     """``loss_i = -sum_j t_ij log p_ij``, p = softmax(logits) or the model's probabilities.
 
-    Targets t are (n, classes): one-hot rows or any distribution. From logits, softmax and logarithm are one stable step. Probabilities
-    are divided by their sum and clipped to [1e-7, 1 - 1e-7], as in Keras.
+    Targets t are (n, classes): one-hot rows or any distribution. From logits, softmax and logarithm are one stable
+    step. Probabilities are divided by their sum and clipped to [1e-7, 1 - 1e-7], as in Keras.
 
     Parameters
     ----------
@@ -172,7 +175,7 @@ class MeanSquaredError(Loss):
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
         targets = _numbers(y, self.name)
         # As in Keras, a last axis of one may be missing on either side: (n,) against (n, 1).
-        if targets.shape[1:] + (1,) == output_shape or targets.shape[1:] == output_shape + (1,):
+        if (*targets.shape[1:], 1) == output_shape or targets.shape[1:] == (*output_shape, 1):
             targets = targets.reshape(-1, *output_shape)
         if targets.shape[1:] != output_shape:
             raise ShapeError(f"{self.name}: expected targets of shape {('n', *output_shape)}, got {targets.shape}")
@@ -223,7 +226,7 @@ _CLASSES: dict[str, type[Loss]] = {
 
 
 def get(identifier: Any) -> Loss:
-    """A loss from its name (``"sparse_categorical_crossentropy"``, ``"mse"``), a ``{"class_name", "config"}`` dict, or itself.
+    """A loss from its name (``"mse"``), a ``{"class_name", "config"}`` dict, or itself.
 
     Raises
     ------

@@ -1,0 +1,167 @@
+"""Learning rate schedules: ``schedule(step)`` is the rate of that optimizer step, counted from 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .checks import number
+from .errors import ConfigError
+
+__all__ = [
+    "CosineDecay",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+]
+
+
+class LearningRateSchedule:
+    """Base class: a subclass defines ``__call__(step) -> float``, in Python floats. Attributes are the arguments."""
+
+    def __call__(self, step: int) -> float:
+        raise TypeError(f"{type(self).__name__} does not define __call__(step)")
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON-able values."""
+        return dict(vars(self))
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in vars(self).items())})"
+
+
+class _Decay(LearningRateSchedule):
+    def __init__(
+        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
+    ) -> None:
+        self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
+        self.decay_steps = number(self, "decay_steps", decay_steps, "(0, inf)")
+        self.decay_rate = number(self, "decay_rate", decay_rate, "[0, inf)")
+        self.staircase = bool(staircase)
+
+    def progress(self, step: int) -> float:
+        """``step / decay_steps``, in whole numbers for a staircase."""
+        return step // self.decay_steps if self.staircase else step / self.decay_steps
+
+
+class ExponentialDecay(_Decay):
+    """``initial_learning_rate * decay_rate ** (step / decay_steps)``; ``staircase`` rounds the exponent down."""
+
+    def __call__(self, step: int) -> float:
+        return float(self.initial_learning_rate * self.decay_rate ** self.progress(step))
+
+
+class InverseTimeDecay(_Decay):
+    """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``; ``staircase`` rounds the fraction down."""
+
+    def __call__(self, step: int) -> float:
+        return float(self.initial_learning_rate / (1 + self.decay_rate * self.progress(step)))
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """``(initial - end) * (1 - step / decay_steps) ** power + end`` until ``decay_steps``, then ``end``.
+
+    With ``cycle`` the decay starts anew, over the next multiple of ``decay_steps``, whenever it has reached its end.
+    """
+
+    def __init__(
+        self, initial_learning_rate: float, decay_steps: int, end_learning_rate: float = 0.0001, power: float = 1.0,
+        cycle: bool = False,
+    ) -> None:  # fmt: skip
+        self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
+        self.decay_steps = number(self, "decay_steps", decay_steps, "(0, inf)")
+        self.end_learning_rate = number(self, "end_learning_rate", end_learning_rate, "[0, inf)")
+        self.power = number(self, "power", power, "[0, inf)")
+        self.cycle = bool(cycle)
+
+    def __call__(self, step: int) -> float:
+        steps = self.decay_steps
+        if self.cycle:
+            steps *= max(1, math.ceil(step / steps))
+        fraction = min(step, steps) / steps
+        fall = self.initial_learning_rate - self.end_learning_rate
+        return float(fall * (1 - fraction) ** self.power + self.end_learning_rate)
+
+
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine from ``initial_learning_rate`` down to ``alpha`` times it; Loshchilov and Hutter, arXiv:1608.03983.
+
+    ``rate ((1 - alpha) (1 + cos(pi step / decay_steps)) / 2 + alpha)``. With a ``warmup_target`` the rate first rises on
+    a line from ``initial_learning_rate`` to the target in ``warmup_steps``, and falls from there in the ``decay_steps``
+    after them.
+    """
+
+    def __init__(
+        self, initial_learning_rate: float, decay_steps: int, alpha: float = 0.0, warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:  # fmt: skip
+        self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
+        self.decay_steps = number(self, "decay_steps", decay_steps, "(0, inf)")
+        self.alpha = number(self, "alpha", alpha)
+        self.warmup_target = None if warmup_target is None else number(self, "warmup_target", warmup_target, "[0, inf)")
+        self.warmup_steps = number(self, "warmup_steps", warmup_steps, "[0, inf)")
+
+    def __call__(self, step: int) -> float:
+        start, peak = 0.0, self.initial_learning_rate
+        if self.warmup_target is not None:
+            start, peak = self.warmup_steps, self.warmup_target
+            if step < start:
+                return float((peak - self.initial_learning_rate) * (step / start) + self.initial_learning_rate)
+        fraction = min(step - start, self.decay_steps) / self.decay_steps
+        cosine = 0.5 * (1 + math.cos(math.pi * fraction))
+        return float(peak * ((1 - self.alpha) * cosine + self.alpha))
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """``values[i]`` up to and including step ``boundaries[i]``, the last value after the last boundary."""
+
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float]) -> None:
+        for name, given in (("boundaries", boundaries), ("values", values)):
+            if isinstance(given, str) or not hasattr(given, "__len__"):
+                raise ConfigError(f"PiecewiseConstantDecay: {name}: expected a list of numbers, got {given!r}")
+        self.boundaries = [number(self, "boundaries", value) for value in boundaries]
+        self.values = [number(self, "values", value, "[0, inf)") for value in values]
+        if len(self.values) != len(self.boundaries) + 1 or not self.boundaries:
+            raise ConfigError(
+                "PiecewiseConstantDecay: expected one more value than boundaries, "
+                f"got {len(self.boundaries)} boundaries and {len(self.values)} values"
+            )
+        if sorted(self.boundaries) != self.boundaries:
+            raise ConfigError(f"PiecewiseConstantDecay: boundaries: expected them to rise, got {self.boundaries}")
+
+    def __call__(self, step: int) -> float:
+        return float(self.values[sum(step > boundary for boundary in self.boundaries)])
+
+
+def get(identifier: Any) -> LearningRateSchedule:
+    """A schedule from a ``{"class_name", "config"}`` dict, or itself.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    if isinstance(identifier, LearningRateSchedule):
+        return identifier
+    names = [name for name in __all__ if name != "LearningRateSchedule"]
+    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
+        for name in names:
+            if identifier["class_name"] == name and isinstance(identifier["config"], dict):
+                try:
+                    return globals()[name](**identifier["config"])
+                except TypeError as error:
+                    raise ConfigError(f"schedule {name}: {error}") from None
+    raise ConfigError(f"schedule: expected one of {', '.join(names)}, got {str(identifier)[:80]!r}")
+
+
+def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
+    """The dict that `get` turns back into the schedule."""
+    return {"class_name": type(schedule).__name__, "config": schedule.config()}
