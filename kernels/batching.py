@@ -10,7 +10,9 @@ from .registry import reference, twin
 
 @reference("gather")
 def gather_reference(source, indices, scale):  # type: ignore[no-untyped-def]
-    """``out[i] = scale * source[indices[i]]``; source (rows, features) of any dtype, out (n, features) of a float dtype."""
+    """``out[i] = scale * source[indices[i]]``; source (rows, features) of any dtype, out (n, features) of a float
+    dtype.
+    """
     return source[indices] * np.float64(scale)
 
 

@@ -1,8 +1,10 @@
-"""Conv2D: ``y[n, i, j, f] = relu?(b[f] + sum_{kh, kw, c} x[n, i sh + kh dh - top, j sw + kw dw - left, c] w[kh, kw, c, f])``.
+"""Conv2D: ``y[n, i, j, f] = relu?(b[f] + sum_{kh, kw, c} x[n, i sh + kh dh - top, j sw + kw dw - left, c] w[kh, kw,
+c, f])``.
 
-The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the filters are the
-columns. The Numba kernels stand in conv2d_im2col.py (any convolution) and conv2d_winograd.py (3x3 and 5x5 with stride 1,
-two to three times fewer multiplications); `algorithm` says which one runs, and `force` overrules it.
+The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the
+filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution) and conv2d_winograd.py (3x3 and
+5x5 with stride 1, two to three times fewer multiplications); `algorithm` says which one runs, and `force` overrules
+it.
 """
 
 from __future__ import annotations

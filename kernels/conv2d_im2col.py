@@ -1,4 +1,6 @@
-"""Any convolution on the CPU: windows of one image as rows, one matrix product, nothing larger than an image's windows in memory."""
+"""Any convolution on the CPU: windows of one image as rows, one matrix product, nothing larger than an image's
+windows in memory.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,16 @@ from .gemm import ACCUMULATE, BIAS, ZERO, at, gemm
 from .jit import jit, max_threads, prange, thread_id
 from .scratch import scratch
 
-SLICES = 8  # of the batch, each with a filter gradient of its own, summed in order: the same bits for any number of threads
+SLICES = (
+    8  # of the batch, each with a filter gradient of its own, summed in order: the same bits for any number of threads
+)
 
 
 @jit
 def windows(image, channel, channels, kh, kw, window, size, rows):  # type: ignore[no-untyped-def]
-    """Lay out the windows of one image (h, w, c), for ``channels`` channels from ``channel`` on, as rows of kh*kw*channels numbers."""
+    """Lay out the windows of one image (h, w, c), for ``channels`` channels from ``channel`` on, as rows of
+    kh*kw*channels numbers.
+    """
     sh, sw, dh, dw, top, left = window
     h, w, c = image.shape
     lines = image.reshape(h, w * c)
@@ -23,7 +29,7 @@ def windows(image, channel, channels, kh, kw, window, size, rows):  # type: igno
     for i in range(size[0]):
         for j in range(size[1]):
             x = j * sw - left
-            inside = contiguous and 0 <= x and x + kw <= w
+            inside = contiguous and x >= 0 and x + kw <= w
             for a in range(kh):
                 y = i * sh + a * dh - top
                 if y < 0 or y >= h:

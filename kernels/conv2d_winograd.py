@@ -1,7 +1,8 @@
 """3x3 and 5x5 convolutions with stride 1 on the CPU by Winograd's algorithm: F(2x2, 3x3) and F(2x2, 5x5).
 
-winograd_transforms.py has the formula. Per group of images: transform tiles of the input (V), multiply by the transformed filters (U) at each of
-the t x t points (M = V U), transform back. Everything of a group fits into the core's own cache.
+winograd_transforms.py has the formula. Per group of images: transform tiles of the input (V), multiply by the
+transformed filters (U) at each of the t x t points (M = V U), transform back. Everything of a group fits into the
+core's own cache.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _d_input5, _d_output5, _d_filters5 = two_sided(_B5, add=True), two_sided(_A5), t
 def tiles3(image, row, channels, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
     """Transform all tiles of one image (rows ``row`` numbers apart) to or from the 16 planes of a group, 3x3 filters.
 
-    INPUT: ``V = B' x B``. OUTPUT: ``Y = A' M A``. D_OUTPUT: ``dM = A dY A'``. D_INPUT: ``dx += B dV B'``, where tiles overlap.
-    FILTERS: ``U = G w G'`` and D_FILTERS: ``dw = G' dU G``, with a filter bank for an image of one tile.
+    INPUT: ``V = B' x B``. OUTPUT: ``Y = A' M A``. D_OUTPUT: ``dM = A dY A'``. D_INPUT: ``dx += B dV B'``, where tiles
+    overlap. FILTERS: ``U = G w G'`` and D_FILTERS: ``dw = G' dU G``, with a filter bank for an image of one tile.
     """
     for tile in range(down * across):
         a = shift(image, tile // across * TILE * row + tile % across * TILE * channels)

@@ -1,18 +1,20 @@
 """The matrix product by hand: one register tile, written once, used by dense and convolution alike.
 
-``C[i, j] (+)= sum_p A[i, p] B[p, j]``. A tile of ``rows x vectors`` accumulators stays in registers for the whole sum; per ``p`` it
-loads a few contiguous vectors of B, broadcasts one number of A per row, and does one fused multiply-add per accumulator::
+``C[i, j] (+)= sum_p A[i, p] B[p, j]``. A tile of ``rows x vectors`` accumulators stays in registers for the whole
+sum; per ``p`` it loads a few contiguous vectors of B, broadcasts one number of A per row, and does one fused
+multiply-add per accumulator::
 
     for p in range(k):
         for i in range(rows):
             c[i] += a[i, p] * b[p, :]          # c[i] and b[p, :] are SIMD vectors
 
-Nothing is packed: A may have any two strides (its transpose is free), rows of B and C must be contiguous but may lie any distance
-apart, so a tile reads a convolution's input in place. Measured on one Zen 4 core, float32: 105 to 113 GFLOP/s on the tutorials'
-shapes, where OpenBLAS reaches 85 to 105. One thread computes an element of C from start to end, in the order of p: the
-same bits for any number of threads, and there is no second thread pool.
+Nothing is packed: A may have any two strides (its transpose is free), rows of B and C must be contiguous but may lie
+any distance apart, so a tile reads a convolution's input in place. Measured on one Zen 4 core, float32: 105 to 113
+GFLOP/s on the tutorials' shapes, where OpenBLAS reaches 85 to 105. One thread computes an element of C from start to
+end, in the order of p: the same bits for any number of threads, and there is no second thread pool.
 
-The scheme is that of Goto and van de Geijn, ACM TOMS 34(3), 2008, without its packing, which does not pay at these sizes.
+The scheme is that of Goto and van de Geijn, ACM TOMS 34(3), 2008, without its packing, which does not pay at these
+sizes.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from .simd import Simd
 ZERO, ACCUMULATE, BIAS = 0, 1, 2  # what a tile's accumulators start from: 0, C itself, or a row of biases
 
 STRIP_BYTES = 2 * host_vector_bytes()
-# Registers: 32 with AVX-512 or NEON, 16 with AVX2. Of these, 2 x rows hold sums, 2 hold B, 1 holds A. Shorter tiles take the
-# rest of the rows; 7 is there because images of 7 x 7 and 14 x 14 have a multiple of 7 pixels.
+# Registers: 32 with AVX-512 or NEON, 16 with AVX2. Of these, 2 x rows hold sums, 2 hold B, 1 holds A. Shorter tiles
+# take the rest of the rows; 7 is there because images of 7 x 7 and 14 x 14 have a multiple of 7 pixels.
 TILE_ROWS = (14, 8, 7, 4, 2, 1) if host_registers() >= 32 else (6, 4, 2, 1)
 
 
@@ -87,9 +89,7 @@ def _strip(
     from numba import types
 
     index = types.intp
-    signature = types.void(
-        a, index, index, b, index, c, index, bias, index, index, index, index, index
-    )
+    signature = types.void(a, index, index, b, index, c, index, bias, index, index, index, index, index)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         simd = Simd(context, builder, signature.args[0].dtype)
@@ -167,8 +167,8 @@ def _strip(
 def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):  # type: ignore[no-untyped-def]
     """``C = relu?(start + A B)`` on addresses (see `at`): A is (m, k), B is (k, n), C is (m, n).
 
-    ``a_row, a_column, b_row, c_row`` are strides in elements; the columns of B and C are contiguous. ``start`` is ZERO, ACCUMULATE
-    or BIAS (``bias`` is read only then).
+    ``a_row, a_column, b_row, c_row`` are strides in elements; the columns of B and C are contiguous. ``start`` is
+    ZERO, ACCUMULATE or BIAS (``bias`` is read only then).
     """
     width = STRIP_BYTES // item_bytes(a)
     for j in range(0, n, width):

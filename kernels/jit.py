@@ -1,8 +1,8 @@
 """Numba, but only when it is asked for.
 
-``@jit`` marks a kernel; ``compile_marked`` turns every marked function into a Numba dispatcher, in place, when the numba
-backend is first chosen. So a kernel stands in the same file as its reference, and that file imports where Numba does not exist.
-A marked function that was not turned is still plain Python, and right: `prange` is then `range`.
+``@jit`` marks a kernel; ``compile_marked`` turns every marked function into a Numba dispatcher, in place, when the
+numba backend is first chosen. So a kernel stands in the same file as its reference, and that file imports where Numba
+does not exist. A marked function that was not turned is still plain Python, and right: `prange` is then `range`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def jit(function: F | None = None, *, parallel: bool = False) -> Any:
 
 
 def intrinsic(function: F) -> F:
-    """Mark a function that emits code itself (`numba.extending.intrinsic`), for instructions that Numba has no words for."""
+    """Mark a function that emits code itself (`numba.extending.intrinsic`), for instructions that Numba has no words
+    for.
+    """
     _marked.append((function, lambda f, folder: _numba().extending.intrinsic(f)))
     return function
 
@@ -58,8 +60,9 @@ def intrinsic(function: F) -> F:
 def exported(arguments: str) -> Callable[[F], F]:
     """Mark a helper on addresses and integers that is compiled once, for all kernels that call it.
 
-    Numba compiles an ordinary helper again inside every kernel, and twice inside a parallel one: the matrix product alone cost the first
-    run of a convolutional network 20 s. ``arguments`` has a letter for each: ``p`` an address, ``i`` an integer.
+    Numba compiles an ordinary helper again inside every kernel, and twice inside a parallel one: the matrix product
+    alone cost the first run of a convolutional network 20 s. ``arguments`` has a letter for each: ``p`` an address,
+    ``i`` an integer.
     """
 
     def mark(function: F) -> F:
@@ -174,9 +177,9 @@ def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -
         @prototype
         def first_call(*values: int) -> None:
             with _caching_in(folder):
-                real = numba.cfunc(
-                    signature(dtype), error_model="numpy", fastmath=FASTMATH, cache=folder is not None
-                )(function)
+                real = numba.cfunc(signature(dtype), error_model="numpy", fastmath=FASTMATH, cache=folder is not None)(
+                    function
+                )
             slot.value = real.address
             _slots.append(real)
             prototype(real.address)(*values)
@@ -194,9 +197,7 @@ def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -
         def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
             function_type = ir.FunctionType(ir.VoidType(), [context.get_value_type(arg) for arg in sig.args])
             symbol, module = f"{name}_{dtype}", builder.module
-            slot = module.globals.get(symbol) or cgutils.add_global_variable(
-                module, function_type.as_pointer(), symbol
-            )
+            slot = module.globals.get(symbol) or cgutils.add_global_variable(module, function_type.as_pointer(), symbol)
             builder.call(builder.load(slot), values)
             return context.get_dummy_value()
 
@@ -213,9 +214,9 @@ def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -
 def _wait_briefly_then_sleep() -> None:
     """Say how OpenMP's threads wait for work, unless the user has said it.
 
-    Active waiting costs 8 ms per call when another process holds a core, so a waiting thread must sleep; but waking it costs
-    45 us. So it looks for work a few microseconds before it sleeps: five dense layers in a row (64 x 784 x 128) took 0.29 ms
-    instead of 0.51 on two idle cores, and 0.67 instead of 0.61 with one core busy.
+    Active waiting costs 8 ms per call when another process holds a core, so a waiting thread must sleep; but waking
+    it costs 45 us. So it looks for work a few microseconds before it sleeps: five dense layers in a row (64 x 784 x
+    128) took 0.29 ms instead of 0.51 on two idle cores, and 0.67 instead of 0.61 with one core busy.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "passive"

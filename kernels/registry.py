@@ -10,9 +10,9 @@ Its *twin* takes the same positional arguments, then the arrays to fill::
     @twin("dense_forward")
     def dense_forward(x, w, b, relu, y): ...
 
-An output of size 0 is one that nobody asked for, an input of size 0 (a bias) is one that is not there.
-Ops that overwrite some of their arguments, such as optimizers, say which: ``updates=(0, 2, 3), outputs=0``; the reference
-then returns the new values of those arguments, followed by its outputs if it has any.
+An output of size 0 is one that nobody asked for, an input of size 0 (a bias) is one that is not there. Ops that
+overwrite some of their arguments, such as optimizers, say which: ``updates=(0, 2, 3), outputs=0``; the reference then
+returns the new values of those arguments, followed by its outputs if it has any.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A few vector instructions for kernels that the compiler does not vectorize well enough by itself.
 
-A kernel of this kind is a function marked ``@intrinsic`` (kernels/jit.py): called with Numba's context and builder, it *emits* code. So a
-Python ``for`` in it is a loop that is unrolled, and `Simd.loop` is a loop that runs. One `Simd` value holds ``lanes`` numbers, as many as
-fill the machine's registers.
+A kernel of this kind is a function marked ``@intrinsic`` (kernels/jit.py): called with Numba's context and builder,
+it *emits* code. So a Python ``for`` in it is a loop that is unrolled, and `Simd.loop` is a loop that runs. One `Simd`
+value holds ``lanes`` numbers, as many as fill the machine's registers.
 """
 
 from __future__ import annotations
@@ -48,9 +48,7 @@ class Simd:
         ir, undefined = self.ir, self.ir.Constant(vector, self.ir.Undefined)
         zero = ir.Constant(ir.IntType(32), 0)
         lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(
-            self.builder.insert_element(undefined, value, zero), undefined, lanes
-        )
+        return self.builder.shuffle_vector(self.builder.insert_element(undefined, value, zero), undefined, lanes)
 
     def first(self, count: Any) -> Any:
         """A mask of the first ``count`` lanes."""

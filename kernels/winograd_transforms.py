@@ -1,12 +1,12 @@
 """The matrices of Winograd's convolution, and the code that applies them to whole vectors of channels.
 
-A tile of m x m outputs of a convolution with r x r filters needs t x t inputs, t = m + r - 1. With matrices A (t, m), G (t, r) and
-B (t, t) that come from t - 1 points and infinity (Toom and Cook),
+A tile of m x m outputs of a convolution with r x r filters needs t x t inputs, t = m + r - 1. With matrices A (t, m),
+G (t, r) and B (t, t) that come from t - 1 points and infinity (Toom and Cook),
 
     Y = A' [(G w G') * (B' x B)] A          (* element by element)
 
-takes t^2 multiplications instead of m^2 r^2: 16 instead of 36 for 3x3, 36 instead of 100 for 5x5. Being bilinear, its two
-derivatives are the same products read backwards: dM = A dY A', dw = G' [V * dM] G, dx = B [U * dM] B'.
+takes t^2 multiplications instead of m^2 r^2: 16 instead of 36 for 3x3, 36 instead of 100 for 5x5. Being bilinear, its
+two derivatives are the same products read backwards: dM = A dY A', dw = G' [V * dM] G, dx = B [U * dM] B'.
 
 Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
 """
@@ -53,13 +53,16 @@ def matrices(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def two_sided(matrix: np.ndarray, *, add: bool = False) -> Callable[..., Any]:
     """Code for ``target (+)= matrix source matrix'``, for every channel of a tile.
 
-    Called as ``f(source, source_row, source_column, target, target_row, target_column, channels)``: addresses, strides in elements, and a
-    number of contiguous channels that fills whole vectors. The matrix's zeros cost nothing, its ones no multiplication.
+    Called as ``f(source, source_row, source_column, target, target_row, target_column, channels)``: addresses,
+    strides in elements, and a number of contiguous channels that fills whole vectors. The matrix's zeros cost
+    nothing, its ones no multiplication.
     """
     rows, columns = matrix.shape
 
     @intrinsic
-    def apply(typingctx: Any, source: Any, s_row: Any, s_column: Any, target: Any, t_row: Any, t_column: Any, count: Any) -> Any:
+    def apply(
+        typingctx: Any, source: Any, s_row: Any, s_column: Any, target: Any, t_row: Any, t_column: Any, count: Any
+    ) -> Any:
         from numba import types
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:

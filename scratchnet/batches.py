@@ -20,8 +20,8 @@ class Source:
     x : array or Pixels, shape (n, *input_shape)
         Kept as it is: bytes stay bytes.
     input_shape : tuple of int
-        What one sample of the model looks like. Samples of the same size but another shape are refused, but for a missing last
-        axis of one channel.
+        What one sample of the model looks like. Samples of the same size but another shape are refused, but for a
+        missing last axis of one channel.
     dtype : dtype
         Of the batches.
 
@@ -76,7 +76,8 @@ class Source:
 
 
 class Shuffle:
-    """The order in which training visits the samples: a function of (seed, step) alone, so a run can be taken up anywhere.
+    """The order in which training visits the samples: a function of (seed, step) alone, so a run can be taken up
+    anywhere.
 
     A *pass* visits every sample once; the last batch of a pass may be short, and is left out with ``drop_last``.
     """

@@ -1,7 +1,7 @@
 """Initial values of parameters, drawn on the host with NumPy, so that every backend starts from the same numbers.
 
-For a parameter of shape ``(kh, kw, in, out)`` or ``(in, out)``, ``fan_in = kh kw in`` and ``fan_out = kh kw out``; a vector of
-length ``n`` has ``fan_in = fan_out = n``, as in Keras.
+For a parameter of shape ``(kh, kw, in, out)`` or ``(in, out)``, ``fan_in = kh kw in`` and ``fan_out = kh kw out``; a
+vector of length ``n`` has ``fan_in = fan_out = n``, as in Keras.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ class Initializer:
         """The values, in float64."""
         raise TypeError(f"{type(self).__name__} does not define draw(shape, rng)")
 
-    def __call__(
-        self, shape: Any, rng: np.random.Generator | None = None, dtype: Any = "float32"
-    ) -> np.ndarray:
+    def __call__(self, shape: Any, rng: np.random.Generator | None = None, dtype: Any = "float32") -> np.ndarray:
         if self.seed is not None:
             rng = np.random.default_rng(self.seed)
         return np.asarray(self.draw(tuple(shape), rng or default_rng()), dtype=dtype)

@@ -13,7 +13,7 @@ from . import fitting, losses, optimizers, summary, training
 from . import metrics as metrics_module
 from .backend import array_module, to_numpy
 from .callbacks import History
-from .errors import ConfigError, ShapeError
+from .errors import ShapeError
 from .layers.base import Layer
 from .layers.serialization import register
 from .layers.stack import Stack
@@ -89,7 +89,9 @@ class Sequential(Stack):
     def require_built(self) -> None:
         """Raise ShapeError unless the model is built."""
         if not self.built:
-            raise ShapeError(f"model {self.name!r} is not built: call build(input_shape), or start it with Input(shape)")
+            raise ShapeError(
+                f"model {self.name!r} is not built: call build(input_shape), or start it with Input(shape)"
+            )
 
     def _weights(self) -> Iterator[tuple[str, dict[str, Any], str]]:
         for layer in self.walk():
@@ -180,4 +182,3 @@ class Sequential(Stack):
         from . import checkpoint
 
         checkpoint.load_weights(self, path)
-

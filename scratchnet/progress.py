@@ -46,7 +46,9 @@ class ProgressBar(EpochLines):
         left = (now - self.started) / (batch + 1) * (steps - batch - 1)
         bar = "=" * filled + "." * (self.width - filled)
         means = _means(self.model.trainer().results(self.model.progress.samples))
-        text = f"Epoch {self.epoch + 1}/{self.params['epochs']} [{bar}] {batch + 1}/{steps} - {left:.0f}s left - {means}"
+        text = (
+            f"Epoch {self.epoch + 1}/{self.params['epochs']} [{bar}] {batch + 1}/{steps} - {left:.0f}s left - {means}"
+        )
         self._write("\r\x1b[K" + text)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -13,7 +13,8 @@ __all__ = ["set_random_seed", "to_categorical"]
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed everything: Python's and NumPy's generators, and the one that draws initial weights, batches and dropout masks.
+    """Seed everything: Python's and NumPy's generators, and the one that draws initial weights, batches and dropout
+    masks.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""Memory that is taken once: reused buffers for a training loop, and flat vectors with the arrays of a model as views."""
+"""Memory that is taken once: reused buffers for a training loop, and flat vectors with the arrays of a model as
+views.
+"""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from .serialization import serialize
 class WithActivation(Layer):
     """A linear map, then an activation.
 
-    ReLU is fused into the linear map's kernel (one pass less over memory); any other activation is a layer of its own. A subclass
-    defines ``linear_forward(x, training)`` and ``linear_backward(dy)``, and calls `finish_build`.
+    ReLU is fused into the linear map's kernel (one pass less over memory); any other activation is a layer of its
+    own. A subclass defines ``linear_forward(x, training)`` and ``linear_backward(dy)``, and calls `finish_build`.
     """
 
     def __init__(self, activation: Any = None, **kwargs: Any) -> None:
@@ -22,9 +22,7 @@ class WithActivation(Layer):
         from . import activations
 
         self.relu = activation == "relu"
-        self.activation: Layer | None = (
-            None if self.relu else activations.get(activation, dtype=self.dtype.name)
-        )
+        self.activation: Layer | None = None if self.relu else activations.get(activation, dtype=self.dtype.name)
         self.linear_shape: Shape = ()
 
     def finish_build(self, input_shape: Shape, linear_shape: Shape, rng: np.random.Generator) -> None:

@@ -17,8 +17,8 @@ from .base import Shape, nothing, ops
 class Conv2D(WithActivation):
     """``y[n,i,j,f] = activation(bias[f] + sum x[n, i sh + kh dh - top, j sw + kw dw - left, c] kernel[kh,kw,c,f])``.
 
-    x is (n, h, w, c), kernel (kh, kw, c / groups, filters), bias (filters,), y (n, oh, ow, filters). This is the cross-correlation
-    that Keras and every other framework call convolution (Dumoulin and Visin, arXiv:1603.07285).
+    x is (n, h, w, c), kernel (kh, kw, c / groups, filters), bias (filters,), y (n, oh, ow, filters). This is the
+    cross-correlation that Keras and every other framework call convolution (Dumoulin and Visin, arXiv:1603.07285).
 
     Parameters
     ----------
@@ -69,9 +69,7 @@ class Conv2D(WithActivation):
         h, w, c = image_shape(self, input_shape)
         if c % self.groups:
             raise ShapeError(f"layer {label(self)!r}: expected channels in {self.groups} equal groups, got {c}")
-        size, self.pads = plan(
-            label(self), (h, w), self.kernel_size, self.strides, self.padding, self.dilation_rate
-        )
+        size, self.pads = plan(label(self), (h, w), self.kernel_size, self.strides, self.padding, self.dilation_rate)
         self.add_param("kernel", (*self.kernel_size, c // self.groups, self.filters), self.kernel_initializer, rng)
         if self.use_bias:
             self.add_param("bias", (self.filters,), self.bias_initializer, rng)

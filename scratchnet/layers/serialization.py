@@ -1,4 +1,6 @@
-"""Layers as JSON-able dicts and back. Only classes that were named beforehand are ever made: nothing is imported or run."""
+"""Layers as JSON-able dicts and back. Only classes that were named beforehand are ever made: nothing is imported or
+run.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ def deserialize(spec: Any) -> Layer:
     classes = layer_classes()
     if not isinstance(spec["class_name"], str) or spec["class_name"] not in classes:
         raise ConfigError(
-            f"layer: unknown class {str(spec['class_name'])[:80]!r}: a class of your own needs @sn.layers.register first"
+            f"layer: unknown class {str(spec['class_name'])[:80]!r}: decorate a class of your own with @sn.layers.register"
         )
     arguments = dict(spec["config"])
     if isinstance(arguments.get("layers"), list):
