@@ -1,12 +1,12 @@
 """Optimizers: one op each, over all parameters of a model as one flat vector.
 
 Formulas, epsilons and their places are Keras 3's. Every op takes ``decay``, which is ``learning_rate * weight_decay``:
-the parameters shrink by that fraction before the step (decoupled weight decay; Loshchilov and Hutter, arXiv:1711.05101).
+the parameters shrink by that fraction before the step (decoupled weight decay; Loshchilov, Hutter, arXiv:1711.05101).
 A slot of size 0 is one that the settings do not need.
 
-Beside the textbook, the twins set moments below a floor (1e-30 in float32) to 0: a weight whose gradient has become exactly
-0 (the border pixels of MNIST) would leave moments among the denormal numbers for ever, where the processor computes many
-times slower. NaN and Inf are never replaced.
+Beside the textbook, the twins set moments below a floor (1e-30 in float32) to 0: a weight whose gradient has become
+exactly 0 (the border pixels of MNIST) would leave moments among the denormal numbers for ever, where the processor
+computes many times slower. NaN and Inf are never replaced.
 """
 
 from __future__ import annotations

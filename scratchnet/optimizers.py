@@ -185,12 +185,12 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """``p -= a m / (sqrt(v) + epsilon)``, ``a = rate sqrt(1 - beta_2^t) / (1 - beta_1^t)``.
 
-    m and v are running means of g and g^2 with ``beta_1`` and ``beta_2``. Kingma and Ba, arXiv:1412.6980; Keras's epsilon
-    is the paper's "epsilon hat", added before the bias correction of v. With ``amsgrad`` the largest v so far takes the
-    place of v.
+    m and v are running means of g and g^2 with ``beta_1`` and ``beta_2``. Kingma and Ba, arXiv:1412.6980; Keras's
+    epsilon is the paper's "epsilon hat", added before the bias correction of v. With ``amsgrad`` the largest v so far
+    takes the place of v.
     """
 
-    arguments = ("beta_1", "beta_2", "epsilon", "amsgrad")
+    arguments: tuple[str, ...] = ("beta_1", "beta_2", "epsilon", "amsgrad")
 
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,

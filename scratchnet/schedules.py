@@ -94,9 +94,9 @@ class PolynomialDecay(LearningRateSchedule):
 class CosineDecay(LearningRateSchedule):
     """Half a cosine from ``initial_learning_rate`` down to ``alpha`` times it; Loshchilov and Hutter, arXiv:1608.03983.
 
-    ``rate ((1 - alpha) (1 + cos(pi step / decay_steps)) / 2 + alpha)``. With a ``warmup_target`` the rate first rises on
-    a line from ``initial_learning_rate`` to the target in ``warmup_steps``, and falls from there in the ``decay_steps``
-    after them.
+    ``rate ((1 - alpha) (1 + cos(pi step / decay_steps)) / 2 + alpha)``. With a ``warmup_target`` the rate first rises
+    on a line from ``initial_learning_rate`` to the target in ``warmup_steps``, and falls from there in the
+    ``decay_steps`` after them.
     """
 
     def __init__(

@@ -1,0 +1,247 @@
+"""Metrics: what fit and evaluate report beside the loss. Each is a mean over samples, summed in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .errors import ConfigError, ShapeError
+from .report import classification_report, confusion_matrix
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "MeanAbsoluteError",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "Metric",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "classification_report",
+    "confusion_matrix",
+    "get",
+    "serialize",
+]
+
+
+class Metric:
+    """Base class of all metrics; a subclass defines `values`.
+
+    Attributes
+    ----------
+    name : str
+        The key in the logs.
+    counts_correct : bool
+        Whether the metric is the share of samples whose largest output is at the right class. Losses that count those
+        themselves spare it the work.
+    """
+
+    counts_correct = False
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or _snake(type(self).__name__)
+        self.reset()
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        """The metric of every sample of a batch, an array with a batch axis; or its mean over the batch, a number."""
+        raise TypeError(f"{type(self).__name__} does not define values(y_true, y_pred)")
+
+    def reset(self) -> None:
+        """Begin a new mean."""
+        self.total, self.count = 0.0, 0
+
+    def update(self, y_true: Any, y_pred: Any) -> None:
+        """Take a batch into the mean; a number counts as often as the batch has samples.
+
+        Raises
+        ------
+        ShapeError
+            If the targets do not fit the predictions.
+        ConfigError
+            If a user's function returns something that is not numbers.
+        """
+        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+        if len(y_true) != len(y_pred):
+            raise ShapeError(f"{self.name}: {len(y_pred)} predictions but {len(y_true)} targets")
+        if not len(y_pred):
+            return
+        values = np.asarray(self.values(y_true, y_pred))
+        if values.dtype.kind not in "biuf" or not values.size:
+            raise ConfigError(f"metric {self.name!r}: expected a number per sample or their mean, got {values!r:.80}")
+        self.total += float(values.mean(dtype=np.float64)) * len(y_pred)
+        self.count += len(y_pred)
+
+    def result(self) -> float:
+        """The mean since `reset`; 0 before the first batch, as in Keras."""
+        return self.total / self.count if self.count else 0.0
+
+    def state(self) -> list[float]:
+        """What a checkpoint keeps, so that `load_state` can go on within an epoch."""
+        return [self.total, self.count]
+
+    def load_state(self, state: list[float]) -> None:
+        """Go on from what `state` gave."""
+        self.total, self.count = float(state[0]), int(state[1])
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON-able values."""
+        return {"name": self.name}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {self.result():.4f} over {self.count} samples>"
+
+
+class Accuracy(Metric):
+    """Share of samples whose first largest output is at the right class.
+
+    Which accuracy is meant follows from the shapes, as in Keras: targets are class numbers (n,) or (n, 1), or one-hot
+    rows like the outputs; with a single output it is `BinaryAccuracy`.
+    """
+
+    counts_correct = True
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        if y_pred.shape[-1] == 1:
+            return (y_pred > 0.5).reshape(len(y_pred), -1) == y_true.reshape(len(y_pred), -1)
+        return y_pred.argmax(axis=-1) == _labels(y_true, y_pred, self.name)
+
+
+class SparseCategoricalAccuracy(Accuracy):
+    """`Accuracy` under Keras's name for targets that are class numbers."""
+
+
+class CategoricalAccuracy(Accuracy):
+    """`Accuracy` under Keras's name for targets that are one-hot rows."""
+
+
+class BinaryAccuracy(Metric):
+    """Share of outputs on the right side of ``threshold``; targets are 0 and 1, in the shape of the outputs."""
+
+    def __init__(self, name: str | None = None, threshold: float = 0.5) -> None:
+        super().__init__(name)
+        self.threshold = float(threshold)
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        return (y_pred > self.threshold) == _alike(y_true, y_pred, self.name)
+
+    def config(self) -> dict[str, Any]:
+        return {"threshold": self.threshold, **super().config()}
+
+
+class TopKCategoricalAccuracy(Metric):
+    """Share of samples with fewer than ``k`` outputs above that of the right class; class numbers or one-hot rows.
+
+    A tie at the border counts as right, and an output that is NaN or infinite as wrong, as TensorFlow has it.
+    """
+
+    def __init__(self, k: int = 5, name: str | None = None) -> None:
+        super().__init__(name)
+        if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
+            raise ConfigError(f"{type(self).__name__}: k: expected a positive integer, got {k!r}")
+        self.k = int(k)
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        labels = _labels(y_true, y_pred, self.name)
+        own = np.take_along_axis(y_pred, labels[..., None].astype(np.int64), axis=-1)
+        return ((y_pred > own).sum(axis=-1) < self.k) & np.isfinite(own[..., 0])
+
+    def config(self) -> dict[str, Any]:
+        return {"k": self.k, **super().config()}
+
+
+class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
+    """`TopKCategoricalAccuracy` under Keras's name for targets that are class numbers."""
+
+
+class MeanSquaredError(Metric):
+    """Mean of ``(y_pred - y_true)^2`` over all outputs."""
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        return np.square(y_pred - _alike(y_true, y_pred, self.name), dtype=np.float64)
+
+
+class MeanAbsoluteError(Metric):
+    """Mean of ``|y_pred - y_true|`` over all outputs."""
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        return np.abs(y_pred - _alike(y_true, y_pred, self.name))
+
+
+class MeanMetricWrapper(Metric):
+    """The mean of a function ``f(y_true, y_pred)`` of NumPy arrays: one number per sample, or the batch's mean."""
+
+    def __init__(self, fn: Callable[[Any, Any], Any], name: str | None = None) -> None:
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__).strip("<>"))
+        self.fn = fn
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        return self.fn(y_true, y_pred)
+
+
+def _labels(y_true: Any, y_pred: Any, name: str) -> Any:
+    """Class numbers of targets that are class numbers or one-hot rows, in the shape of the outputs without classes."""
+    if y_true.shape == y_pred.shape:
+        return y_true.argmax(axis=-1)
+    if y_true.shape in (y_pred.shape[:-1], (*y_pred.shape[:-1], 1)):
+        return y_true.reshape(y_pred.shape[:-1])
+    raise ShapeError(f"{name}: expected class numbers or one-hot rows for outputs {y_pred.shape}, got {y_true.shape}")
+
+
+def _alike(y_true: Any, y_pred: Any, name: str) -> Any:
+    """Targets in the shape of the outputs; a last axis of one may be missing on either side."""
+    if y_true.shape == y_pred.shape or (*y_true.shape, 1) == y_pred.shape or y_true.shape == (*y_pred.shape, 1):
+        return y_true.reshape(y_pred.shape)
+    raise ShapeError(f"{name}: expected targets of the shape of the outputs, {y_pred.shape}, got {y_true.shape}")
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+_CLASSES: tuple[type[Metric], ...] = (
+    Accuracy, SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, TopKCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy, MeanSquaredError, MeanAbsoluteError,
+)  # fmt: skip
+
+_SHORT = {"acc": Accuracy, "top_k": TopKCategoricalAccuracy, "mse": MeanSquaredError, "mae": MeanAbsoluteError}
+
+
+def get(identifier: Any) -> Metric:
+    """A metric from its name, a ``{"class_name", "config"}`` dict, a function ``f(y_true, y_pred)``, or itself.
+
+    A metric that is asked for by name has that name in the logs: ``"acc"`` stays ``"acc"``.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    if isinstance(identifier, Metric):
+        return identifier
+    by_name = {_snake(cls.__name__): cls for cls in _CLASSES} | _SHORT | {cls.__name__: cls for cls in _CLASSES}
+    if isinstance(identifier, str):
+        cls = by_name.get(identifier) or by_name.get(identifier.lower())
+        if cls is not None:
+            return cls(name=_snake(identifier) if identifier == cls.__name__ else identifier)
+    elif isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
+        cls = by_name.get(identifier["class_name"]) if isinstance(identifier["class_name"], str) else None
+        if cls is not None and isinstance(identifier["config"], dict):
+            try:
+                return cls(**identifier["config"])
+            except TypeError as error:
+                raise ConfigError(f"metric {identifier['class_name']}: {error}") from None
+    elif callable(identifier) and not isinstance(identifier, type):
+        return MeanMetricWrapper(identifier)
+    names = ", ".join(name for name in by_name if name.islower())
+    raise ConfigError(f"metric: expected one of {names}, or a function f(y_true, y_pred), got {str(identifier)[:80]!r}")
+
+
+def serialize(metric: Metric) -> dict[str, Any] | None:
+    """The dict that `get` turns back into the metric; None for a user's function, which cannot be written down."""
+    if isinstance(metric, MeanMetricWrapper):
+        return None
+    return {"class_name": type(metric).__name__, "config": metric.config()}
