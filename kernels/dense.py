@@ -125,6 +125,16 @@ def _dx(task, w, dz, panel, dx):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
+@jit
+def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):  # type: ignore[no-untyped-def]
+    # Every thread takes a run of tasks: those for dx, which are longer, are spread evenly among those for dw.
+    before, after = task * dx_tasks // tasks, (task + 1) * dx_tasks // tasks
+    if after > before:
+        _dx(before, w, dz, panels[before], dx)
+    else:
+        _dw(task - before, x, dz, dw)
+
+
 @jit(parallel=True)
 def _backward(x, w, y, dy, relu, dz, panels, dw, db, dx):  # type: ignore[no-untyped-def]
     n, outputs = dy.shape
@@ -138,17 +148,13 @@ def _backward(x, w, y, dy, relu, dz, panels, dw, db, dx):  # type: ignore[no-unt
                 db[j] += dz[i, j]
     dw_tasks = blocks(*dw.shape)
     dx_tasks = (dx.shape[1] + COLUMNS - 1) // COLUMNS if dx.size else 0
+    tasks = dw_tasks + dx_tasks
     if x.size * outputs < SERIAL:
-        for task in range(dw_tasks):
-            _dw(task, x, dz, dw)
-        for task in range(dx_tasks):
-            _dx(task, w, dz, panels[task], dx)
+        for task in range(tasks):
+            _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx)
     else:
-        for task in prange(dw_tasks + dx_tasks):
-            if task < dw_tasks:
-                _dw(task, x, dz, dw)
-            else:
-                _dx(task - dw_tasks, w, dz, panels[task - dw_tasks], dx)
+        for task in prange(tasks):
+            _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx)
 
 
 @twin("dense_backward")
