@@ -1,4 +1,45 @@
-"""scratchnet: a neural-network engine written by hand, readable in a lecture."""
+"""scratchnet: a neural-network engine written by hand, readable in a lecture.
 
-from . import backend, config, datasets, errors, initializers, layers
+>>> import scratchnet as sn
+>>> (x_train, y_train), (x_test, y_test) = sn.datasets.fashion_mnist.load_data()
+>>> model = sn.Sequential([sn.layers.Flatten(input_shape=(28, 28)), sn.layers.Dense(10, activation="softmax")])
+>>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+>>> history = model.fit(x_train / 255, y_train, epochs=10)
+"""
+
+from . import (
+    callbacks,
+    config,
+    datasets,
+    errors,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    utils,
+)
 from .backend import get_backend, set_backend, use_backend
+from .gradient_check import check_gradients
+from .model import Sequential, load_model
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Sequential",
+    "callbacks",
+    "check_gradients",
+    "config",
+    "datasets",
+    "errors",
+    "get_backend",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "metrics",
+    "optimizers",
+    "set_backend",
+    "use_backend",
+    "utils",
+]

@@ -182,3 +182,23 @@ class Sequential(Stack):
         from . import checkpoint
 
         checkpoint.load_weights(self, path)
+
+
+def load_model(path: str | Path, custom_objects: dict[str, type[Layer]] | None = None) -> Sequential:
+    """The model that ``model.save(path)`` wrote: architecture, weights, compile settings and optimizer state.
+
+    Parameters
+    ----------
+    path : path
+        A ``.safetensors`` file. Nothing in it is executed.
+    custom_objects : dict of name to class, optional
+        Layer classes of your own, where they are not registered (`sn.layers.register`).
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, or not one of ours.
+    """
+    from . import checkpoint
+
+    return checkpoint.load_model(path, custom_objects)
