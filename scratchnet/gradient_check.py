@@ -1,0 +1,213 @@
+"""Is ``backward`` the derivative of ``forward``? Central differences in double precision tell.
+
+For a number t moved along one element of an array, or along a random direction of unit length, the slope of the loss
+``L`` is ``D(h) = (L(t + h) - L(t - h)) / 2h``, wrong by O(h^2); ``(4 D(h/2) - D(h)) / 3`` is wrong by O(h^4) only.
+Where ``D(h)`` and ``D(h/2)`` disagree, a smaller step is tried; where none helps, or where the slopes to the left and
+to the right differ at every scale, t stands at a kink (ReLU's 0) or a tie (two equal maxima): there is no derivative
+to compare with, and the element is left out and counted.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .backend import array_module
+from .gradient_probes import LayerProbe, LossProbe, habits, size_of
+
+SMOOTH, KINKED = 1e-6, 1e-5  # largest relative error allowed: where the first step size served, and elsewhere
+STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # relative to the size of the array's elements
+TOO_MANY = 0.25  # of an array's elements left out
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the check found for one array."""
+
+    name: str
+    shape: tuple[int, ...]
+    checked: str
+    left_out: int
+    max_relative_error: float
+    tolerance: float
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the gradient of this array is right."""
+        return not self.note and self.max_relative_error <= self.tolerance
+
+
+@dataclass
+class Report:
+    """What `check_gradients` found; ``print(report)`` shows it as a table."""
+
+    subject: str
+    rows: list[Row] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    moved: bool = False
+
+    @property
+    def max_relative_error(self) -> float:
+        """The largest of all rows."""
+        return max((row.max_relative_error for row in self.rows), default=0.0)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every gradient is right and nothing else was found."""
+        return not self.problems and all(row.ok for row in self.rows)
+
+    def __str__(self) -> str:
+        lines = [("array", "shape", "checked", "left out", "max rel. error", "verdict")]
+        for row in self.rows:
+            verdict = "ok" if row.ok else row.note or f"WRONG (over {row.tolerance:.0e})"
+            error = f"{row.max_relative_error:.1e}"
+            lines.append((row.name, str(row.shape), row.checked, str(row.left_out), error, verdict))
+        widths = [max(len(line[i]) for line in lines) for i in range(6)]
+        table = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        ]
+        if self.moved:
+            table.append("at a point 1% away: the given one stands on kinks or ties")
+        table += [f"PROBLEM: {problem}" for problem in self.problems]
+        return "\n".join([f"{self.subject}: gradients {'ok' if self.ok else 'WRONG'}", *table])
+
+    __repr__ = __str__
+
+
+def _slope(
+    probe: Any, move: Callable[[float], None], base: np.ndarray, claim: float, step: float
+) -> tuple[float, float, bool, bool]:
+    """``(slope, floor, first, kinked)``: the derivative along one line, and what a relative error is relative to.
+
+    ``floor`` is what rounding makes of a slope of zero, over the tolerance; ``first`` says that the first step served.
+    """
+    best: tuple[float, float, float, float, float] | None = None
+    noise = 20 * np.finfo(np.float64).eps * float(np.linalg.norm(base)) / SMOOTH
+    for h in (step * s for s in STEPS):
+        slopes, bends = [], []
+        for width in (h, h / 2):
+            move(width)
+            above = probe.terms()
+            move(-width)
+            below = probe.terms()
+            slopes.append(float((above - below).sum()) / (2 * width))
+            bends.append(abs(float((above + below - 2 * base).sum())) / width)
+        move(0.0)
+        floor = max(claim, noise / h)
+        size = max(abs(slopes[0]), abs(slopes[1]), floor)
+        disagreement = abs(slopes[0] - slopes[1]) / size
+        if best is None or not disagreement >= best[0]:
+            kink = bends[1] / size if bends[1] > 0.75 * bends[0] else 0.0
+            best = disagreement, (4 * slopes[1] - slopes[0]) / 3, floor, kink, h
+        if disagreement < SMOOTH / 4:
+            break
+    assert best is not None
+    disagreement, slope, floor, kink, h = best
+    kinked = not disagreement < KINKED / 4 or kink > KINKED
+    return slope, floor, h == step * STEPS[0] and disagreement < SMOOTH / 4, kinked
+
+
+def _lines(array: Any, rng: np.random.Generator, max_elements: int, projections: int) -> Iterator[tuple[Any, Any]]:
+    """What to move along: ``(move, direction)``, where ``direction`` picks the claimed slope out of a gradient."""
+    start = array.copy()
+    for i in range(array.size if array.size <= max_elements else projections):
+        direction = np.zeros(array.size)
+        if array.size <= max_elements:
+            direction[i] = 1.0
+        else:
+            direction[:] = rng.standard_normal(array.size)
+            direction /= np.linalg.norm(direction)
+        direction = direction.reshape(array.shape)
+        yield functools.partial(_move, array, start, array_module().asarray(direction)), direction
+
+
+def _move(array: Any, start: Any, along: Any, t: float) -> None:
+    array[...] = start + t * along if t else start
+
+
+def _check_array(name: str, probe: Any, claimed: Any, max_elements: int, projections: int) -> Row:
+    array = probe.arrays[name]
+    shape, every = tuple(array.shape), array.size <= max_elements
+    checked = f"all {array.size}" if every else f"{projections} directions"
+    if claimed is None or tuple(claimed.shape) != shape:
+        given = "none" if claimed is None else claimed.shape
+        return Row(name, shape, checked, 0, np.inf, SMOOTH, f"WRONG (gradient of shape {given})")
+    if not np.isfinite(claimed).all():
+        return Row(name, shape, checked, 0, np.inf, SMOOTH, "WRONG (gradient is not finite)")
+    base, worst, left_out, tolerance = probe.terms(), 0.0, 0, SMOOTH
+    lines = list(_lines(array, probe.rng, max_elements, projections))
+    claims = [float((claimed * direction).sum()) for _, direction in lines]
+    floor = 1e-3 * max((abs(claim) for claim in claims), default=0.0)
+    for (move, _), claim in zip(lines, claims, strict=True):
+        slope, least, first, kinked = _slope(probe, move, base, floor, size_of(array))
+        left_out += kinked
+        tolerance = tolerance if first else KINKED
+        if not kinked:
+            worst = max(worst, abs(claim - slope) / max(abs(claim), abs(slope), least))
+    note = "TOO MANY LEFT OUT" if left_out > TOO_MANY * len(lines) else ""
+    return Row(name, shape, checked, left_out, worst, tolerance, note)
+
+
+def check_gradients(
+    subject: Any,
+    x: Any,
+    y: Any = None,
+    training: bool = True,
+    *,
+    max_elements: int = 128,
+    projections: int = 12,
+    seed: int = 0,
+) -> Report:
+    """Compare the gradients of a layer, model or loss with finite differences in double precision.
+
+    A copy is checked, in float64, on the current backend; the object itself stays as it is. The loss is that of the
+    compiled model if ``y`` is given, else ``sum(forward(x) * r)`` with fixed random numbers r. Checked are all
+    parameters and, without ``y``, the input, unless it holds integers.
+
+    Parameters
+    ----------
+    subject : Layer, Sequential or Loss
+        For a loss, ``x`` are predictions and ``y`` the targets.
+    x : array
+        A small batch.
+    y : array, optional
+        Targets, for a compiled model.
+    training : bool
+        The mode of `forward`; with ``y`` always True.
+    max_elements, projections : int
+        Arrays of up to so many elements are checked element by element, larger ones along so many random directions.
+    seed : int
+        Of the random numbers.
+
+    Returns
+    -------
+    Report
+        ``.ok``, ``.max_relative_error``, ``.rows`` (one per array), ``.problems``; printing it shows a table. Errors
+        are relative to the larger of the two slopes, and at least a thousandth of the array's largest. Allowed is
+        1e-6, or 1e-5 for an array that kinks nearby forced to smaller steps.
+
+    Raises
+    ------
+    GradientError
+        If the output is not finite at this point.
+    """
+    report = Report("nothing")
+    for moved in (False, True):
+        report = Report(getattr(subject, "name", None) or type(subject).__name__, moved=moved)
+        if hasattr(subject, "prepare_targets"):
+            probe: Any = LossProbe(subject, x, y, seed, moved)
+        else:
+            probe = LayerProbe(subject, x, y, training, seed, moved)
+            if y is None:
+                report.problems += habits(probe)
+        claimed = probe.gradients()
+        for name in probe.arrays:
+            report.rows.append(_check_array(name, probe, claimed.get(name), max_elements, projections))
+        if not any(row.note == "TOO MANY LEFT OUT" for row in report.rows):
+            break
+    return report
