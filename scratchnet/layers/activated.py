@@ -48,11 +48,10 @@ class WithActivation(Layer):
         dy = self.check_gradient(dy)
         return self.linear_backward(dy if self.activation is None else self.activation.backward(dy))
 
-    def without_softmax(self) -> tuple[Any, Any] | None:
-        """``(forward, backward)`` that leave out a final softmax, or None where there is none to leave out."""
+    def without_softmax(self) -> tuple[Any, Any, Any] | None:
         if self.activation is None or self.activation.without_softmax() is None:
             return None
-        return self.linear_forward, lambda dy: self.linear_backward(self.check_gradient(dy))
+        return self.linear_forward, lambda dy: self.linear_backward(self.check_gradient(dy)), self.activation.forward
 
     def sublayers(self) -> list[Layer]:
         return [] if self.activation is None else [self.activation]

@@ -75,10 +75,10 @@ class Activation(Layer):
             ops.activation_backward(self.x, self.y, dy, self.kind, self.alpha, dx)
         return dx
 
-    def without_softmax(self) -> tuple[Any, Any] | None:
+    def without_softmax(self) -> tuple[Any, Any, Any] | None:
         if self.kind != SOFTMAX:
             return None
-        return lambda x, training=False: self.check_input(x), self.check_gradient
+        return lambda x, training=False: self.check_input(x), self.check_gradient, self.forward
 
     @property
     def returns_view(self) -> bool:

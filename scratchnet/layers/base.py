@@ -131,8 +131,8 @@ class Layer:
             )
         return dy
 
-    def without_softmax(self) -> tuple[Any, Any] | None:
-        """``(forward, backward)`` that leave out the layer's final softmax, or None where it has none.
+    def without_softmax(self) -> tuple[Any, Any, Any] | None:
+        """``(forward, backward, softmax)``: the layer without its final softmax, and that; None where it has none.
 
         A loss that follows softmax uses them to be computed from the logits, in one stable step.
         """

@@ -121,11 +121,11 @@ class Stack(Layer):
             dy = layer.backward(dy)
         return dy
 
-    def without_softmax(self) -> tuple[Any, Any] | None:
+    def without_softmax(self) -> tuple[Any, Any, Any] | None:
         cut = self.layers[-1].without_softmax() if self.layers else None
         if cut is None:
             return None
-        last_forward, last_backward = cut
+        last_forward, last_backward, softmax = cut
 
         def forward(x: Any, training: bool = False) -> Any:
             x = self.check_input(x)
@@ -139,7 +139,7 @@ class Stack(Layer):
                 dy = layer.backward(dy)
             return dy
 
-        return forward, backward
+        return forward, backward, softmax
 
     def config(self) -> dict[str, Any]:
         from .serialization import serialize
