@@ -41,6 +41,8 @@ class LayerProbe:
                 where.update({key: value.astype(np.float64) for key, value in where.items()})
         if y is not None:
             self.model.flat_params = None  # the model lays its vectors out again, in float64
+            self.trainer = self.model.trainer()
+            self.targets = self.model.loss.prepare_targets(y, self.model.output_shape)
             self.model.loss_and_gradients(self.x, y)
         self.params = dict(self._named("params"))
         self.arrays = {**({} if integers or y is not None else {"x": self.x}), **self.params}
@@ -74,19 +76,24 @@ class LayerProbe:
 
     def terms(self) -> np.ndarray:
         """Terms whose sum is the loss."""
-        if self.y is not None:
-            self._restore()
-            return np.array([self.model.loss_and_gradients(self.x, self.y)])
-        return to_numpy(self.forward() * self.r).ravel()
+        if self.y is None:
+            return to_numpy(self.forward() * self.r).ravel()
+        self._restore()
+        totals, weights = array_module().zeros(2), self.trainer.weights(len(self.x))
+        y_pred = self.trainer.forward(self.x, True)
+        logits, unwanted = self.trainer.logits, nothing(np.dtype(np.float64))
+        self.model.loss.evaluate(y_pred, self.targets, weights, logits, totals, unwanted)
+        return to_numpy(totals[:1]) / len(self.x)
 
     def gradients(self) -> dict[str, Any]:
         """What the layer or model claims, as copies."""
         dx = None
-        if self.y is not None:
-            self.terms()
-        else:
+        if self.y is None:
             self.forward()
             dx = self.model.backward(self.r)
+        else:
+            self._restore()
+            self.model.loss_and_gradients(self.x, self.y)
         claimed = {"x": dx, **dict(self._named("grads"))}
         return {name: None if value is None else np.array(to_numpy(value)) for name, value in claimed.items()}
 
