@@ -28,7 +28,7 @@ class Residual(Layer):
     Raises
     ------
     ConfigError
-        If body or shortcut are not layers.
+        If body or shortcut are not layers, or have another dtype than the block.
     ShapeError
         If the two outputs have different shapes.
 
@@ -41,6 +41,13 @@ class Residual(Layer):
         super().__init__(**kwargs)
         self.body = self._layer("body", body)
         self.shortcut = None if shortcut is None else self._layer("shortcut", shortcut)
+        if kwargs.get("dtype") is None:
+            self.dtype = self.body.dtype
+        for branch in self.sublayers():
+            if branch.dtype != self.dtype:
+                raise ConfigError(
+                    f"{label(self)}: all layers share one dtype: expected {self.dtype}, {branch.name!r} has {branch.dtype}"
+                )
 
     @staticmethod
     def _layer(name: str, value: Any) -> Layer:
