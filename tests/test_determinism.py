@@ -1,0 +1,60 @@
+"""Same seed, same bits: for any number of threads, from run to run, and with a busy neighbor."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("numba")
+
+# A network with every kernel that splits its work: both convolutions, pooling, batch statistics, dropout, dense layers large
+# enough for several tasks, Adam over several chunks.
+PROGRAM = """
+import hashlib
+import numpy as np
+import scratchnet as sn
+from scratchnet import layers as L
+
+sn.set_backend("numba")
+sn.utils.set_random_seed(7)
+model = sn.Sequential([
+    L.Input((14, 14, 3)),
+    L.Conv2D(32, 3, padding="same", activation="relu"), L.MaxPooling2D(2),
+    L.Conv2D(48, 3, padding="same", activation="relu"), L.BatchNormalization(),
+    L.Conv2D(32, 5, padding="same", activation="relu"), L.AveragePooling2D(2, padding="same"), L.Dropout(0.3),
+    L.Flatten(), L.Dense(700, activation="gelu"), L.Dense(10, activation="softmax"),
+])
+model.compile(sn.optimizers.Adam(clipnorm=1.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
+rng = np.random.default_rng(3)
+x, y = rng.random((130, 14, 14, 3), np.float32), rng.integers(0, 10, 130)
+history = model.fit(x, y, batch_size=50, epochs=2, verbose=0).history
+digest = hashlib.sha256(repr(history).encode())
+for array in [*model.get_weights(), model.predict(x)]:
+    digest.update(array.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def bits(threads: int) -> str:
+    environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads)}
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=280, check=True
+    )
+    return run.stdout.strip()
+
+
+def test_the_number_of_threads_does_not_change_a_bit() -> None:
+    results = {threads: bits(threads) for threads in (1, 2, 3, 4)}
+    assert len(set(results.values())) == 1, results
+
+
+def test_a_second_run_beside_a_busy_process_gives_the_same_bits() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as neighbor:
+        try:
+            busy = bits(2)
+        finally:
+            neighbor.kill()
+    assert busy == bits(2)
