@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import callbacks as callbacks_module
 from . import initializers
 from .backend import to_numpy
 from .batches import Shuffle, Source
+from .callbacks import CallbackList, report_evaluation
 from .errors import ConfigError, DataError
 from .training import Progress, Trainer
 
@@ -72,8 +72,8 @@ def fit(
 ) -> History:
     """Train for a number of epochs, with Keras's arguments.
 
-    Every sample is used once per epoch in a new order; the last short batch counts by its size. With ``steps_per_epoch`` an epoch is
-    that many steps, and the stream of shuffled samples goes on across epochs.
+    Every sample is used once per epoch in a new order; the last short batch counts by its size. With
+    ``steps_per_epoch`` an epoch is that many steps, and the stream of shuffled samples goes on across epochs.
 
     Parameters
     ----------
@@ -92,7 +92,8 @@ def fit(
     drop_last : bool
         Leave out the last short batch.
     progress : Progress, optional
-        Where an interrupted fit stood: the fit goes on from there (see checkpoint.py).
+        Where an interrupted fit stood (`checkpoint.resume` gives it): the fit goes on from there and ends with the
+        bits of one that was never interrupted. ``on_epoch_begin`` comes again for an epoch that is taken up inside.
 
     Returns
     -------
@@ -123,20 +124,26 @@ def fit(
     validation = None
     if validation_data is not None:
         validation = _prepare(self, validation_data[0], validation_data[1], "validation_data", *validation_data[2:3])
+    seed = int(initializers.default_rng().integers(2**32))  # drawn in a resumed fit too: a second fit then draws alike
     if progress is None:
-        seed = int(initializers.default_rng().integers(2**32))
         progress = Progress(seed, epoch=initial_epoch)
     order = Shuffle(len(source), batch_size, bool(shuffle), drop_last, progress.seed)
     steps = order.steps_per_pass if steps_per_epoch is None else _positive("steps_per_epoch", steps_per_epoch)
+    progress.take_up(
+        samples=len(source), batch_size=batch_size, steps_per_epoch=steps, shuffle=order.shuffle, drop_last=drop_last
+    )
     for layer in self.walk():
         if hasattr(layer, "step"):
-            layer.step = self.optimizer.iterations
+            layer.step = int(self.optimizer.iterations)
 
-    run = callbacks_module.CallbackList(self, callbacks, verbose, epochs=epochs, steps=steps, samples=len(source))
+    run = CallbackList(self, callbacks, verbose, epochs=epochs, steps=steps, samples=len(source))
     self.stop_training = False
     self.progress = progress
     validator = Trainer(self) if validation is not None else None
+    trainer.restore(progress)
     run.on_train_begin()
+    run.load_state(progress.callbacks)
+    progress.callbacks = {}
     with trainer.running():
         while progress.epoch < epochs and not self.stop_training:
             run.on_epoch_begin(progress.epoch)
@@ -148,7 +155,8 @@ def fit(
                 results = _run_test(validator, *validation, validation_batch_size or PREDICT_BATCH)
                 logs.update({f"val_{name}": value for name, value in results.items()})
             epoch = progress.epoch
-            progress.epoch, progress.step, progress.samples, progress.totals = epoch + 1, 0, 0, [0.0, 0.0]
+            progress.epoch, progress.step, progress.samples = epoch + 1, 0, 0
+            trainer.reset()
             run.on_epoch_end(epoch, logs)
     run.on_train_end()
     assert self.history is not None
@@ -160,10 +168,6 @@ def _run_epoch(
     progress: Progress, run: Any,
 ) -> None:  # fmt: skip
     model = trainer.model
-    trainer.reset()
-    trainer.totals[...] = progress.totals
-    for metric, state in zip(trainer.measured, progress.metrics, strict=False):
-        metric.load_state(state)
     while progress.step < steps:
         run.on_train_batch_begin(progress.step)
         indices = order.indices(progress.epoch * steps + progress.step)
@@ -204,12 +208,12 @@ def evaluate(
     sample_weight: Any = None,
     return_dict: bool = False,
 ) -> Any:
-    """Loss and metrics on a data set: the loss alone, or a list with the metrics behind it (or a dict), as Keras does."""
+    """Loss and metrics on a data set: the loss alone, or a list with the metrics behind it (or a dict), as in Keras."""
     batch_size = PREDICT_BATCH if batch_size is None else _positive("batch_size", batch_size)
     prepared = _prepare(self, x, y, "x", sample_weight)
-    trainer = self.trainer()
+    trainer = Trainer(self)  # one of its own: a callback may evaluate in the middle of an epoch
     results = _run_test(trainer, *prepared, batch_size)
-    callbacks_module.report_evaluation(results, verbose)
+    report_evaluation(results, verbose)
     return _answer(results, return_dict)
 
 
@@ -245,7 +249,9 @@ def train_on_batch(
     return _answer(trainer.results(len(x)), return_dict)
 
 
-def test_on_batch(self: Sequential, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+def test_on_batch(
+    self: Sequential, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False  # noqa: PT028
+) -> Any:
     """Loss (and metrics) of one batch."""
     trainer = self.trainer()
     trainer.reset()

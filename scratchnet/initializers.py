@@ -7,6 +7,9 @@ vector of length ``n`` has ``fan_in = fan_out = n``, as in Keras.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ import numpy as np
 from .errors import ConfigError
 
 _global_rng = np.random.default_rng()
+_blanks_left: ContextVar[list[int] | None] = ContextVar("blanks_left", default=None)
 
 
 def default_rng() -> np.random.Generator:
@@ -25,6 +29,29 @@ def seed_default_rng(seed: int) -> None:
     """Seed the process-wide generator."""
     global _global_rng
     _global_rng = np.random.default_rng(seed)
+
+
+@contextmanager
+def blank(most: int) -> Iterator[None]:
+    """Inside the block initial values are zeros: for a model whose ``most`` weights are about to be read from a file.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter would be larger than what is left of ``most``, before memory is taken for it.
+    """
+    token = _blanks_left.set([most])
+    try:
+        yield
+    finally:
+        _blanks_left.reset(token)
+
+
+def _blank(shape: tuple[int, ...], dtype: Any, left: list[int]) -> np.ndarray:
+    left[0] -= math.prod(shape)
+    if left[0] < 0:
+        raise ConfigError(f"a parameter of shape {shape} is larger than what there is for it")
+    return np.zeros(shape, dtype)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -53,6 +80,9 @@ class Initializer:
         raise TypeError(f"{type(self).__name__} does not define draw(shape, rng)")
 
     def __call__(self, shape: Any, rng: np.random.Generator | None = None, dtype: Any = "float32") -> np.ndarray:
+        left = _blanks_left.get()
+        if left is not None:
+            return _blank(tuple(shape), dtype, left)
         if self.seed is not None:
             rng = np.random.default_rng(self.seed)
         return np.asarray(self.draw(tuple(shape), rng or default_rng()), dtype=dtype)

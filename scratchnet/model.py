@@ -12,7 +12,7 @@ import numpy as np
 from . import fitting, losses, optimizers, summary, training
 from . import metrics as metrics_module
 from .backend import array_module, to_numpy
-from .callbacks import History
+from .callbacks import CallbackList, History
 from .errors import ShapeError
 from .layers.base import Layer
 from .layers.serialization import register
@@ -52,6 +52,7 @@ class Sequential(Stack):
         self.loss: Any = None
         self.metrics: list[Any] = []
         self.history: History | None = None
+        self.callbacks: CallbackList | None = None
         self.stop_training = False
         self.flat_params: Any = None
         self.flat_grads: Any = None
@@ -184,7 +185,9 @@ class Sequential(Stack):
         checkpoint.load_weights(self, path)
 
 
-def load_model(path: str | Path, custom_objects: dict[str, type[Layer]] | None = None) -> Sequential:
+def load_model(
+    path: str | Path, custom_objects: dict[str, type[Layer]] | None = None, compile: bool = True
+) -> Sequential:
     """The model that ``model.save(path)`` wrote: architecture, weights, compile settings and optimizer state.
 
     Parameters
@@ -193,6 +196,8 @@ def load_model(path: str | Path, custom_objects: dict[str, type[Layer]] | None =
         A ``.safetensors`` file. Nothing in it is executed.
     custom_objects : dict of name to class, optional
         Layer classes of your own, where they are not registered (`sn.layers.register`).
+    compile : bool
+        Whether to restore the compile settings too.
 
     Raises
     ------
@@ -201,4 +206,5 @@ def load_model(path: str | Path, custom_objects: dict[str, type[Layer]] | None =
     """
     from . import checkpoint
 
-    return checkpoint.load_model(path, custom_objects)
+    model: Sequential = checkpoint.load_model(path, custom_objects, compile)
+    return model

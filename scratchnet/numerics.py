@@ -22,6 +22,23 @@ def _bad(array: Any) -> str | None:
     return "NaN" if np.isnan(values).any() else "Inf"
 
 
+def require_finite(model: Sequential) -> None:
+    """Raise NumericsError, naming step, layer and array, if a weight or a slot of the optimizer is not finite."""
+    step = 0 if model.optimizer is None else int(model.optimizer.iterations)
+    for layer in model.walk():
+        for name, array in {**layer.params, **layer.state}.items():
+            if kind := _bad(array):
+                raise NumericsError(
+                    f"step {step}: {kind} in {name!r} of layer {layer.name!r}: {ADVICE}",
+                    step=step, layer=layer.name, array=name,
+                )  # fmt: skip
+    for name, array in (model.optimizer.slots if model.optimizer is not None else {}).items():
+        if kind := _bad(array):
+            raise NumericsError(
+                f"step {step}: {kind} in the optimizer's {name!r}: {ADVICE}", step=step, array=name
+            )
+
+
 def explain(model: Sequential, x: Any, step: int) -> NumericsError:
     """The error for a loss that is not finite: names the first array, from the input on, that is not."""
     if kind := _bad(x):

@@ -22,12 +22,29 @@ if TYPE_CHECKING:
 class Progress:
     """Where a fit stands: with the weights and the optimizer, all that is needed to go on from there, bit for bit."""
 
-    seed: int
+    seed: int  # of the order of the samples
     epoch: int = 0
     step: int = 0  # of this epoch
     samples: int = 0  # of this epoch
     totals: list[float] = field(default_factory=lambda: [0.0, 0.0])
     metrics: list[Any] = field(default_factory=list)
+    callbacks: dict[str, Any] = field(default_factory=dict)  # their states, from a checkpoint until fit hands them out
+    settings: dict[str, Any] = field(default_factory=dict)  # of the fit: those that say which samples a step sees
+    generation: int = 0  # number of the checkpoint that this was read from or written to last; 0: there is none
+    folder: str = ""  # where that is
+
+    def take_up(self, **settings: Any) -> None:
+        """Note the settings of a fit.
+
+        Raises
+        ------
+        ConfigError
+            If they are not those with which it began: its steps would see other samples.
+        """
+        for name, value in settings.items():
+            if name in self.settings and self.settings[name] != value:
+                raise ConfigError(f"progress: this fit began with {name}={self.settings[name]}, got {name}={value}")
+        self.settings = settings
 
 
 class Trainer:
@@ -45,17 +62,16 @@ class Trainer:
         from_logits = getattr(model.loss, "from_logits", None)
         cut = model.layers[-1].without_softmax() if from_logits is False else None
         self.logits = from_logits is True or cut is not None
-        last = model.layers[-1]
-        self.cut = cut is not None
         forwards: list[Callable[..., Any]] = [layer.forward for layer in model.layers]
         backwards: list[Callable[[Any], Any]] = [layer.backward for layer in model.layers]
+        self.softmax = None
         if cut is not None:
-            forwards[-1], backwards[-1] = cut
+            forwards[-1], backwards[-1], self.softmax = cut
         self.forwards = forwards
         trainable = [i for i, layer in enumerate(model.layers) if any(inner.params for inner in layer.walk())]
         first = trainable[0] if trainable else len(model.layers)
         self.backwards = backwards[first:][::-1]
-        self.first_trainable = model.layers[first] if trainable else last
+        self.first_trainable = model.layers[first if trainable else -1]
         self.totals = array_module().zeros(2, np.float64)
         self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct]
         self.measured = [m for m in model.metrics if m not in self.counted]
@@ -95,21 +111,17 @@ class Trainer:
         """
         y = self.forward(x, True)
         dy = self.model.buffers.take(self, "dy", y.shape, y.dtype)
-        before = self.totals.copy() if self.measured else None
         self.loss.evaluate(y, targets, weights, self.logits, self.totals, dy)
         if not np.isfinite(self.totals[0]):
             raise numerics.explain(self.model, x, int(self.model.optimizer.iterations))
-        if before is not None:
-            self.measure(y, targets)
+        self.measure(y, targets)
         for backward in self.backwards:
             dy = backward(dy)
 
     def measure(self, y: Any, targets: Any) -> None:
         """Update the metrics that are not counted by the loss itself."""
-        if self.cut:
-            y = self.model.layers[-1].sublayers()[-1].forward(y) if self.model.layers[-1].sublayers() else (
-                self.model.layers[-1].forward(y)
-            )
+        if self.measured and self.softmax is not None:
+            y = self.softmax(y)
         for metric in self.measured:
             metric.update(to_numpy(targets), to_numpy(y))
 
@@ -122,14 +134,25 @@ class Trainer:
         """Forward and loss alone."""
         y = self.forward(x, False)
         self.loss.evaluate(y, targets, weights, self.logits, self.totals, nothing(y.dtype))
-        if self.measured:
-            self.measure(y, targets)
+        self.measure(y, targets)
 
     def reset(self) -> None:
         """Begin a new mean."""
         self.totals[...] = 0
         for metric in self.measured:
             metric.reset()
+
+    def restore(self, progress: Progress) -> None:
+        """Go on with the mean of an interrupted epoch."""
+        self.reset()
+        self.totals[...] = array_module().asarray(progress.totals)
+        for metric, state in zip(self.measured, progress.metrics, strict=False):
+            metric.load_state(state)
+
+    def capture(self, progress: Progress) -> None:
+        """Note the mean of the running epoch, for `restore`."""
+        progress.totals = [float(total) for total in to_numpy(self.totals)]
+        progress.metrics = [metric.state() for metric in self.measured]
 
     def results(self, samples: int) -> dict[str, float]:
         """Loss and metrics, as means over the samples since `reset`."""

@@ -8,7 +8,7 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -62,15 +62,16 @@ def refuse_beyond_memory(need: int, name: str) -> None:
         raise DataError(f"{name}: would take {need:,} bytes of memory, this machine has {memory:,}")
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write ``data`` so that ``path`` holds either all of it or what it held before, whatever happens.
+def write_atomically(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
+    """Write ``data``, or its pieces, so that ``path`` holds either all of it or what it held before, whatever happens.
 
     A temporary name in the same folder, flush and fsync, rename, fsync of the folder. Raises ``OSError``.
     """
     part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         with open(part, "xb") as file:
-            file.write(data)
+            for piece in [data] if isinstance(data, bytes) else data:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)

@@ -4,12 +4,17 @@ run.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import ConfigError
 from .base import Layer
 
 _custom: dict[str, type[Layer]] = {}
+_for_now: ContextVar[Mapping[str, type[Layer]]] = ContextVar("custom_objects", default=MappingProxyType({}))
 
 
 def register(cls: type[Layer]) -> type[Layer]:
@@ -20,12 +25,25 @@ def register(cls: type[Layer]) -> type[Layer]:
     return cls
 
 
+@contextmanager
+def custom_objects(classes: Mapping[str, type[Layer]] | None) -> Iterator[None]:
+    """Inside the block `deserialize` may make these classes too, by these names."""
+    for name, cls in (classes or {}).items():
+        if not (isinstance(cls, type) and issubclass(cls, Layer)):
+            raise ConfigError(f"custom_objects: {name!r}: expected a subclass of Layer, got {cls!r}")
+    token = _for_now.set(classes or {})
+    try:
+        yield
+    finally:
+        _for_now.reset(token)
+
+
 def layer_classes() -> dict[str, type[Layer]]:
     """Every class that `deserialize` may make, by name."""
     from .. import layers
 
     public = {name: cls for name, cls in vars(layers).items() if isinstance(cls, type) and issubclass(cls, Layer)}
-    return {**public, **_custom}
+    return {**public, **_custom, **_for_now.get()}
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
@@ -46,7 +64,8 @@ def deserialize(spec: Any) -> Layer:
     classes = layer_classes()
     if not isinstance(spec["class_name"], str) or spec["class_name"] not in classes:
         raise ConfigError(
-            f"layer: unknown class {str(spec['class_name'])[:80]!r}: decorate a class of your own with @sn.layers.register"
+            f"layer: unknown class {str(spec['class_name'])[:80]!r}: a class of your own has to be known first: "
+            "@sn.layers.register, or load_model(path, custom_objects={name: class})"
         )
     arguments = dict(spec["config"])
     if isinstance(arguments.get("layers"), list):

@@ -1,0 +1,10 @@
+"""Callbacks, with Keras's names, arguments, defaults and semantics; each can be taken up again by a checkpoint."""
+
+from .base import Callback, LambdaCallback, Logs
+from .calling import CallbackList, progress_callbacks, report_evaluation
+from .csv_logger import CSVLogger
+from .early_stopping import EarlyStopping
+from .history import History
+from .learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from .model_checkpoint import ModelCheckpoint
+from .training_checkpoint import TrainingCheckpoint

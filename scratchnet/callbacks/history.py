@@ -1,0 +1,27 @@
+"""History: what a fit returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Callback, Logs
+
+
+class History(Callback):
+    """Records the logs of every epoch: ``history.history["val_loss"][epoch]``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+    def state(self) -> dict[str, Any]:
+        return {"history": self.history, "epoch": self.epoch}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.history, self.epoch = state["history"], state["epoch"]

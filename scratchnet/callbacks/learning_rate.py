@@ -1,0 +1,144 @@
+"""Callbacks that change the learning rate from epoch to epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError
+from .base import Callback, Logs
+from .monitor import Monitor
+
+
+def current_rate(optimizer: Any) -> float:
+    """The learning rate of the next step as a number."""
+    rate = optimizer.learning_rate
+    return float(rate(int(optimizer.iterations)) if callable(rate) else rate)
+
+
+class ReduceLROnPlateau(Monitor):
+    """Multiply the learning rate by ``factor`` when a quantity has not become better for some epochs.
+
+    Parameters
+    ----------
+    monitor, mode, min_delta
+        See `Monitor`.
+    factor : float
+        Below 1.
+    patience : int
+        Epochs without improvement after which the rate falls.
+    verbose : {0, 1}
+    cooldown : int
+        Epochs to wait after the rate fell before epochs without improvement are counted again.
+    min_lr : float
+        The rate does not fall below this.
+
+    Raises
+    ------
+    ConfigError
+        If the factor is 1 or more, or the optimizer follows a schedule, which leaves nothing to reduce.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        if factor >= 1.0:
+            raise ConfigError(f"ReduceLROnPlateau: factor: expected a number below 1, got {factor!r}")
+        self.factor, self.patience, self.verbose = factor, patience, verbose
+        self.cooldown, self.min_lr = cooldown, min_lr
+        self.cooldown_counter = self.wait = 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.best = None
+        self.cooldown_counter = self.wait = 0
+        if callable(self.model.optimizer.learning_rate):
+            raise ConfigError("ReduceLROnPlateau: the optimizer follows a schedule: give it a number to be reduced")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = current_rate(self.model.optimizer)
+        current = self.value(logs)
+        if current is None:
+            return
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.improves(current, self.best):
+            self.best, self.wait = current, 0
+        elif self.cooldown_counter <= 0:
+            self.wait += 1
+            if self.wait >= self.patience and self._reduce(epoch):
+                self.cooldown_counter, self.wait = self.cooldown, 0
+
+    def _reduce(self, epoch: int) -> bool:
+        optimizer = self.model.optimizer
+        before = current_rate(optimizer)
+        if before <= self.min_lr:
+            return False
+        optimizer.learning_rate = max(before * self.factor, self.min_lr)
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {optimizer.learning_rate}.")
+        return True
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "wait": self.wait, "cooldown_counter": self.cooldown_counter}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.wait, self.cooldown_counter = int(state["wait"]), int(state["cooldown_counter"])
+
+
+class LearningRateScheduler(Callback):
+    """Set the learning rate of every epoch: ``schedule(epoch, rate) -> rate``, called as the epoch begins.
+
+    Raises
+    ------
+    ConfigError
+        If what the schedule returns is not a float.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        super().__init__()
+        self.schedule, self.verbose = schedule, verbose
+        self.set_for: int | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.set_for = None
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.set_for == epoch:  # taken up inside this epoch: its rate is set
+            return
+        rate = self._rate(epoch, current_rate(self.model.optimizer))
+        if not isinstance(rate, float | np.floating):
+            raise ConfigError(f"LearningRateScheduler: expected the schedule to return a float, got {rate!r}")
+        self.model.optimizer.learning_rate = float(rate)
+        self.set_for = epoch
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
+
+    def _rate(self, epoch: int, rate: float) -> Any:
+        try:
+            return self.schedule(epoch, rate)
+        except TypeError:  # a schedule of one argument, which Keras takes too
+            return self.schedule(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = current_rate(self.model.optimizer)
+
+    def state(self) -> dict[str, Any]:
+        return {"set_for": self.set_for}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.set_for = state["set_for"]

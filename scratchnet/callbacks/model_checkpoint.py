@@ -1,0 +1,132 @@
+"""ModelCheckpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..datasets.files import shown
+from ..errors import CheckpointError, ConfigError
+from ..numerics import require_finite
+from .base import Logs
+from .monitor import Monitor
+
+
+class ModelCheckpoint(Monitor):
+    """Save the model after every epoch, after some steps, or when it is the best so far.
+
+    A file holds everything (weights, optimizer, position in the data, states of all callbacks):
+    ``checkpoint.resume(file, model)`` goes on from it. So this callback comes after the others, wherever it was given.
+
+    Parameters
+    ----------
+    filepath : path-like
+        May hold ``{epoch:02d}``, ``{batch}`` (with a ``save_freq`` in steps) and names of logs: ``{val_loss:.2f}``.
+    monitor, mode
+        See `Monitor`.
+    verbose : {0, 1}
+    save_best_only : bool
+        Save only when the monitored quantity is better than ever before.
+    save_weights_only : bool
+        Save the weights alone.
+    save_freq : "epoch" or int
+        Save after so many steps instead of after every epoch.
+    initial_value_threshold : float, optional
+        The value to beat at the beginning.
+
+    Raises
+    ------
+    ConfigError
+        If ``save_freq`` is neither, or the path names a log that does not exist.
+    CheckpointError
+        If a file cannot be written.
+    NumericsError
+        If the weights hold NaN or Inf: what was saved before stays.
+    """
+
+    rank = 1
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode)
+        whole = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
+        if save_freq != "epoch" and not whole:
+            raise ConfigError(f"ModelCheckpoint: save_freq: expected 'epoch' or a number of steps, got {save_freq!r}")
+        self.filepath, self.save_freq, self.verbose = os.fspath(filepath), save_freq, verbose
+        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        self.best = initial_value_threshold
+        self.epoch = self.steps = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        if isinstance(self.save_freq, int):
+            self.steps += 1
+            if self.steps >= self.save_freq:
+                self.steps = 0
+                self._save({**(logs or {}), "batch": batch + 1})
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch = epoch
+        if self.save_freq == "epoch":
+            self._save(dict(logs or {}))
+
+    def _save(self, logs: dict[str, Any]) -> None:
+        from .. import checkpoint
+
+        path = self._path(logs)
+        if not self._wanted(logs, path):
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{shown(path)}: its folder cannot be made: {shown(error)}") from error
+        if self.save_weights_only:
+            require_finite(self.model)
+            checkpoint.save_weights(self.model, path)
+        else:
+            checkpoint.save_training(self.model, path)
+
+    def _path(self, logs: dict[str, Any]) -> Path:
+        try:
+            return Path(self.filepath.format(**{**logs, "epoch": self.epoch + 1}))
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            names = ", ".join(["epoch", *logs])
+            raise ConfigError(
+                f"ModelCheckpoint: filepath {shown(repr(self.filepath))} cannot be filled in: "
+                f"{type(error).__name__}: {error}; there is: {names}"
+            ) from None
+
+    def _wanted(self, logs: dict[str, Any], path: Path) -> bool:
+        what = f"saving model to {path}"
+        current = self.value(logs) if self.save_best_only else None
+        wanted = current is None or self.improves(current, self.best)
+        if current is not None:
+            best = "None" if self.best is None else f"{self.best:.5f}"
+            what = f"{self.monitor} improved from {best} to {current:.5f}, {what}"
+            if not wanted:
+                what = f"{self.monitor} did not improve from {best}"
+            else:
+                self.best = current
+        if self.verbose:
+            print(f"Epoch {self.epoch + 1}: {what}")
+        return wanted
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "steps": self.steps}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.steps = int(state["steps"])

@@ -1,0 +1,80 @@
+"""What callbacks share that watch one of the logged quantities."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import ConfigError
+from .base import Callback
+
+_RISING = ("acc", "auc", "precision", "recall", "f1")
+
+
+class Monitor(Callback):
+    """Watches the quantity ``monitor``; says whether a value of it is better than another.
+
+    Parameters
+    ----------
+    monitor : str
+        A name in the logs of an epoch: ``"loss"``, ``"val_accuracy"`` ...
+    mode : {"auto", "min", "max"}
+        Which direction is better; "auto" knows it from the name.
+    min_delta : float
+        A change has to be larger than this to count.
+
+    Raises
+    ------
+    ConfigError
+        At the end of an epoch, if "auto" cannot tell the direction.
+    """
+
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0) -> None:
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            warnings.warn(
+                f"{type(self).__name__}: mode: expected auto, min or max, got {mode!r}; auto is used", stacklevel=3
+            )
+            mode = "auto"
+        self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+        self.best: float | None = None
+
+    def value(self, logs: Mapping[str, Any] | None) -> float | None:
+        """The watched quantity; None, with a warning that names what there is, where it is missing."""
+        if logs is not None and self.monitor in logs:
+            return float(logs[self.monitor])
+        available = ", ".join(logs or {}) or "nothing"
+        warnings.warn(
+            f"{type(self).__name__} watches {self.monitor!r}, which is not there; there is: {available}", stacklevel=2
+        )
+        return None
+
+    def rises(self) -> bool:
+        """Whether more is better."""
+        name = self.monitor.removeprefix("val_")
+        if self.mode != "auto" or name == "loss":
+            return self.mode == "max"
+        for metric in getattr(self.model, "metrics", []):
+            direction = getattr(metric, "direction", None) if metric.name == name else None
+            if direction is not None:
+                return bool(direction == "up")
+        if any(word in name.lower() for word in _RISING):
+            return True
+        raise ConfigError(
+            f"{type(self).__name__}: cannot tell whether {self.monitor!r} should rise or fall: pass mode='max' or 'min'"
+        )
+
+    def improves(self, value: float, reference: float | None) -> bool:
+        """Whether ``value`` is better than ``reference`` by more than ``min_delta``."""
+        if reference is None:
+            return True
+        if self.rises():
+            return value - self.min_delta > reference
+        return value + self.min_delta < reference
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.best = state["best"]

@@ -1,0 +1,66 @@
+"""TrainingCheckpoint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from .base import Callback, Logs
+
+
+class TrainingCheckpoint(Callback):
+    """Keep all that is needed to go on with a fit after a crash, a signal or a power cut, with the same bits.
+
+    ``progress = checkpoint.resume(folder, model)`` and ``model.fit(..., progress=progress)`` with the same arguments
+    and callbacks take it up; where the folder holds nothing, ``progress`` is None and the fit begins. Two generations
+    are kept. One is written before the first step, so that a disk that is full or read-only is found then.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made if it is not there.
+    every_steps : int, optional
+        Save after so many steps, besides after every epoch and when a fit is stopped inside one.
+
+    Raises
+    ------
+    ConfigError
+        If ``every_steps`` is not a positive integer.
+    CheckpointError
+        If a checkpoint cannot be written, or a new fit finds the checkpoints of another one in the folder.
+    NumericsError
+        If the weights hold NaN or Inf: the checkpoints from before stay.
+    """
+
+    rank = 2
+
+    def __init__(self, folder: str | os.PathLike[str], every_steps: int | None = None) -> None:
+        super().__init__()
+        if every_steps is not None and (not isinstance(every_steps, int) or every_steps < 1):
+            raise ConfigError(f"TrainingCheckpoint: every_steps: expected a positive integer, got {every_steps!r}")
+        self.folder, self.every_steps = Path(folder), every_steps
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        from .. import checkpoint
+
+        checkpoint.open_folder(self.folder, self.model)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.model.progress.generation == 0:
+            self._save()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        # A fit that is stopped here is not going to reach the end of the epoch.
+        due = self.every_steps is not None and int(self.model.optimizer.iterations) % self.every_steps == 0
+        if due or self.model.stop_training:
+            self._save()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._save()
+
+    def _save(self) -> None:
+        from .. import checkpoint
+
+        checkpoint.save_generation(self.model, self.folder)

@@ -1,0 +1,244 @@
+"""Models and training checkpoints as files: one ``.safetensors`` file each, no pickle, nothing that could run.
+
+A file holds the weights under ``layer/name``, the optimizer's slots under ``optimizer/name``, and a JSON content:
+architecture, compile settings and, in a checkpoint, where the fit stands and the states of its callbacks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import initializers, losses, metrics, optimizers, safetensors_io, saved_model
+from .datasets.files import shown
+from .errors import CheckpointError
+from .layers.base import Layer
+from .layers.serialization import custom_objects as with_classes
+from .layers.serialization import deserialize
+from .numerics import require_finite
+from .safetensors_io import NewerFormatError, SaveError
+from .saved_model import one_line
+from .training import Progress
+
+if TYPE_CHECKING:
+    from .model import Sequential
+
+__all__ = [
+    "NewerFormatError", "SaveError", "load_model", "load_weights", "open_folder", "resume", "save_generation",
+    "save_model", "save_training", "save_weights",
+]  # fmt: skip
+
+PathLike = str | os.PathLike[str]
+NAMES = ("checkpoint-a.safetensors", "checkpoint-b.safetensors")
+"""The two generations of a folder: the even and the odd ones take turns."""
+
+
+def save_model(model: Sequential, path: PathLike) -> None:
+    """Write architecture, weights, compile settings and optimizer state into one file, all or nothing.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written, or the model holds something that cannot be saved.
+    """
+    safetensors_io.write(path, *saved_model.describe_model(model))
+
+
+def save_weights(model: Sequential, path: PathLike) -> None:
+    """Write the weights alone. Raises CheckpointError as `save_model` does."""
+    safetensors_io.write(path, *saved_model.describe_weights(model))
+
+
+def save_training(model: Sequential, path: PathLike, generation: int = 0) -> None:
+    """Write what `save_model` writes, and all that is needed to go on with the fit that is running.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written, no fit has begun, or the state of a callback cannot be saved.
+    NumericsError
+        If the weights hold NaN or Inf; what the file held before is still there.
+    """
+    require_finite(model)
+    safetensors_io.write(path, *saved_model.describe_fit(model, generation))
+
+
+def load_model(path: PathLike, custom_objects: Mapping[str, type[Layer]] | None = None, compile: bool = True) -> Any:
+    """The model that `save_model` wrote, compiled as it was and with its optimizer's state.
+
+    Parameters
+    ----------
+    path : path-like
+    custom_objects : dict of str to Layer class, optional
+        Classes of your own that the model is made of; those under ``@sn.layers.register`` are known already.
+    compile : bool
+        Whether to restore optimizer, loss and metrics too. Metrics that were functions cannot be.
+
+    Returns
+    -------
+    Sequential
+        From a checkpoint, its ``progress`` says where the fit stood: ``model.fit(..., progress=model.progress)``.
+
+    Raises
+    ------
+    CheckpointError
+        One line, whatever the file holds. Nothing in it is ever run: only classes of layers that are named here or
+        registered are made, and their parameters are never larger than the file.
+    """
+    from .model import Sequential
+
+    arrays, content = safetensors_io.read(path)
+    name = shown(path)
+    with one_line(name), with_classes(custom_objects):
+        if content["kind"] == "weights":
+            raise CheckpointError("holds weights without a network: build the model, then model.load_weights(path)")
+        with initializers.blank(sum(arrays[key].size for key in content["weights"])):
+            model: Any = deserialize(content["architecture"])
+            if not isinstance(model, Sequential):
+                raise CheckpointError(f"holds a {type(model).__name__}, expected a Sequential")
+            model.build(content["input_shape"])
+        saved_model.put(saved_model.match_weights(model, arrays, content, True))
+    if compile and content["optimizer"] is not None:
+        with one_line(f"{name}: compile settings (compile=False leaves them out)"):
+            loss = None if content["loss"] is None else losses.get(content["loss"])
+            measured = [metrics.get(metric) for metric in content["metrics"] if metric is not None]
+            model.compile(optimizers.get(content["optimizer"]), loss, measured)
+            if content["slots"]:
+                saved_model.put(saved_model.match_slots(model, content))
+            model.optimizer.iterations = int(content["iterations"])
+            if content["kind"] == "training":
+                model.progress = saved_model.progress_of(content)
+    return model
+
+
+def load_weights(model: Sequential, path: PathLike) -> None:
+    """Put the weights of a file that `save_weights`, `save_model` or a callback wrote into a model of the same layers.
+
+    Weights of another float type are converted. Nothing is changed unless all of them fit.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, or its weights are not the model's; it names the first that differs.
+    """
+    model.require_built()
+    arrays, content = safetensors_io.read(path)
+    with one_line(shown(path)):
+        saved_model.put(saved_model.match_weights(model, arrays, content, False))
+
+
+def resume(source: PathLike, model: Sequential, warn: Callable[[str], Any] = warnings.warn) -> Progress | None:
+    """Put a model back to where the fit stood that wrote these checkpoints.
+
+    Parameters
+    ----------
+    source : path-like
+        The folder of a `TrainingCheckpoint`, or one file of that or of a `ModelCheckpoint`.
+    model : Sequential
+        Built and compiled as the one that was trained.
+    warn : callable (message)
+        Is told when a damaged checkpoint is passed over in favor of the other generation.
+
+    Returns
+    -------
+    Progress or None
+        For ``model.fit(..., progress=progress)``; None where the folder holds no checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If no checkpoint there can be read, or it is of another network, optimizer or loss. The model is then as it was.
+    """
+    source = Path(source)
+    paths = [source / name for name in NAMES if os.path.lexists(source / name)]
+    if os.path.lexists(source) and not source.is_dir():
+        paths = [source]
+    found, problems = [], []
+    for path in paths:
+        try:
+            arrays, content = safetensors_io.read(path)
+            with one_line(shown(path)):
+                if content["kind"] != "training":
+                    raise CheckpointError("holds no training checkpoint; load_model opens it")
+                progress = saved_model.progress_of(content)
+            found.append((progress.generation, path, arrays, content, progress))
+        except NewerFormatError:
+            raise
+        except CheckpointError as error:
+            problems.append(str(error))
+    if not found:
+        if problems:
+            raise CheckpointError(f"{'; '.join(problems)}; to begin anew, delete what is damaged")
+        return None
+    _, path, arrays, content, progress = max(found, key=lambda item: item[0])
+    with one_line(shown(path)):
+        saved_model.restore(model, arrays, content)
+    for problem in problems:
+        warn(f"{problem}; going on from {path.name}: epoch {progress.epoch + 1}, step {progress.step}")
+    progress.folder = str(source.resolve()) if source.is_dir() else ""
+    return progress
+
+
+def open_folder(folder: Path, model: Sequential) -> None:
+    """Make a folder for the checkpoints of the fit that begins, or take it up again if the fit came from there.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be made, or holds the checkpoints of another fit: they are not overwritten.
+    """
+    assert model.progress is not None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in folder.glob("checkpoint-?.safetensors.*.part"):  # a process that was killed while it wrote
+            process = re.fullmatch(r".*\.([0-9]{1,9})-[0-9a-f]+\.part", part.name)
+            if process and not _alive(int(process[1])):
+                part.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or shown(error)
+        raise SaveError(f"{shown(folder)}: checkpoints cannot be written here: {reason}") from error
+    home = str(folder.resolve())
+    if model.progress.folder != home:
+        model.progress.folder, model.progress.generation = home, 0
+        if any(os.path.lexists(folder / name) for name in NAMES):
+            raise CheckpointError(
+                f"{shown(folder)}: holds the checkpoints of another fit: go on with that one "
+                "(progress=checkpoint.resume(folder, model)), delete them, or choose another folder"
+            )
+
+
+def _alive(process: int) -> bool:
+    """Whether another process of this number runs; this one is not writing at the moment."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return process != os.getpid()
+
+
+def save_generation(model: Sequential, folder: Path) -> None:
+    """Write the next checkpoint of a folder, in place of the one before the last.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be written; or, after the first, if the disk has no room for the next ones.
+    NumericsError
+        If the weights hold NaN or Inf. The checkpoints from before are still there in any case.
+    """
+    assert model.progress is not None
+    generation = model.progress.generation + 1
+    path = folder / NAMES[generation % 2]
+    save_training(model, path, generation)
+    model.progress.generation = generation
+    if generation == 1:
+        size, free = path.stat().st_size, shutil.disk_usage(folder).free
+        if free < 2 * size:  # the other generation, and the next one while it is being written
+            raise SaveError(f"{shown(folder)}: checkpoints need {2 * size:,} bytes more, the disk has {free:,} left")
