@@ -28,7 +28,7 @@ def im2col(x, kernel_size, strides, pads, dilation):  # type: ignore[no-untyped-
 
 
 def col2im(columns, shape, strides, pads, dilation):  # type: ignore[no-untyped-def]
-    """The transpose of `im2col`: add every window (n, oh, ow, kh, kw, c) back where it came from, in x of this shape."""
+    """The transpose of `im2col`: every window (n, oh, ow, kh, kw, c) added back where it came from, in x's shape."""
     (n, h, w, c), (sh, sw), (dh, dw), (top, bottom, left, right) = shape, strides, dilation, pads
     _, oh, ow, kh, kw, _ = columns.shape
     x = np.zeros((n, h + top + bottom, w + left + right, c), columns.dtype)
@@ -39,7 +39,7 @@ def col2im(columns, shape, strides, pads, dilation):  # type: ignore[no-untyped-
 
 @reference("conv2d_forward")
 def conv2d_forward_reference(x, w, b, strides, pads, dilation, groups, relu):  # type: ignore[no-untyped-def]
-    """x (n, h, w, c), w (kh, kw, c/groups, f), b (f,) or size 0, pads (top, bottom, left, right) -> y (n, oh, ow, f)."""
+    """x (n, h, w, c), w (kh, kw, c/groups, f), b (f,) or size 0, pads (top, bottom, left, right); y (n, oh, ow, f)."""
     columns = np.split(im2col(x, w.shape[:2], strides, pads, dilation), groups, axis=-1)
     filters = np.split(w, groups, axis=-1)
     y = np.concatenate([np.tensordot(a, f, 3) for a, f in zip(columns, filters, strict=True)], axis=-1)

@@ -1,89 +1,44 @@
-"""Any convolution on the CPU: windows of one image as rows, one matrix product, nothing larger than an image's
-windows in memory.
+"""Any convolution on the CPU: im2col as two tables of places instead of a copy.
+
+In a padded image the number under tap ``(kh, kw, c)`` of the window at pixel ``(i, j)`` lies at ``pixels[i, j] +
+taps[kh, kw, c]``. So the matrix of all windows, (pixels, taps), is never laid out: the matrix product reads it
+through the two tables, and its transpose with the tables exchanged. A 5x5 window over one channel ran four times
+slower from a copy.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-from .gemm import ACCUMULATE, BIAS, ZERO, at, gemm
+from .gemm import ACCUMULATE, BIAS, ZERO, at, gemm, gemm_at
 from .jit import jit, max_threads, prange, thread_id
 from .scratch import scratch
 
-SLICES = (
-    8  # of the batch, each with a filter gradient of its own, summed in order: the same bits for any number of threads
-)
+SLICES = 8  # of the batch, each with a filter gradient of its own, summed in order: the same bits for any thread count
+BLOCK = 64  # pixels whose window gradients are made at a time, to stay in the core's cache
+
+
+@lru_cache(maxsize=64)
+def places(size, kernel_size, strides, dilation, padded_width, channels, group):  # type: ignore[no-untyped-def]
+    """The tables ``pixels`` and ``taps`` of an image (h, padded_width, channels) with ``group`` channels in a group."""
+    (oh, ow), (kh, kw), (sh, sw), (dh, dw) = size, kernel_size, strides, dilation
+    i, j = np.mgrid[:oh, :ow]
+    pixels = (i * sh * padded_width + j * sw) * channels
+    a, b, c = np.mgrid[:kh, :kw, :group]
+    taps = (a * dh * padded_width + b * dw) * channels + c
+    return pixels.reshape(-1).astype(np.int64), taps.reshape(-1).astype(np.int64)
 
 
 @jit
-def windows(image, channel, channels, kh, kw, window, size, rows):  # type: ignore[no-untyped-def]
-    """Lay out the windows of one image (h, w, c), for ``channels`` channels from ``channel`` on, as rows of
-    kh*kw*channels numbers.
-    """
-    sh, sw, dh, dw, top, left = window
+def pad(image, top, left, target):  # type: ignore[no-untyped-def]
+    """Put an image (h, w, c) into a larger one whose border is zero already."""
     h, w, c = image.shape
-    lines = image.reshape(h, w * c)
-    run = kw * channels
-    contiguous = dw == 1 and channels == c
-    p = 0
-    for i in range(size[0]):
-        for j in range(size[1]):
-            x = j * sw - left
-            inside = contiguous and x >= 0 and x + kw <= w
-            for a in range(kh):
-                y = i * sh + a * dh - top
-                if y < 0 or y >= h:
-                    for k in range(run):
-                        rows[p + k] = 0
-                elif inside:  # a line of the window is one run of memory: four times faster on one channel
-                    for k in range(run):
-                        rows[p + k] = lines[y, x * c + k]
-                else:
-                    for b in range(kw):
-                        column = x + b * dw
-                        for k in range(channels):
-                            value = rows.dtype.type(0)
-                            if 0 <= column < w:
-                                value = lines[y, column * c + channel + k]
-                            rows[p + b * channels + k] = value
-                p += run
-
-
-@jit
-def add_windows(rows, channel, channels, kh, kw, window, size, image):  # type: ignore[no-untyped-def]
-    """The transpose of `windows`: add every row back where it came from."""
-    sh, sw, dh, dw, top, left = window
-    h, w, c = image.shape
-    lines = image.reshape(h, w * c)
-    p = 0
-    for i in range(size[0]):
-        for j in range(size[1]):
-            for a in range(kh):
-                y = i * sh + a * dh - top
-                for b in range(kw):
-                    column = j * sw - left + b * dw
-                    if 0 <= y < h and 0 <= column < w:
-                        for k in range(channels):
-                            lines[y, column * c + channel + k] += rows[p + k]
-                    p += channels
-
-
-@jit(parallel=True)
-def forward(x, w, b, window, relu, rows, y):  # type: ignore[no-untyped-def]
-    kh, kw, channels, filters = w.shape
-    groups = x.shape[3] // channels
-    size = y.shape[1:3]
-    pixels, depth, per_group = size[0] * size[1], kh * kw * channels, filters // groups
-    start = BIAS if b.size else ZERO
-    for n in prange(x.shape[0]):
-        mine = rows[thread_id()]
-        for g in range(groups):
-            windows(x[n], g * channels, channels, kh, kw, window, size, mine)
-            f = g * per_group
-            gemm(
-                at(mine, 0), depth, 1, at(w, f), filters, at(y, n * pixels * filters + f), filters, at(b, f),
-                pixels, per_group, depth, start, relu,
-            )  # fmt: skip
+    for i in range(min(h, target.shape[0] - top)):
+        for j in range(min(w, target.shape[1] - left)):
+            for k in range(c):
+                target[top + i, left + j, k] = image[i, j, k]
 
 
 @jit
@@ -97,56 +52,105 @@ def masked(y, dy, relu, dz, db):  # type: ignore[no-untyped-def]
 
 
 @jit(parallel=True)
-def backward(x, wt, y, dy, window, kernel_size, relu, rows, dzs, dws, dbs, dx):  # type: ignore[no-untyped-def]
-    kh, kw = kernel_size
-    groups, per_group, depth = wt.shape
-    filters, channels = groups * per_group, depth // (kh * kw)
-    size = y.shape[1:3]
-    pixels = size[0] * size[1]
-    n, slices = x.shape[0], dws.shape[0]
-    for s in prange(slices):
-        mine, dz = rows[thread_id()], dzs[thread_id()]
-        dws[s] = 0
-        dbs[s] = 0
-        for i in range(s * n // slices, (s + 1) * n // slices):
-            masked(y[i].reshape(pixels, filters), dy[i].reshape(pixels, filters), relu, dz, dbs[s])
-            if dx.size:
-                dx[i] = 0
+def forward(x, w, b, pads, pixels, taps, relu, images, y):  # type: ignore[no-untyped-def]
+    channels, filters = w.shape[2], w.shape[3]
+    groups = x.shape[3] // channels
+    depth, per_group = taps.size, filters // groups
+    start = BIAS if b.size else ZERO
+    for task in prange(SLICES):
+        image = images[thread_id()]
+        image[:] = 0
+        for n in range(task * x.shape[0] // SLICES, (task + 1) * x.shape[0] // SLICES):
+            pad(x[n], pads[0], pads[2], image)
             for g in range(groups):
                 f = g * per_group
-                windows(x[i], g * channels, channels, kh, kw, window, size, mine)
-                gemm(
-                    at(mine, 0), 1, depth, at(dz, f), filters, at(dws[s], f), filters, at(dz, 0),
-                    depth, per_group, pixels, ACCUMULATE, False,
+                gemm_at(
+                    at(image, g * channels), at(pixels, 0), at(taps, 0), at(w, f), filters,
+                    at(y, n * pixels.size * filters + f), filters, at(b, f), pixels.size, per_group, depth, start, relu,
                 )  # fmt: skip
-                if dx.size:
-                    gemm(
-                        at(dz, f), filters, 1, at(wt[g], 0), depth, at(mine, 0), depth, at(dz, 0),
-                        pixels, depth, per_group, ZERO, False,
-                    )  # fmt: skip
-                    add_windows(mine, g * channels, channels, kh, kw, window, size, dx[i])
+
+
+@jit
+def add_windows(dz, wt, f, pixels, taps, run, window, image, first):  # type: ignore[no-untyped-def]
+    """``dx += dz wt`` for one group: the gradients of a block of windows, each added back where the window lies."""
+    per_group, depth = wt.shape
+    for p in range(0, pixels.size, BLOCK):
+        count = min(BLOCK, pixels.size - p)
+        gemm(
+            at(dz, p * dz.shape[1] + f), dz.shape[1], 1, at(wt, 0), depth, at(window, 0), depth, at(window, 0),
+            count, depth, per_group, ZERO, False,
+        )  # fmt: skip
+        for i in range(count):
+            for tap in range(0, depth, run):
+                place = first + pixels[p + i] + taps[tap]
+                for k in range(run):
+                    image[place + k] += window[i * depth + tap + k]
+
+
+@jit(parallel=True)
+def backward(x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, dws, dbs, dx):  # type: ignore[no-untyped-def]
+    _, h, width, channels = x.shape
+    groups, per_group, depth = wt.shape
+    filters, slices, n = groups * per_group, dws.shape[0], x.shape[0]
+    in_group = channels // groups
+    for s in prange(slices):
+        me = thread_id()
+        image, window, dz, dw = images[me], windows[me], dzs[me], dws[s]
+        dw[:] = 0
+        dbs[s] = 0
+        image[:] = 0
+        for i in range(s * n // slices, (s + 1) * n // slices):
+            masked(y[i].reshape(pixels.size, filters), dy[i].reshape(pixels.size, filters), relu, dz, dbs[s])
+            if dx.size:
+                image[:] = 0
+            pad(x[i], pads[0], pads[2], image)
+            for g in range(groups):
+                f = g * per_group
+                gemm_at(
+                    at(image, g * in_group), at(taps, 0), at(pixels, 0), at(dz, f), filters,
+                    at(dw, f), filters, at(dz, 0), depth, per_group, pixels.size, ACCUMULATE, False,
+                )  # fmt: skip
+            if dx.size:
+                image[:] = 0
+                for g in range(groups):
+                    add_windows(dz, wt[g], g * per_group, pixels, taps, run, window, image.reshape(-1), g * in_group)
+                for a in range(h):
+                    for b in range(width):
+                        for c in range(channels):
+                            dx[i, a, b, c] = image[pads[0] + a, pads[2] + b, c]
+
+
+def _prepare(x, w, y, strides, pads, dilation):  # type: ignore[no-untyped-def]
+    """The padded images, one for each thread, and the tables."""
+    _, h, width, c = x.shape
+    kh, kw, group, _ = w.shape
+    height, width = h + pads[0] + pads[1], width + pads[2] + pads[3]
+    tables = places(y.shape[1:3], (kh, kw), strides, dilation, width, c, group)
+    images = scratch("conv2d.image", max_threads() * height * width * c, x.dtype)
+    return images.reshape(max_threads(), height, width, c), *tables
 
 
 def run_forward(x, w, b, strides, pads, dilation, relu, y):  # type: ignore[no-untyped-def]
     """Take the scratch memory and run `forward`."""
-    pixels, depth = y.shape[1] * y.shape[2], w.size // w.shape[3]
-    rows = scratch("conv2d.rows", max_threads() * pixels * depth, x.dtype).reshape(max_threads(), -1)
-    forward(x, w, b, (*strides, *dilation, pads[0], pads[2]), relu, rows, y)
+    images, pixels, taps = _prepare(x, w, y, strides, pads, dilation)
+    forward(x, w, b, pads, pixels, taps, relu, images, y)
 
 
 def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx):  # type: ignore[no-untyped-def]
     """Take the scratch memory, run `backward` and add the slices up."""
     threads, slices = max_threads(), min(SLICES, len(x))
-    kh, kw, _, filters = w.shape
-    pixels, depth = y.shape[1] * y.shape[2], w.size // filters
-    rows = scratch("conv2d.rows", threads * pixels * depth, x.dtype).reshape(threads, -1)
-    dzs = scratch("conv2d.dz", threads * pixels * filters, x.dtype).reshape(threads, pixels, filters)
+    _, kw, group, filters = w.shape
+    images, pixels, taps = _prepare(x, w, y, strides, pads, dilation)
+    windows = scratch("conv2d.windows", threads * BLOCK * taps.size, x.dtype).reshape(threads, -1)
+    dzs = scratch("conv2d.dz", threads * pixels.size * filters, x.dtype).reshape(threads, pixels.size, filters)
     dws = scratch("conv2d.dws", slices * w.size, x.dtype).reshape(slices, w.size)
     dbs = scratch("conv2d.dbs", slices * filters, x.dtype).reshape(slices, filters)
-    wt = scratch("conv2d.wt", w.size, x.dtype).reshape(groups, filters // groups, depth)
-    np.copyto(wt, w.reshape(depth, groups, -1).transpose(1, 2, 0))
-    window = (*strides, *dilation, pads[0], pads[2])
-    backward(x, wt, y, dy, window, (kh, kw), relu, rows, dzs, dws, dbs, dx.reshape(-1, *x.shape[1:]))
+    wt = scratch("conv2d.wt", w.size, x.dtype).reshape(groups, filters // groups, taps.size)
+    np.copyto(wt, w.reshape(taps.size, groups, -1).transpose(1, 2, 0))
+    # Taps that lie next to each other: a whole line of the window, or the channels of a group.
+    run = kw * group if groups == 1 and dilation[1] == 1 else group
+    dx = dx.reshape(-1, *x.shape[1:])
+    backward(x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, dws, dbs, dx)
     np.add.reduce(dws, axis=0, out=dw.reshape(-1))
     if db.size:
         np.add.reduce(dbs, axis=0, out=db)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .conv2d_im2col import SLICES, pad
 from .gemm import ACCUMULATE, ZERO, at, gemm, shift
 from .jit import exported, jit, max_threads, prange, thread_id
 from .scratch import scratch
@@ -16,7 +17,6 @@ from .winograd_transforms import matrices, two_sided
 
 TILE = 2  # outputs of a tile along each axis
 SIZES = (3, 5)
-SLICES = 8  # as in conv2d_im2col.py
 LINE = 16  # extra numbers between the planes of V and M: distances that are powers of two would share cache sets
 
 INPUT, OUTPUT, D_OUTPUT, D_INPUT, FILTERS, D_FILTERS = range(6)
@@ -93,16 +93,6 @@ def transform_filters(w, planes, task, kind):  # type: ignore[no-untyped-def]
         tiles3(at(w, first), r * depth, 16, at(planes, first), depth, 1, 1, kind)
     else:
         tiles5(at(w, first), r * depth, 16, at(planes, first), depth, 1, 1, kind)
-
-
-@jit
-def pad(image, top, left, target):  # type: ignore[no-untyped-def]
-    """Put an image (h, w, c) into a larger one whose border is zero already."""
-    h, w, c = image.shape
-    for i in range(min(h, target.shape[0] - top)):
-        for j in range(min(w, target.shape[1] - left)):
-            for k in range(c):
-                target[top + i, left + j, k] = image[i, j, k]
 
 
 @jit

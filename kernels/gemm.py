@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jit import exported, host_registers, host_vector_bytes, intrinsic
+from .jit import exported, host_registers, host_vector_bytes, intrinsic, jit
 from .simd import Simd
 
 ZERO, ACCUMULATE, BIAS = 0, 1, 2  # what a tile's accumulators start from: 0, C itself, or a row of biases
@@ -89,11 +89,16 @@ def _strip(
     from numba import types
 
     index = types.intp
-    signature = types.void(a, index, index, b, index, c, index, bias, index, index, index, index, index)
+    signature = types.void(a, a_row, a_column, b, index, c, index, bias, index, index, index, index, index)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         simd = Simd(context, builder, signature.args[0].dtype)
         a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu = args
+
+        def place(stride_or_table: Any, position: Any) -> Any:
+            if isinstance(stride_or_table.type, simd.ir.PointerType):
+                return builder.load(builder.gep(stride_or_table, [position]))
+            return builder.mul(stride_or_table, position)
 
         def equal(x: Any, value: int) -> Any:
             return builder.icmp_signed("==", x, simd.int(value))
@@ -123,12 +128,13 @@ def _strip(
                         for row, v in each():
                             builder.store(simd.constant(0.0), sums[row, v])
 
-            lines = [simd.address(a, builder.add(i, simd.int(row)), a_row) for row in range(rows)]
+            lines = [simd.address(a, place(a_row, builder.add(i, simd.int(row)))) for row in range(rows)]
             with simd.loop(simd.int(0), k) as p:
+                along = place(a_column, p)
                 b_line = simd.address(b, p, b_row)
                 bs = [simd.load(simd.address(b_line, simd.int(v * simd.lanes)), masks[v]) for v in vectors]
                 for row in range(rows):
-                    number = simd.broadcast(simd.address(lines[row], p, a_column))
+                    number = simd.broadcast(simd.address(lines[row], along))
                     for v in vectors:
                         total = simd.multiply_add(number, bs[v], builder.load(sums[row, v]))
                         builder.store(total, sums[row, v])
@@ -163,6 +169,16 @@ def _strip(
     return signature, codegen
 
 
+@jit
+def _strips(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):  # type: ignore[no-untyped-def]
+    width = STRIP_BYTES // item_bytes(a)
+    for j in range(0, n, width):
+        _strip(
+            a, a_row, a_column, shift(b, j), b_row, shift(c, j), c_row, shift(bias, j),
+            m, min(width, n - j), k, start, relu,
+        )  # fmt: skip
+
+
 @exported("piipipipiiiii")
 def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):  # type: ignore[no-untyped-def]
     """``C = relu?(start + A B)`` on addresses (see `at`): A is (m, k), B is (k, n), C is (m, n).
@@ -170,9 +186,14 @@ def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):  #
     ``a_row, a_column, b_row, c_row`` are strides in elements; the columns of B and C are contiguous. ``start`` is
     ZERO, ACCUMULATE or BIAS (``bias`` is read only then).
     """
-    width = STRIP_BYTES // item_bytes(a)
-    for j in range(0, n, width):
-        _strip(
-            a, a_row, a_column, shift(b, j), b_row, shift(c, j), c_row, shift(bias, j),
-            m, min(width, n - j), k, start, relu,
-        )  # fmt: skip
+    _strips(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu)
+
+
+@exported("pttpipipiiiii")
+def gemm_at(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu):  # type: ignore[no-untyped-def]
+    """`gemm` with ``A[i, p] = a[rows[i] + columns[p]]``: the matrix of a convolution's windows, which is laid out
+    nowhere.
+
+    ``rows`` and ``columns`` are addresses of tables of int64; exchanged, they give the transpose.
+    """
+    _strips(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu)

@@ -165,13 +165,13 @@ def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -
     name = f"scratchnet_{function.__module__}_{function.__name__}".replace(".", "_")
 
     def signature(dtype: Any) -> Any:
-        pointer = types.CPointer(dtype)
-        return types.void(*(pointer if letter == "p" else types.intp for letter in arguments))
+        kinds = {"p": types.CPointer(dtype), "t": types.CPointer(types.int64), "i": types.intp}
+        return types.void(*(kinds[letter] for letter in arguments))
 
     def prepare(dtype: Any) -> None:
         slot = ctypes.c_void_p()
         prototype = ctypes.CFUNCTYPE(
-            None, *(ctypes.c_void_p if letter == "p" else ctypes.c_ssize_t for letter in arguments)
+            None, *(ctypes.c_ssize_t if letter == "i" else ctypes.c_void_p for letter in arguments)
         )
 
         @prototype
