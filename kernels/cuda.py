@@ -1,0 +1,198 @@
+"""CUDA: sources, compilation, launches and scratch memory. This file and scratchnet/capture.py are all that knows CuPy.
+
+A kernel stands in ``NAME.cu``, its launch beside it in ``NAME_cuda.py`` as the op's twin for the ``cupy`` backend::
+
+    launch("dense", "dense_forward", blocks, threads, x, w, b, n, ..., y, dtype=x.dtype, BM=64, ...)
+
+compiles ``dense.cu`` for this dtype and these constants (once; CuPy keeps the result in its own folder), converts each argument to the
+type that the source declares for it, and launches. An array of size 0 arrives as a null pointer.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+THREADS = 256  # of a block of a kernel that works element by element
+MOST_BLOCKS = 8192  # of such a kernel: enough to fill any GPU; each thread goes on to further elements
+
+FOLDER = Path(__file__).parent
+
+# Structures that kernels take by value, as they are declared in the headers.
+DIVIDER = np.dtype([("divisor", "u4"), ("magic", "u4"), ("shift", "u4")])
+STRUCTURES: dict[str, np.dtype[Any]] = {"Divider": DIVIDER}
+NUMBERS = {"int": "i4", "i64": "i8", "u32": "u4", "u64": "u8", "bool": "?", "double": "f8"}
+
+_INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
+_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\(([^)]*)\)')
+
+
+class CupyDriver:
+    """What kernels need of a GPU, by CuPy. The tests have another one, which runs the same sources on a CPU."""
+
+    def __init__(self) -> None:
+        import cupy
+
+        self.xp = cupy
+
+    def function(self, source: str, kernel: str, options: tuple[str, ...]) -> Any:
+        """The compiled kernel."""
+        return self.xp.RawModule(code=source, options=options).get_function(kernel)
+
+    def launch(self, function: Any, grid: tuple[int, ...], threads: int, arguments: list[Any]) -> None:
+        """Put a launch on the current stream."""
+        function(grid, (threads,), arguments)
+
+    def is_array(self, value: Any) -> bool:
+        """Whether a value is an array in the GPU's memory."""
+        return isinstance(value, self.xp.ndarray)
+
+
+_driver: Any = None
+
+
+def driver() -> Any:
+    """The driver in use."""
+    global _driver
+    if _driver is None:
+        _driver = CupyDriver()
+    return _driver
+
+
+@functools.cache
+def source(name: str) -> str:
+    """The text of ``NAME.cu`` with its headers put in, each once."""
+    seen: set[str] = set()
+
+    def read(path: Path) -> str:
+        return _INCLUDE.sub(lambda match: include(match[1]), path.read_text(encoding="utf-8"))
+
+    def include(header: str) -> str:
+        if header in seen:
+            return ""
+        seen.add(header)
+        return read(FOLDER / header)
+
+    return read(FOLDER / f"{name}.cu")
+
+
+@functools.cache
+def signatures(name: str) -> dict[str, tuple[str, ...]]:
+    """For every kernel of ``NAME.cu``: the types of its parameters, ``"*"`` for pointers."""
+    kernels = {}
+    for kernel, parameters in _KERNEL.findall((FOLDER / f"{name}.cu").read_text(encoding="utf-8")):
+        types = (re.sub(r"\s*\w+\s*$", "", parameter.strip()) for parameter in parameters.split(","))
+        kernels[kernel] = tuple("*" if "*" in kind else kind.replace("const ", "") for kind in types)
+    return kernels
+
+
+def options(dtype: Any, constants: dict[str, Any]) -> tuple[str, ...]:
+    """What the compiler is told: the dtype as REAL, and the constants."""
+    real = "double" if np.dtype(dtype) == np.float64 else "float"
+    return (f"-DREAL={real}", *(f"-D{name}={value}" for name, value in sorted(constants.items())))
+
+
+@functools.cache
+def _function(name: str, kernel: str, compiler_options: tuple[str, ...]) -> Any:
+    return driver().function(source(name), kernel, compiler_options)
+
+
+def launch(
+    name: str, kernel: str, grid: int | tuple[int, ...], threads: int, *values: Any, dtype: Any, **constants: Any
+) -> None:
+    """Launch a kernel of ``NAME.cu``."""
+    kinds = signatures(name)[kernel]
+    if len(kinds) != len(values):
+        raise TypeError(f"{kernel} takes {len(kinds)} arguments, got {len(values)}")
+    device = driver()
+    arguments = [_argument(device, kind, value, dtype) for kind, value in zip(kinds, values, strict=True)]
+    function = _function(name, kernel, options(dtype, constants))
+    device.launch(function, (grid,) if isinstance(grid, int) else grid, threads, arguments)
+
+
+def _argument(device: Any, kind: str, value: Any, dtype: Any) -> Any:
+    if kind == "*":
+        if value is None:
+            return None
+        if not device.is_array(value):
+            raise TypeError(f"expected an array in the GPU's memory, got {type(value).__name__}")
+        return value if value.size else None
+    if kind in STRUCTURES:
+        return value
+    return np.dtype(dtype if kind == "REAL" else NUMBERS[kind]).type(value)
+
+
+def blocks(size: int, per_thread: int = 1) -> int:
+    """How many blocks of `THREADS` an element-by-element kernel gets."""
+    return max(1, min(MOST_BLOCKS, -(-size // (THREADS * per_thread))))
+
+
+@functools.cache
+def divider(divisor: int) -> Any:
+    """What ``Divider`` in common.cuh needs to divide numbers below 2^31 by ``divisor``."""
+    shift = (divisor - 1).bit_length()
+    return np.array((divisor, ((1 << shift) - divisor) * (1 << 32) // divisor + 1, shift), DIVIDER)
+
+
+# Memory ---------------------------------------------------------------------------------------------------------------
+
+_scratch: dict[tuple[str, str], Any] = {}
+
+
+def scratch(name: str, size: int, dtype: Any, zero: bool = False) -> Any:
+    """A reused 1-D array on the GPU, undefined or, with ``zero``, all zeros when it is made."""
+    key = (name, np.dtype(dtype).char)
+    array = _scratch.get(key)
+    if array is None or array.size < size:
+        array = _scratch[key] = (driver().xp.zeros if zero else driver().xp.empty)(max(size, 1), dtype)
+    return array
+
+
+def scratch_arrays() -> list[Any]:
+    """All scratch memory: a captured graph keeps it, because its launches know the addresses."""
+    return list(_scratch.values())
+
+
+def forget() -> None:
+    """Drop compiled functions and scratch memory."""
+    _scratch.clear()
+    _function.cache_clear()
+
+
+# What a captured graph must not bake in ---------------------------------------------------------------------------------
+
+
+class Clock:
+    """The training loop's counters and tables in the GPU's memory, as ``struct Clock`` in common.cuh.
+
+    While a clock is in use, kernels read the step, the learning rate and the dropout counters from it; otherwise from their
+    arguments.
+    """
+
+    def __init__(self, array: Any, rates: Any, step: int) -> None:
+        self.array, self.rates, self.step = array, rates, step
+
+
+_clock: Clock | None = None
+
+
+def clock() -> Clock | None:
+    """The clock in use, if any."""
+    return _clock
+
+
+@contextmanager
+def using(new: Clock) -> Iterator[None]:
+    """Inside the block kernels read ``new``."""
+    global _clock
+    previous, _clock = _clock, new
+    try:
+        yield
+    finally:
+        _clock = previous

@@ -1,0 +1,274 @@
+// The matrix product by hand, the one door for dense layers and convolutions: C (m, n) = A (m, k) B (k, n).
+//
+// A block computes a tile BM x BN of C (-DBM, -DBN, -DBK, -DTM, -DTN: gemm_cuda.py chooses). It walks along k in steps of BK:
+//
+//     next slices of A and B: device memory -> registers       (in flight while the present ones are multiplied)
+//     present slices: shared memory -> registers -> multiply-adds
+//     next slices: registers -> the other half of shared memory; one barrier
+//
+// gemm_fma.cuh multiplies with ordinary instructions (exact float32, float64), gemm_tensor.cuh with tensor cores (TF32, bfloat16).
+//
+// A and B are not matrices but *operands*: objects that say what stands at row i (of A; column of B) and depth p. So transposes are
+// free, a ReLU's mask is applied on the way in, and a convolution's windows are never written anywhere. An operand defines
+//
+//     ALONG_K                  whether its neighbors in memory are neighbors in k (else in i)
+//     Row row(i)               what can be worked out once for rows i ... i + VEC - 1, kept in registers for the whole walk
+//     Vec fetch(row, p, end)   VEC numbers from depth p on, along k or along i; zeros from depth `end` on and outside the matrix
+//
+// Where C alone has too few tiles to fill a GPU, k is cut into `splits` parts. Each part's sums go to `partials`; the last of
+// FAN parts to arrive adds them up in their order, and so on upwards: the same bits each time, no float atomics, one launch.
+//
+// The scheme is the one of CUTLASS, see https://developer.nvidia.com/blog/cutlass-linear-algebra-cuda/.
+
+#include "common.cuh"
+
+constexpr int FAN = 16;
+constexpr bool PAIRS = PRECISION == 2;  // bfloat16 goes through shared memory in pairs of neighbors along k
+
+#if PRECISION == 0
+constexpr int THREADS = (BM / TM) * (BN / TN);  // TM x TN is a thread's part of C
+#else
+constexpr int THREADS = (BM / TM) * (BN / TN) * WARP;  // TM x TN is a warp's part of C
+#endif
+constexpr int SUMS = BM * BN / THREADS + 1;  // what a thread adds up: its part of C, and one column sum of B
+
+// One operand's slice of BK depths and EXTENT rows, on its way from device memory to shared memory: COUNT vectors per thread.
+template <class Operand, int EXTENT>
+struct Slice {
+    static constexpr int COUNT = EXTENT * BK / VEC / THREADS, LINE = EXTENT / VEC;
+    static constexpr bool PAIRED = PAIRS && !Operand::ALONG_K;  // vectors e and e + 1 are neighbors along k
+    static_assert(COUNT * THREADS * VEC == EXTENT * BK && (!PAIRED || COUNT % 2 == 0), "threads share a slice evenly");
+
+    typename Operand::Row rows[COUNT];
+    Vec values[COUNT];
+
+    static __device__ __forceinline__ int row_of(int e) {
+        const int v = threadIdx.x + (PAIRED ? e / 2 : e) * THREADS;
+        return Operand::ALONG_K ? v / (BK / VEC) : v % LINE * VEC;
+    }
+
+    static __device__ __forceinline__ int depth_of(int e) {
+        const int v = threadIdx.x + (PAIRED ? e / 2 : e) * THREADS;
+        if (Operand::ALONG_K) return v % (BK / VEC) * VEC;
+        return PAIRED ? v / LINE * 2 + e % 2 : v / LINE;
+    }
+
+    __device__ __forceinline__ void begin(const Operand& operand, int first_row) {
+#pragma unroll
+        for (int e = 0; e < COUNT; e++) rows[e] = operand.row(first_row + row_of(e));
+    }
+
+    __device__ __forceinline__ void fetch(const Operand& operand, int p, int end) {
+#pragma unroll
+        for (int e = 0; e < COUNT; e++) values[e] = operand.fetch(rows[e], p + depth_of(e), end);
+    }
+
+    // Adds the slice up along k. A thread's vectors all lie in the same rows, because LINE divides THREADS.
+    __device__ __forceinline__ void add_to(Vec& total) const {
+        static_assert(Operand::ALONG_K || THREADS % LINE == 0, "a thread keeps to its rows");
+#pragma unroll
+        for (int e = 0; e < COUNT; e++) {
+#pragma unroll
+            for (int v = 0; v < VEC; v++) total.v[v] += values[e].v[v];
+        }
+    }
+};
+
+// Where a block works: its tile of C, and its part of k.
+struct Place {
+    int tile, i, j, split, begin, end;
+};
+
+__device__ __forceinline__ Place place(int block, int n, int k, int splits) {
+    const int across = (n + BN - 1) / BN;
+    const int part = (k + splits * BK - 1) / (splits * BK) * BK;
+    Place at;
+    at.tile = block / splits;
+    at.split = block % splits;
+    at.i = at.tile / across * BM;
+    at.j = at.tile % across * BN;
+    at.begin = at.split * part;
+    at.end = min(k, at.begin + part);
+    return at;
+}
+
+#include "gemm_fma.cuh"
+#include "gemm_tensor.cuh"
+
+// This block's sums over its part of k, and in sums[SUMS - 1] of thread j, where they are wanted, the sum of column j of B.
+template <class A, class B>
+__device__ __forceinline__ void multiply(const A& a, const B& b, const Place& at, bool column_sums, REAL (&sums)[SUMS]) {
+    Shared& shared = shared_memory();
+    Slice<A, BM> slice_a;
+    Slice<B, BN> slice_b;
+    slice_a.begin(a, at.i);
+    slice_b.begin(b, at.j);
+    Vec total;
+#pragma unroll
+    for (int v = 0; v < VEC; v++) total.v[v] = 0;
+#pragma unroll
+    for (int e = 0; e < SUMS; e++) sums[e] = 0;
+
+    int half = 0;
+    for (int p = at.begin;; p += BK) {
+        const bool more = p < at.end;
+        if (more) {
+            slice_a.fetch(a, p, at.end);
+            slice_b.fetch(b, p, at.end);
+        }
+        if (p > at.begin) multiply_slices(shared.a[half ^ 1], shared.b[half ^ 1], sums);
+        if (!more) break;
+        if (column_sums) slice_b.add_to(total);
+        keep(slice_a, shared.a[half]);
+        keep(slice_b, shared.b[half]);
+        __syncthreads();
+        half ^= 1;
+    }
+    if (column_sums) {
+        __syncthreads();
+        REAL* memory = reinterpret_cast<REAL*>(&shared);
+        store<VEC>(memory, threadIdx.x * VEC, total);
+        __syncthreads();
+        if (threadIdx.x < BN) {
+            for (int e = threadIdx.x; e < THREADS * VEC; e += BN) sums[SUMS - 1] += memory[e];
+        }
+    }
+}
+
+// Adds up the parts of k, see above. `sums` are this block's; true in the one block that holds the total afterwards.
+// `partials` has room for tiles x splits x (1 + 1 / FAN + ...) x SUMS x THREADS numbers, `arrivals` for one counter per group.
+__device__ __forceinline__ bool combine_splits(
+    REAL (&sums)[SUMS], const Place& at, int tiles, int splits, REAL* partials, int* arrivals
+) {
+    int slot = at.split;
+    for (int count = splits; count > 1;) {
+        const int groups = (count + FAN - 1) / FAN;
+        const int group = slot / FAN, first = group * FAN, size = min(FAN, count - first);
+        REAL* mine = partials + ((i64)at.tile * count + slot) * SUMS * THREADS + threadIdx.x;
+#pragma unroll
+        for (int e = 0; e < SUMS; e++) mine[e * THREADS] = sums[e];
+        if (!arrived_last(arrivals + at.tile * groups + group, size)) return false;
+        const REAL* all = partials + ((i64)at.tile * count + first) * SUMS * THREADS + threadIdx.x;
+#pragma unroll
+        for (int e = 0; e < SUMS; e++) sums[e] = __ldcg(all + e * THREADS);
+        for (int s = 1; s < size; s++) {
+            all += SUMS * THREADS;
+#pragma unroll
+            for (int e = 0; e < SUMS; e++) sums[e] += __ldcg(all + e * THREADS);
+        }
+        partials += (i64)tiles * count * SUMS * THREADS;
+        arrivals += tiles * groups;
+        slot = group;
+        count = groups;
+    }
+    return true;
+}
+
+// C = A B, handed to `output` in runs of RUN columns: output(i, j, values); with column_sums also output.column_sum(j, sum), once
+// for each column of B.
+template <class A, class B, class Output>
+__device__ __forceinline__ void product(
+    const A& a, const B& b, const Output& output, int block, int m, int n, int k, int splits, bool column_sums,
+    REAL* partials, int* arrivals
+) {
+    static_assert(BN <= THREADS, "column sums: a thread for each column");
+    const Place at = place(block, n, k, splits);
+    const bool sums_wanted = column_sums && at.i == 0;
+    REAL sums[SUMS];
+    multiply(a, b, at, sums_wanted, sums);
+    const int tiles = ((m + BM - 1) / BM) * ((n + BN - 1) / BN);
+    if (!combine_splits(sums, at, tiles, splits, partials, arrivals)) return;
+#pragma unroll
+    for (int i = 0; i < ROWS; i++) {
+        if (at.i + tile_row(i) >= m) continue;
+#pragma unroll
+        for (int j = 0; j < COLUMNS; j += RUN) {
+            Pack<RUN> values;
+#pragma unroll
+            for (int v = 0; v < RUN; v++) values.v[v] = sums[i * COLUMNS + j + v];
+            output(at.i + tile_row(i), at.j + tile_column(j), values);
+        }
+    }
+    if (sums_wanted && threadIdx.x < BN && at.j + (int)threadIdx.x < n) {
+        output.column_sum(at.j + threadIdx.x, sums[SUMS - 1]);
+    }
+}
+
+// VEC neighbors of an array from `index` on, zeros from the `count`-th on and where the mask, if there is one, is not positive.
+__device__ __forceinline__ Vec masked(const REAL* data, const REAL* mask, i64 index, int count, bool vectors) {
+    Vec values;
+    if (vectors && count >= VEC) {
+        values = load<VEC>(data, index);
+        if (mask) {
+            const Vec masks = load<VEC>(mask, index);
+#pragma unroll
+            for (int v = 0; v < VEC; v++) values.v[v] = masks.v[v] > 0 ? values.v[v] : REAL(0);
+        }
+    } else {
+#pragma unroll
+        for (int v = 0; v < VEC; v++) {
+            const bool counts = v < count && (!mask || mask[index + v] > 0);
+            values.v[v] = counts ? data[index + v] : REAL(0);
+        }
+    }
+    return values;
+}
+
+// An operand that is a matrix, ALONG_K or not, times a mask: where `mask` is given, numbers count only where it is positive (a
+// ReLU's derivative). `line` is the distance of its rows (ALONG_K) or of its depths in memory; `extent` how many rows it has.
+template <bool K_FIRST>
+struct Matrix {
+    static constexpr bool ALONG_K = K_FIRST;
+    struct Row {
+        i64 offset;
+        int left;  // rows from here to the end
+    };
+    const REAL *data, *mask;
+    int line, extent;
+    bool vectors;
+
+    __device__ __forceinline__ Matrix(const REAL* data, const REAL* mask, int line, int extent)
+        : data(data), mask(mask), line(line), extent(extent),
+          vectors(line % VEC == 0 && aligned(data) && aligned(mask)) {}
+
+    __device__ __forceinline__ Row row(int i) const { return {ALONG_K ? (i64)i * line : i, extent - i}; }
+
+    __device__ __forceinline__ Vec fetch(const Row& row, int p, int end) const {
+        const i64 index = row.offset + (ALONG_K ? p : (i64)p * line);
+        const int count = ALONG_K ? (row.left > 0 ? end - p : 0) : (p < end ? row.left : 0);
+        return masked(data, mask, index, count, vectors);
+    }
+};
+
+// Where a product goes: rows `line` apart, `columns` of them used, with an optional bias and ReLU. A column sum goes to `sums`.
+struct Result {
+    REAL *data, *sums;
+    const REAL* bias;
+    int line, columns;
+    bool relu, vectors;
+
+    __device__ __forceinline__ Result(REAL* data, int line, int columns, const REAL* bias, bool relu, REAL* sums)
+        : data(data), sums(sums), bias(bias), line(line), columns(columns), relu(relu),
+          vectors(line % RUN == 0 && aligned(data)) {}
+
+    __device__ __forceinline__ REAL finish(REAL value, int j) const {
+        if (bias) value += bias[j];
+        return relu && value < 0 ? REAL(0) : value;
+    }
+
+    __device__ __forceinline__ void operator()(int i, int j, Pack<RUN> values) const {
+        const i64 index = (i64)i * line + j;
+        if (vectors && j + RUN <= columns) {
+#pragma unroll
+            for (int v = 0; v < RUN; v++) values.v[v] = finish(values.v[v], j + v);
+            store<RUN>(data, index, values);
+        } else {
+#pragma unroll
+            for (int v = 0; v < RUN; v++) {
+                if (j + v < columns) data[index + v] = finish(values.v[v], j + v);
+            }
+        }
+    }
+
+    __device__ __forceinline__ void column_sum(int j, REAL sum) const { sums[j] = sum; }
+};

@@ -1,0 +1,174 @@
+"""How a matrix product is cut up for a GPU: the tile that a block computes, and in how many parts the sums are taken."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import contextmanager
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from . import cuda
+
+FAN = 16  # see combine_splits in gemm.cuh
+
+
+class Tile(NamedTuple):
+    """Of C (BM x BN), of k (BK), and what of C a thread has (TM x TN), or a warp of 32 ``lanes`` on tensor cores."""
+
+    BM: int
+    BN: int
+    BK: int
+    TM: int
+    TN: int
+    lanes: int = 1
+
+    @property
+    def threads(self) -> int:
+        return self.BM // self.TM * (self.BN // self.TN) * self.lanes
+
+    @property
+    def sums(self) -> int:
+        """What a thread adds up: its part of C, and one column sum of B."""
+        return self.BM * self.BN // self.threads + 1
+
+
+class Cut(NamedTuple):
+    """A product of m x n sums of length k: its tile and the number of parts that k is cut into."""
+
+    m: int
+    n: int
+    tile: Tile
+    splits: int
+
+    @property
+    def tiles(self) -> int:
+        return -(-self.m // self.tile.BM) * -(-self.n // self.tile.BN)
+
+    @property
+    def blocks(self) -> int:
+        return self.tiles * self.splits
+
+    def memory(self, name: str, dtype: Any) -> tuple[Any, Any]:
+        """Room for the partial sums and the counters of `combine_splits`."""
+        partials = arrivals = 0
+        count = self.splits
+        while count > 1:
+            groups = -(-count // FAN)
+            partials += self.tiles * count
+            arrivals += self.tiles * groups
+            count = groups
+        if not partials:
+            return None, None
+        size = partials * self.tile.threads * self.tile.sums
+        return cuda.scratch(f"{name}.partials", size, dtype), cuda.scratch(f"{name}.arrivals", arrivals, "i4", zero=True)
+
+
+# The larger a tile, the fewer numbers are read per multiply-add, and the fewer blocks there are. The share of the GPU's
+# multiply-adds that a tile reaches when it has enough blocks: bounded by the shared memory that a multiply-add reads.
+FLOAT_TILES = {
+    Tile(128, 128, 16, 8, 8): 0.9,
+    Tile(128, 64, 16, 8, 8): 0.85,
+    Tile(64, 64, 16, 8, 4): 0.7,
+    Tile(128, 32, 16, 8, 4): 0.65,
+    Tile(32, 32, 32, 4, 4): 0.45,
+}
+DOUBLE_TILES = {Tile(64, 64, 16, 8, 4): 0.7, Tile(32, 32, 32, 4, 4): 0.45}  # larger ones exceed 48 KiB of shared memory
+
+
+def _tensor_tiles(depth: int, speed: float) -> dict[Tile, float]:
+    shapes = {(128, 128, 64, 32): 0.5, (64, 64, 32, 32): 0.35, (128, 32, 32, 32): 0.3, (32, 32, 32, 16): 0.15}
+    return {Tile(m, n, depth, tm, tn, 32): speed * share for (m, n, tm, tn), share in shapes.items()}
+
+
+# By precision, in multiples of the multiply-adds of float32: TF32 has 8 times as many on an H100, bfloat16 16 times.
+TILES = {
+    "float32": FLOAT_TILES,
+    "float64": DOUBLE_TILES,
+    "tf32": _tensor_tiles(16, 8),
+    "mixed_bfloat16": _tensor_tiles(32, 16),
+}
+
+# The cost model is that of a GPU with 132 processors, whatever runs: results then have the same bits on every GPU.
+PROCESSORS = 132
+LANES = 128  # multiply-adds per processor and cycle
+LATENCY = 700  # cycles until a slice of A and B has come
+COMBINE = 2500  # cycles to write partial sums, see them and add them up: one level of `combine_splits`
+
+
+def cost(m: int, n: int, k: int, tile: Tile, efficiency: float, splits: int) -> float:
+    """An estimate of the cycles that a product takes: multiply-adds, waiting for memory, adding parts up."""
+    blocks = -(-m // tile.BM) * -(-n // tile.BN) * splits
+    steps = -(-k // (splits * tile.BK))
+    step = tile.BK * tile.BM * tile.BN / (LANES * efficiency)
+    rounds = -(-blocks // PROCESSORS)
+    levels = 0 if splits == 1 else 1 if splits <= FAN else 2
+    return rounds * steps * step + LATENCY * max(1, steps / rounds) + COMBINE * levels
+
+
+_forced: tuple[Tile, int] | None = None
+
+
+@functools.lru_cache(1024)
+def _cut(m: int, n: int, k: int, kind: str, only: Tile | None) -> Cut:
+    choices = [
+        (cost(m, n, k, tile, efficiency, splits), tile, splits)
+        for tile, efficiency in TILES[kind].items()
+        if only in (None, tile)
+        for splits in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128)
+        if splits == 1 or k >= 2 * splits * tile.BK
+    ]
+    _, tile, splits = min(choices)
+    return _whole_steps(m, n, k, tile, splits)
+
+
+def _whole_steps(m: int, n: int, k: int, tile: Tile, splits: int) -> Cut:
+    """Parts are whole steps of BK, so that fewer parts may do; none is empty."""
+    part = -(-k // (splits * tile.BK)) * tile.BK
+    return Cut(m, n, tile, -(-k // part))
+
+
+def cut(m: int, n: int, k: int, dtype: Any, tile: Tile | None = None) -> Cut:
+    """The tile (if it is not given) and the number of parts for a product: a function of its shape alone."""
+    if _forced is not None:
+        return _whole_steps(m, n, k, *_forced)
+    return _cut(m, n, k, kind_of(dtype), tile)
+
+
+@contextmanager
+def force(tile: Tile, splits: int = 1) -> Iterator[None]:
+    """``with force(tile, splits): ...``: every product is cut this way, for measurements and tests."""
+    global _forced
+    previous, _forced = _forced, (tile, splits)
+    try:
+        yield
+    finally:
+        _forced = previous
+
+
+# Precision ------------------------------------------------------------------------------------------------------------
+
+PRECISIONS = {"float32": 0, "float64": 0, "tf32": 1, "mixed_bfloat16": 2}
+_precision = "float32"
+
+
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """``with precision("tf32"): ...``: how the products of float32 arrays are computed."""
+    global _precision
+    previous, _precision = _precision, name
+    try:
+        yield
+    finally:
+        _precision = previous
+
+
+def kind_of(dtype: Any) -> str:
+    """How products of arrays of this dtype are computed now: a key of `TILES`."""
+    return _precision if dtype.itemsize == 4 else "float64"
+
+
+def constants(tile: Tile, dtype: Any) -> dict[str, Any]:
+    """What gemm.cuh is compiled with."""
+    values = tile._asdict()
+    del values["lanes"]
+    return {**values, "PRECISION": PRECISIONS[kind_of(dtype)]}

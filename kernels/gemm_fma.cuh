@@ -1,0 +1,75 @@
+// The multiplication of two slices with ordinary fused multiply-adds: float32 as exact as it gets, and float64.
+//
+// A thread has TM x TN sums in registers. For each depth p it reads TM + TN numbers from shared memory and does TM * TN
+// multiply-adds with them: 16 reads, as four vectors, for 64 multiply-adds where it is 8 x 8.
+
+#if PRECISION == 0
+
+constexpr int ROWS = TM, COLUMNS = TN, RUN = VEC;
+
+static_assert(TM % VEC == 0 && TN % VEC == 0, "a thread's part of C is made of whole vectors");
+static_assert((BM / TM) % 4 == 0 && (BN / TN) % 8 == 0, "a warp is 4 x 8 threads");
+
+// Lines are one vector longer than they must be: see `keep`.
+struct __align__(16) Shared {
+    REAL a[2][BK][BM + VEC], b[2][BK][BN + VEC];
+};
+
+__device__ __forceinline__ Shared& shared_memory() {  // one for all products of a kernel
+    __shared__ Shared memory;
+    return memory;
+}
+
+// The coordinates of a thread's part of C. Its rows and columns come in runs of VEC that lie BM / runs apart: so the lanes of a
+// warp read neighboring vectors of shared memory, no two of them from one bank.
+__device__ __forceinline__ int tile_row(int index) {
+    const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    const int y = warp / (BN / TN / 8) * 4 + lane / 8;
+    return index / VEC * (BM / (TM / VEC)) + y * VEC + index % VEC;
+}
+
+__device__ __forceinline__ int tile_column(int index) {
+    const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    const int x = warp % (BN / TN / 8) * 8 + lane % 8;
+    return index / VEC * (BN / (TN / VEC)) + x * VEC + index % VEC;
+}
+
+// Puts a slice into shared memory with its rows side by side, which is what the multiplication reads. What comes along k is turned
+// round here; the longer lines make that a conflict of two lanes instead of eight.
+template <class Operand, int EXTENT>
+__device__ __forceinline__ void keep(const Slice<Operand, EXTENT>& slice, REAL (&shared)[BK][EXTENT + VEC]) {
+#pragma unroll
+    for (int e = 0; e < slice.COUNT; e++) {
+        const int i = slice.row_of(e), p = slice.depth_of(e);
+        if (Operand::ALONG_K) {
+#pragma unroll
+            for (int k = 0; k < VEC; k++) shared[p + k][i] = slice.values[e].v[k];
+        } else {
+            store<VEC>(shared[p], i, slice.values[e]);
+        }
+    }
+}
+
+__device__ __forceinline__ void multiply_slices(
+    const REAL (&a)[BK][BM + VEC], const REAL (&b)[BK][BN + VEC], REAL (&sums)[SUMS]
+) {
+    const int row = tile_row(0), column = tile_column(0);
+#pragma unroll
+    for (int p = 0; p < BK; p++) {
+        Vec x[TM / VEC], y[TN / VEC];
+#pragma unroll
+        for (int i = 0; i < TM / VEC; i++) x[i] = load<VEC>(a[p], row + i * (BM / (TM / VEC)));
+#pragma unroll
+        for (int j = 0; j < TN / VEC; j++) y[j] = load<VEC>(b[p], column + j * (BN / (TN / VEC)));
+#pragma unroll
+        for (int i = 0; i < TM; i++) {
+#pragma unroll
+            for (int j = 0; j < TN; j++) {
+                REAL& sum = sums[i * TN + j];
+                sum = fma(x[i / VEC].v[i % VEC], y[j / VEC].v[j % VEC], sum);
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,81 @@
+"""The kernels' sources as C++ for the CPU: g++ builds each once, with the compiler's own checks in it."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scratchnet.kernels import cuda
+
+HEADER = Path(__file__).with_name("emulation.h")
+# Alignment of vector accesses, bounds of arrays in registers and shared memory, overflow: each traps.
+CHECKS = ("-fsanitize=undefined", "-fno-sanitize-recover=all", "-fsanitize-undefined-trap-on-error")
+FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-shared", "-U_FORTIFY_SOURCE", "-ffp-contract=off",
+         "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-function", *CHECKS)  # fmt: skip
+FOLDER = Path(__file__).parents[2] / "build" / "emulation"
+
+
+class Kernel(NamedTuple):
+    """A kernel that can be run: ``run(dims, order, addresses of the arguments)`` returns an error's text or None."""
+
+    name: str
+    run: Any
+
+
+def compiler() -> str | None:
+    """The C++ compiler, if there is one."""
+    return shutil.which("g++")
+
+
+_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\(([^)]*)\)')
+
+
+def _entries(source: str) -> str:
+    """For every kernel a function that takes its arguments as a GPU's driver does: by their addresses."""
+    lines = []
+    for name, parameters in _KERNEL.findall(source):
+        types = [re.sub(r"\s*\w+\s*$", "", parameter.strip()) for parameter in parameters.split(",")]
+        arguments = ", ".join(f"*({kind}*)a[{i}]" for i, kind in enumerate(types))
+        lines.append(
+            f'extern "C" const char* emulate_{name}(const unsigned* dims, int order, void** a) '
+            f"{{ return emulation::launch(dims, order, [=] {{ {name}({arguments}); }}); }}"
+        )
+    lines += [f"static_assert(sizeof({name}) == {dtype.itemsize});" for name, dtype in cuda.STRUCTURES.items()
+              if f"struct {name} " in source]  # fmt: skip
+    return "\n".join(lines)
+
+
+@functools.cache
+def _library(source: str, options: tuple[str, ...]) -> ctypes.CDLL:
+    # Inside an unnamed namespace shared arrays of templates are not merged between files, so they can have their own section.
+    text = f'#include "{HEADER}"\nnamespace {{\n{source}\n}}\n{_entries(source)}\n'
+    text = text.replace('extern "C" __global__', "__global__")
+    digest = hashlib.sha256(repr((text, HEADER.read_text(), options, FLAGS)).encode()).hexdigest()[:24]
+    path = FOLDER / f"{digest}.so"
+    if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+            unit, result = Path(folder, "kernels.cpp"), Path(folder, "kernels.so")
+            unit.write_text(text)
+            done = subprocess.run(
+                [compiler() or "g++", *FLAGS, *options, str(unit), "-o", str(result)], capture_output=True, text=True
+            )
+            if done.returncode:
+                raise AssertionError(f"g++ does not compile the kernels with {options}:\n{done.stderr[:6000]}")
+            os.replace(result, path)
+    return ctypes.CDLL(str(path))
+
+
+def kernel(source: str, name: str, options: tuple[str, ...]) -> Kernel:
+    """A kernel of a source, built if it must be."""
+    run = getattr(_library(source, options), f"emulate_{name}")
+    run.restype = ctypes.c_char_p
+    return Kernel(name, run)
