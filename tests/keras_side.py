@@ -1,7 +1,8 @@
-"""The real TensorFlow, imported once per process and only where a test asks for it, and twins of layers and networks in Keras."""
+"""The real TensorFlow, imported once per process where a test asks for it; twins of layers and networks in Keras."""
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +64,7 @@ def layer(cls: str, **arguments: Any) -> Any:
 
 
 def passes(layer: Any, x: np.ndarray, dy: np.ndarray, training: bool) -> list[np.ndarray]:
-    """One forward and one backward pass of a layer or model: y, dx, each weight's gradient, then the moving statistics."""
+    """One forward and one backward pass of a layer or model: y, dx, each weight's gradient, the moving statistics."""
     tf = tensorflow()
     x = tf.constant(x)
     with tf.GradientTape() as tape:
@@ -121,9 +122,11 @@ class Network:
 
     @staticmethod
     def _named(module: Any, table: dict[str, Any]) -> Any:
-        made = module.get(table["name"])  # an object with default settings, which says what its class is
-        settings = {**made.get_config(), **table, "name": table["name"]}
-        return type(made)(**{key: exact(value) for key, value in settings.items()})
+        wanted = table["name"].replace("_", "")
+        cls = next(c for name, c in vars(module).items() if isinstance(c, type) and name.lower() == wanted)
+        defaults = {name: argument.default for name, argument in inspect.signature(cls).parameters.items()}
+        settings = {name: value for name, value in {**defaults, **table}.items() if isinstance(value, float | bool)}
+        return cls(**{name: exact(value) for name, value in settings.items()})
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> tuple[float, list[np.ndarray]]:
         """Loss and gradients of one batch."""

@@ -48,7 +48,7 @@ LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...], int]] = [
     ("AveragePooling2D", {"pool_size": 2, "padding": "same"}, (7, 5, 3), 2),  # the border is left out of the count
     ("AveragePooling2D", {"pool_size": 3, "strides": 2, "padding": "same"}, (8, 7, 2), 2),
     ("AveragePooling2D", {"pool_size": (2, 3), "strides": (2, 1)}, (7, 6, 2), 1),
-    # Not 5x5: where both sides of the window exceed the image, TensorFlow's float64 gradient is wrong (its float32 is not).
+    # Not 5x5: where both sides of the window exceed the image, TensorFlow's float64 gradient is wrong.
     ("AveragePooling2D", {"pool_size": (5, 3), "strides": 1, "padding": "same"}, (3, 4, 2), 2),
     ("GlobalMaxPooling2D", {}, (5, 3, 4), 2),
     ("GlobalMaxPooling2D", {"keepdims": True}, (5, 3, 1), 1),

@@ -45,9 +45,7 @@ class Residual(Layer):
             self.dtype = self.body.dtype
         for branch in self.sublayers():
             if branch.dtype != self.dtype:
-                raise ConfigError(
-                    f"{label(self)}: all layers share one dtype: expected {self.dtype}, {branch.name!r} has {branch.dtype}"
-                )
+                raise ConfigError(f"{label(self)}: expected layers of {self.dtype}, {branch.name!r} has {branch.dtype}")
 
     @staticmethod
     def _layer(name: str, value: Any) -> Layer:
