@@ -9,6 +9,7 @@
 
 from . import (
     callbacks,
+    checkpoint,
     config,
     datasets,
     errors,
@@ -29,6 +30,7 @@ __all__ = [
     "Sequential",
     "callbacks",
     "check_gradients",
+    "checkpoint",
     "config",
     "datasets",
     "errors",
