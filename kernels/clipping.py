@@ -57,16 +57,16 @@ def _clip_values(g, limit):
 
 @jit
 def _square_norm(g, start, stop):
-    total, d = 0.0, at(g, start)  # in double: the square of a float32 may not overflow
+    total, d = 0.0, at(g, start)
     for k in range(stop - start):
-        total += float(d[k]) * d[k]
+        total += np.float64(d[k]) * d[k]  # in doubles the square of a float32 does not overflow
     return total
 
 
 @jit
 def _rescale(g, start, stop, norm, limit):
-    if norm > limit or not math.isfinite(norm):
-        scale, d = g.dtype.type(limit / norm + (norm - norm)), at(g, start)
+    if not norm <= limit:
+        scale, d = g.dtype.type(limit / norm if norm < math.inf else math.nan), at(g, start)
         for k in range(stop - start):
             d[k] *= scale
 

@@ -57,7 +57,8 @@ def rmsprop_reference(p, g, v, a, m, rate, rho, momentum, epsilon, decay):
     p = p - decay * p
     v = rho * v + (1 - rho) * g * g
     a = rho * a + (1 - rho) * g if a.size else a
-    step = rate * g / np.sqrt((v - a * a if a.size else v) + epsilon)
+    variance = np.maximum(v - a * a, 0) if a.size else v  # rounding could make it negative
+    step = rate * g / np.sqrt(variance + epsilon)
     m = momentum * m + step if m.size else m
     return p - (m if m.size else step), v, a, m
 
@@ -165,6 +166,7 @@ def _rmsprop(task, p, g, v, a, m, rate, rho, rest, momentum, epsilon, decay, flo
             c = _flushed(rho * mean[k] + rest * d[k], floor)
             mean[k] = c
             b -= c * c
+            b = floor - floor if b < floor else b  # rounding could make it negative
         step = rate * d[k] / math.sqrt(b + epsilon)
         if moving:
             step = _flushed(momentum * speed[k] + step, floor)

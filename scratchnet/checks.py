@@ -33,7 +33,7 @@ def number(owner: Any, name: str, value: Any, interval: str = "(-inf, inf)") -> 
         and (value <= high if interval[-1] == "]" else value < high)
     ):
         return int(value) if isinstance(value, int | np.integer) else float(value)
-    raise ConfigError(f"{type(owner).__name__}: {name}: expected a number in {interval}, got {str(value)[:80]!r}")
+    raise ConfigError(f"{type(owner).__name__}: {name}: expected a number in {interval}, got {value!r:.80}")
 
 
 def refuse_unknown(owner: Any, unknown: Iterable[str], known: Iterable[str]) -> None:

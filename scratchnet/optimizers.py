@@ -199,7 +199,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = float(number(self, "beta_1", beta_1, "[0, 1)"))
         self.beta_2 = float(number(self, "beta_2", beta_2, "[0, 1)"))
-        self.epsilon, self.amsgrad = float(number(self, "epsilon", epsilon, "[0, inf)")), bool(amsgrad)
+        self.epsilon, self.amsgrad = float(number(self, "epsilon", epsilon, "(0, inf)")), bool(amsgrad)
 
     def slot_values(self) -> dict[str, float]:
         return dict.fromkeys(["momentum", "velocity", *(["velocity_hat"] if self.amsgrad else [])], 0.0)
@@ -287,7 +287,7 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.rho = float(number(self, "rho", rho, "[0, 1)"))
         self.momentum = float(number(self, "momentum", momentum, "[0, 1]"))
-        self.epsilon, self.centered = float(number(self, "epsilon", epsilon, "[0, inf)")), bool(centered)
+        self.epsilon, self.centered = float(number(self, "epsilon", epsilon, "(0, inf)")), bool(centered)
 
     def slot_values(self) -> dict[str, float]:
         slots = {"velocity": True, "momentum": self.momentum > 0, "average_gradient": self.centered}
@@ -311,7 +311,7 @@ class Adagrad(Optimizer):
         super().__init__(learning_rate, **kwargs)
         value = number(self, "initial_accumulator_value", initial_accumulator_value, "[0, inf)")
         self.initial_accumulator_value = float(value)
-        self.epsilon = float(number(self, "epsilon", epsilon, "[0, inf)"))
+        self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
 
     def slot_values(self) -> dict[str, float]:
         return {"accumulator": self.initial_accumulator_value}
@@ -331,7 +331,7 @@ class Adadelta(Optimizer):
     def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
         self.rho = float(number(self, "rho", rho, "[0, 1)"))
-        self.epsilon = float(number(self, "epsilon", epsilon, "[0, inf)"))
+        self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
 
     def slot_values(self) -> dict[str, float]:
         return {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}
