@@ -227,14 +227,18 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     command = COMMANDS.get(words[0]) if words else None
     program = f"scratchnet-train {words[0]}" if command else "scratchnet-train"
-    app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+    app = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+    )
     app.command(epilog=None if command else EPILOG)(command or train)
     try:
         result = app(words[1:] if command else words, prog_name=program, standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except ScratchnetError as error:
-        return _refuse(str(error), 1 if isinstance(error, NumericsError | FolderError) else 2)
+        from .safetensors_io import SaveError
+
+        return _refuse(str(error), 1 if isinstance(error, NumericsError | FolderError | SaveError) else 2)
     except Interrupted as signal:
         return _refuse("stopped outside training; what was saved is whole", exit_code(signal.number))
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ REDRAW_SECONDS = 0.2
 
 class Reporter:
     """Is told what happens in a run; this one says nothing."""
+
+    def warn(self, text: str) -> None:
+        """Something is not as it should be, and the run goes on."""
+        print(f"warning: {text}", file=sys.stderr, flush=True)
 
     def compiling(self, kernel: str) -> None:
         """Numba begins to compile a kernel."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, compiling, environment, report, run_report, utils
-from .callbacks import Callback, Logs
+from . import backend, checkpoint, compiling, environment, report, run_report, utils
+from .callbacks import TrainingCheckpoint
 from .console import Reporter
 from .errors import ConfigError
 from .model import Sequential
 from .recipes.recipe import Recipe, RecipeData
+from .run_callbacks import Recorder, Stopper
 from .run_folder import MODEL, RECIPE, RESULTS, RunFolder, changed_settings, default_path
 from .signals import Stop
 
@@ -82,6 +82,7 @@ class _Run:
         path = default_path(recipe.name, time.strftime("%Y%m%d-%H%M%S")) if out is None else Path(out)
         self.folder = RunFolder(path, resume)
         self.resumed = resume and self.folder.holds_run
+        self.checkpoints = path / "checkpoints"
         try:
             if self.resumed:
                 self._check_same_recipe()
@@ -161,22 +162,31 @@ class _Run:
 
     def _fit(self, recorder: Recorder) -> None:
         x, y = self.data.train
-        callbacks = [recorder, Stopper(self.stop, self.training.steps)]
+        progress = checkpoint.resume(self.checkpoints, self.model, self.reporter.warn) if self.resumed else None
+        steps = self.training.steps
+        # A run that ended inside an epoch, by its number of steps, has no step left: fit then only restores its state.
+        done = progress is not None and steps is not None and int(self.model.optimizer.iterations) >= steps
+        callbacks = [recorder, Stopper(self.stop, steps), TrainingCheckpoint(self.checkpoints, self.checkpoint_every)]
         try:
             self.model.fit(
-                x, y, batch_size=self.training.batch_size, epochs=self.epochs, verbose=0, callbacks=callbacks,
-                validation_data=self.data.validation, shuffle=self.training.shuffle,
-                drop_last=self.training.drop_last,
+                x, y, batch_size=self.training.batch_size, epochs=progress.epoch if done and progress else self.epochs,
+                verbose=0, callbacks=callbacks, validation_data=self.data.validation, shuffle=self.training.shuffle,
+                drop_last=self.training.drop_last, progress=progress,
             )  # fmt: skip
-            progress = self.model.progress
-            if progress is not None and progress.step and not self.stop.number:  # `steps` ended inside an epoch
-                logs = self.model.trainer().results(progress.samples)
-                if self.data.validation is not None:
-                    held_out = self.model.evaluate(*self.data.validation, verbose=0, return_dict=True)
-                    logs.update({f"val_{name}": value for name, value in held_out.items()})
-                recorder.on_epoch_end(progress.epoch, logs)
+            self._end_within_an_epoch(recorder)
         finally:
             self.reporter.training_ended()
+
+    def _end_within_an_epoch(self, recorder: Recorder) -> None:
+        """Where the number of steps is no whole number of epochs, what was begun of the last one counts as one."""
+        progress = self.model.progress
+        if progress is None or not progress.step or self.stop.number:
+            return
+        logs = self.model.trainer().results(progress.samples)
+        if self.data.validation is not None:
+            held_out = self.model.evaluate(*self.data.validation, verbose=0, return_dict=True)
+            logs.update({f"val_{name}": value for name, value in held_out.items()})
+        recorder.on_epoch_end(progress.epoch, logs)
 
     # After training -------------------------------------------------------------------------------------------------
 
@@ -227,80 +237,11 @@ class _Run:
         }
 
 
-class Recorder(Callback):
-    """Writes the metrics of every epoch as it ends, and tells the reporter."""
-
-    def __init__(self, folder: RunFolder, reporter: Reporter, steps: int, epochs: int) -> None:
-        super().__init__()
-        self.folder, self.reporter = folder, reporter
-        self.steps, self.epochs = steps, epochs
-        self.rows: list[dict[str, Any]] = []
-        self.images = self._seen = self._seen_before = 0
-        self.seconds = self._since = self._stepped = 0.0  # validation is not in `seconds`
-
-    @property
-    def curves(self) -> dict[str, list[float]]:
-        """The rows as ``History.history`` has them."""
-        return {key: [row[key] for row in self.rows if key in row] for key in (self.rows[0] if self.rows else ())}
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._since = self._stepped = time.perf_counter()
-        self._seen = self._seen_before = self.model.progress.samples
-        self.reporter.epoch_began(epoch, self.epochs, self.steps)
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._seen, self._stepped = self.model.progress.samples, time.perf_counter()
-        if self.reporter.due():
-            speed = (self._seen - self._seen_before) / (self._stepped - self._since)
-            self.reporter.step(batch + 1, self.model.trainer().results(self._seen), speed)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        seconds, stepping = time.perf_counter() - self._since, self._stepped - self._since
-        optimizer = self.model.optimizer
-        row = {
-            "epoch": epoch + 1,
-            "step": int(optimizer.iterations),
-            **(logs or {}),
-            "learning_rate": current_rate(optimizer),
-        }
-        self.rows.append(row)
-        images = self._seen - self._seen_before
-        self.images += images
-        self.seconds += stepping
-        self.folder.write_metrics(self.rows)
-        self.reporter.epoch(row, self.epochs, seconds, images / stepping)
-
-    def state(self) -> dict[str, Any]:
-        return {"rows": self.rows}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        self.rows = list(state["rows"])
-
-
-class Stopper(Callback):
-    """Ends the fit after the step in which a signal came, or after a number of steps."""
-
-    def __init__(self, stop: Stop, steps: int | None) -> None:
-        super().__init__()
-        self.stop = stop
-        self.steps: float = math.inf if steps is None else steps
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if self.stop.number or self.model.optimizer.iterations >= self.steps:
-            self.model.stop_training = True
-
-
 def parse(recipe: Recipe) -> dict[str, Any]:
     """The resolved recipe as its file in the run's folder will say it."""
     import tomllib
 
     return tomllib.loads(recipe.as_toml())
-
-
-def current_rate(optimizer: Any) -> float:
-    """The learning rate of the next step, as a number."""
-    rate = optimizer.learning_rate
-    return float(rate(optimizer.iterations) if callable(rate) else rate)
 
 
 def probabilities(model: Sequential, outputs: np.ndarray) -> np.ndarray:

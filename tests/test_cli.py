@@ -243,6 +243,67 @@ def test_a_signal_stops_after_the_step_with_everything_saved(tmp_path, number, c
         assert sn.load_model(out / "model.safetensors").count_params() == last["parameters"]
 
 
+SAME = ("metrics.csv", "metrics.jsonl", "model.safetensors")
+
+
+def begun(out: Path) -> subprocess.Popen:
+    """A run that has written down its second epoch, or a later one."""
+    process = subprocess.Popen(
+        [*COMMAND, "--epochs=12", "--backend=numpy", "--json", "--out", out, "--resume", "--checkpoint-every=5"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=out.parent,
+    )  # fmt: skip
+    for line in process.stdout:
+        if json.loads(line).get("epoch", 0) >= 2:
+            break
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_was_ended_goes_on_to_the_same_bits(tmp_path, number):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert train("--epochs", 12, "--backend", "numpy", "-q", "--out", whole, cwd=tmp_path).returncode == 0
+    for _ in range(2):
+        process = begun(broken)
+        process.send_signal(number)
+        process.communicate(timeout=20)
+        assert process.returncode in (143, -signal.SIGKILL)
+    command = ("--epochs", 12, "--backend", "numpy", "--json", "--out", broken, "--resume")
+    done = train(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[1]["resumed"] is True
+    assert events[2]["epoch"] > 1  # it did not begin anew
+    for name in SAME:
+        assert (whole / name).read_bytes() == (broken / name).read_bytes(), name
+    again = train(*command, cwd=tmp_path)  # the same command can be repeated
+    assert again.returncode == 0, again.stderr
+    assert [json.loads(line)["event"] for line in again.stdout.splitlines()] == ["compiled", "start", "end"]
+    for name in SAME:
+        assert (whole / name).read_bytes() == (broken / name).read_bytes(), name
+
+
+def test_steps_can_be_added_to_a_finished_run(tmp_path):
+    short = ("--backend", "numpy", "-q", "--seed", 4)
+    assert train(*short, "--steps", 50, "--out", "whole", cwd=tmp_path).returncode == 0
+    for steps in (7, 7, 30, 50):
+        done = train(*short, "--steps", steps, "--out", "parts", "--resume", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        rows = [json.loads(line) for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
+        assert rows[-1]["step"] == steps
+    for name in SAME:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes(), name
+
+
+def test_resume_refuses_a_run_with_other_settings(finished):
+    out, _ = finished
+    command = ("quickstart", "--epochs", 3, "--backend", "numpy", "--out", out, "--resume")
+    assert "[training] batch_size was 32, is 16" in refusal(*command, "--seed", 3, "--batch-size", 16, cwd=out.parent)
+    assert "[training] seed was 3, is 0" in refusal(*command, cwd=out.parent)
+    assert "holds a run with other settings: [data] dataset was digits, is fashion_mnist" in refusal(
+        "fashion-keras", "--out", out, "--resume", "--seed", 3, cwd=out.parent
+    )
+
+
 def test_a_second_signal_ends_at_once():
     code = (
         "import os, signal, time\nfrom scratchnet.signals import Stop\n"
@@ -310,15 +371,12 @@ def test_a_terminal_gets_a_bar_and_no_color_is_respected(tmp_path):
 
 
 def test_it_starts_at_once(tmp_path):
-    def seconds(*command):
-        times = []
-        for _ in range(3):
-            began = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
-            times.append(time.perf_counter() - began)
-        return min(times)
+    def starts_within(limit: float) -> bool:
+        began = time.perf_counter()
+        subprocess.run([*COMMAND, "--help"], check=True, capture_output=True, cwd=tmp_path)
+        return time.perf_counter() - began < limit
 
-    assert seconds(*COMMAND, "--help") < 0.7
+    assert any(starts_within(0.7) for _ in range(10))  # ten tries: the machine may be busy with other things
     heavy = "numba|cupy|matplotlib|pydantic|typer|rich|sklearn|scipy|tensorflow"
     code = f"import sys, re, scratchnet; print([m for m in sys.modules if re.fullmatch('{heavy}', m)])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,17 +132,9 @@ class Recipe:
 
     def make_optimizer(self) -> Any:
         """The optimizer."""
-        table = self.content.training.optimizer
-        optimizer = Parts(self.where, self.text).named("optimizer", table, ("training", "optimizer"))
-        rate = table.get("learning_rate", 1.0)
-        if isinstance(rate, int | float) and not (math.isfinite(rate) and rate > 0):
-            raise refusal(
-                self.where,
-                self.text,
-                ("training", "optimizer"),
-                f"learning_rate: expected a positive number, got {rate}",
-            )
-        return optimizer
+        return Parts(self.where, self.text).named(
+            "optimizer", self.content.training.optimizer, ("training", "optimizer")
+        )
 
     def make_model(self, input_shape: tuple[int, ...] | None = None) -> Sequential:
         """The network, built and compiled, with new initial weights.
