@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .gemm import at
+from .addresses import at
 from .jit import jit, prange
 from .registry import reference, twin
 

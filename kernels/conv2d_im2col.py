@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from .gemm import ACCUMULATE, BIAS, ZERO, at, gemm, gemm_at
+from .addresses import at
+from .gemm import ACCUMULATE, BIAS, ZERO, gemm, gemm_at
 from .jit import jit, max_threads, prange, thread_id
 from .scratch import scratch
 

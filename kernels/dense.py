@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gemm import BIAS, ZERO, at, gemm
+from .addresses import at
+from .gemm import BIAS, ZERO, gemm
 from .jit import jit, prange
 from .registry import reference, twin
 from .scratch import scratch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .gemm import at
+from .addresses import at
 from .jit import jit, prange
 from .registry import reference, twin
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .addresses import item_bytes, shift
 from .jit import exported, host_registers, host_vector_bytes, intrinsic, jit
 from .simd import Simd
 
@@ -30,42 +31,6 @@ STRIP_BYTES = 2 * host_vector_bytes()
 # Registers: 32 with AVX-512 or NEON, 16 with AVX2. Of these, 2 x rows hold sums, 2 hold B, 1 holds A. Shorter tiles
 # take the rest of the rows; 7 is there because images of 7 x 7 and 14 x 14 have a multiple of 7 pixels.
 TILE_ROWS = (14, 8, 7, 4, 2, 1) if host_registers() >= 32 else (6, 4, 2, 1)
-
-
-@intrinsic
-def at(typingctx: Any, array: Any, index: Any) -> Any:
-    """The address of element ``index`` (counted in memory order) of an array."""
-    from numba import types
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.gep(data, [args[1]])
-
-    return types.CPointer(array.dtype)(array, types.intp), codegen
-
-
-@intrinsic
-def shift(typingctx: Any, pointer: Any, count: Any) -> Any:
-    """The address ``count`` elements after ``pointer``."""
-    from numba import types
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.gep(args[0], [args[1]])
-
-    return pointer(pointer, types.intp), codegen
-
-
-@intrinsic
-def item_bytes(typingctx: Any, pointer: Any) -> Any:
-    """The size of what an address points to, as a constant."""
-    from numba import types
-
-    size = pointer.dtype.bitwidth // 8
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return context.get_constant(types.intp, size)
-
-    return types.intp(pointer), codegen
 
 
 @intrinsic

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .gemm import at, shift
+from .addresses import at, shift
 from .jit import jit, prange
 from .registry import reference, twin
 from .scratch import scratch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gemm import at
+from .addresses import at
 from .jit import jit, prange
 from .registry import reference, twin
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gemm import at, shift
+from .addresses import at, shift
 from .jit import jit, prange
 from .registry import reference, twin
 

@@ -1,0 +1,43 @@
+"""Addresses inside Numba kernels: an index not known to be positive keeps a loop from being vectorized."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .jit import intrinsic
+
+
+@intrinsic
+def at(typingctx: Any, array: Any, index: Any) -> Any:
+    """The address of element ``index`` (counted in memory order) of an array."""
+    from numba import types
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.gep(data, [args[1]])
+
+    return types.CPointer(array.dtype)(array, types.intp), codegen
+
+
+@intrinsic
+def shift(typingctx: Any, pointer: Any, count: Any) -> Any:
+    """The address ``count`` elements after ``pointer``."""
+    from numba import types
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.intp), codegen
+
+
+@intrinsic
+def item_bytes(typingctx: Any, pointer: Any) -> Any:
+    """The size of what an address points to, as a constant."""
+    from numba import types
+
+    size = pointer.dtype.bitwidth // 8
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_constant(types.intp, size)
+
+    return types.intp(pointer), codegen
