@@ -36,6 +36,11 @@ def number(owner: Any, name: str, value: Any, interval: str = "(-inf, inf)") -> 
     raise ConfigError(f"{type(owner).__name__}: {name}: expected a number in {interval}, got {value!r:.80}")
 
 
+def snake_case(name: str) -> str:
+    """``MeanSquaredError`` as ``mean_squared_error``."""
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
 def refuse_unknown(owner: Any, unknown: Iterable[str], known: Iterable[str]) -> None:
     """Raise ConfigError for the first unknown keyword argument, suggesting the one that was probably meant."""
     for name in unknown:

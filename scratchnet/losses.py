@@ -8,6 +8,7 @@ import numpy as np
 
 from . import config as settings
 from .backend import array_module, ops
+from .checks import snake_case
 from .errors import ConfigError, DataError, ShapeError
 from .workspace import nothing
 
@@ -37,7 +38,7 @@ class Loss:
     counts_correct = False
 
     def __init__(self, name: str | None = None) -> None:
-        self.name = name or _snake(type(self).__name__)
+        self.name = name or snake_case(type(self).__name__)
 
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
         """Targets as `evaluate` wants them, for outputs of this shape (without the batch axis), checked once.
@@ -211,10 +212,6 @@ def _floats(targets: np.ndarray, name: str) -> Any:
         raise DataError(f"{name}: NaN or Inf in the targets, first at index {index}")
     dtype = targets.dtype if targets.dtype in (np.float32, np.float64) else settings.floatx()
     return array_module().ascontiguousarray(targets, dtype=dtype)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
 
 
 _CLASSES: dict[str, type[Loss]] = {

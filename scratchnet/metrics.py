@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .checks import snake_case
 from .errors import ConfigError, ShapeError
 from .report import classification_report, confusion_matrix
 
@@ -43,7 +44,7 @@ class Metric:
     counts_correct = False
 
     def __init__(self, name: str | None = None) -> None:
-        self.name = name or _snake(type(self).__name__)
+        self.name = name or snake_case(type(self).__name__)
         self.reset()
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
@@ -198,10 +199,6 @@ def _alike(y_true: Any, y_pred: Any, name: str) -> Any:
     raise ShapeError(f"{name}: expected targets of the shape of the outputs, {y_pred.shape}, got {y_true.shape}")
 
 
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
-
-
 _CLASSES: tuple[type[Metric], ...] = (
     Accuracy, SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, TopKCategoricalAccuracy,
     SparseTopKCategoricalAccuracy, MeanSquaredError, MeanAbsoluteError,
@@ -222,11 +219,11 @@ def get(identifier: Any) -> Metric:
     """
     if isinstance(identifier, Metric):
         return identifier
-    by_name = {_snake(cls.__name__): cls for cls in _CLASSES} | _SHORT | {cls.__name__: cls for cls in _CLASSES}
+    by_name = {snake_case(cls.__name__): cls for cls in _CLASSES} | _SHORT | {cls.__name__: cls for cls in _CLASSES}
     if isinstance(identifier, str):
         cls = by_name.get(identifier) or by_name.get(identifier.lower())
         if cls is not None:
-            return cls(name=_snake(identifier) if identifier == cls.__name__ else identifier)
+            return cls(name=snake_case(identifier) if identifier == cls.__name__ else identifier)
     elif isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
         cls = by_name.get(identifier["class_name"]) if isinstance(identifier["class_name"], str) else None
         if cls is not None and isinstance(identifier["config"], dict):

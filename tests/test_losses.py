@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import keras_side
@@ -17,12 +16,6 @@ from scratchnet.backend import ops
 SHAPES = [(1, 1), (1, 3), (7, 1), (5, 2), (64, 10), (3, 257)]
 SOFTMAX_OPS = ["sparse_softmax_cross_entropy", "softmax_cross_entropy"]
 PROBABILITY_OPS = ["sparse_cross_entropy", "cross_entropy"]
-
-
-@pytest.fixture(params=["numpy", "numba"])
-def backend(request: pytest.FixtureRequest) -> Iterator[str]:
-    with sn.use_backend(request.param):
-        yield request.param
 
 
 def problem(n: int, c: int, dtype: str, seed: int = 0) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +35,6 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
     ("Adadelta", {"weight_decay": 0.1}),
 ]
 IDS = [f"{name}-{'-'.join(settings)}" for name, settings in SETTINGS]
-
-
-@pytest.fixture(params=["numpy", "numba"])
-def backend(request: pytest.FixtureRequest) -> Iterator[str]:
-    with sn.use_backend(request.param):
-        yield request.param
 
 
 def make(name: str, settings: dict[str, Any], size: int, dtype: str, spans: Any = None) -> optimizers.Optimizer:
@@ -158,7 +151,7 @@ def test_formula_and_defaults(backend: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=IDS)
-@pytest.mark.parametrize("size", [1, 17, 16_384, 16_385, 32_769, 50_001])
+@pytest.mark.parametrize("size", [1, 16_385, 50_001])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-6), ("float64", 1e-14)])
 def test_twin_equals_reference(
     name: str, settings: dict[str, Any], size: int, dtype: str, tolerance: float

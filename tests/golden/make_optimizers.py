@@ -81,26 +81,21 @@ def exact(value: object) -> object:
 
 
 def schedule(name: str, config: dict, double: bool) -> object:
-    """A Keras schedule."""
-    return getattr(keras.optimizers.schedules, name)(**{k: exact(v) if double else v for k, v in config.items()})
+    """A Keras schedule; in doubles, its defaults too."""
+    cls = getattr(keras.optimizers.schedules, name)
+    return cls(**{key: exact(value) for key, value in cls(**config).get_config().items()}) if double else cls(**config)
 
 
 def trajectory(name: str, config: dict, dtype: str) -> list[list[float]]:
     """The parameters after the steps that are kept."""
     keras.config.set_floatx(dtype)
-    double = dtype == "float64"
-    values = {key: exact(value) if double else value for key, value in config.items()}
-    if isinstance(values.get("learning_rate"), dict):
-        rate = values["learning_rate"]
+    double, cls, values = dtype == "float64", getattr(keras.optimizers, name), dict(config)
+    if isinstance(config.get("learning_rate"), dict):
+        rate = config["learning_rate"]
         values["learning_rate"] = schedule(rate["class_name"], rate["config"], double)
-    elif double and "learning_rate" not in values:  # the defaults too
-        values["learning_rate"] = np.float64(getattr(keras.optimizers, name)().get_config()["learning_rate"])
     if double:
-        defaults = getattr(keras.optimizers, name)().get_config()
-        for key in ("beta_1", "beta_2", "epsilon", "rho", "momentum", "weight_decay", "initial_accumulator_value"):
-            if isinstance(defaults.get(key), float):
-                values.setdefault(key, np.float64(defaults[key]))
-    optimizer = getattr(keras.optimizers, name)(**values)
+        values = {key: exact(value) for key, value in {**cls(**values).get_config(), **values}.items()}
+    optimizer = cls(**values)
     start, gradients = problem()
     cuts = np.cumsum([int(np.prod(shape)) for shape in SHAPES])[:-1]
     variables = [

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .checks import number
-from .errors import ConfigError
+from ..checks import number
+from ..errors import ConfigError
 
 __all__ = [
     "CosineDecay",

@@ -1,0 +1,54 @@
+"""Optimizers with Keras 3's formulas, defaults and epsilons: one op call per step, over one flat vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ConfigError
+from . import schedules
+from .adam import Adam, AdamW, Nadam
+from .adaptive import Adadelta, Adagrad, RMSprop
+from .base import Optimizer
+from .sgd import SGD
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "get",
+    "schedules",
+    "serialize",
+]
+
+_CLASSES: dict[str, type[Optimizer]] = {
+    cls.__name__.lower(): cls for cls in (SGD, Adam, AdamW, Nadam, RMSprop, Adagrad, Adadelta)
+}
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer from its name (``"adam"``), a ``{"class_name", "config"}`` dict, or itself.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    name, arguments = identifier, {}
+    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
+        name, arguments = identifier["class_name"], identifier["config"]
+    if isinstance(name, str) and name.lower() in _CLASSES and isinstance(arguments, dict):
+        return _CLASSES[name.lower()](**arguments)
+    given = str(identifier)[:80]
+    raise ConfigError(f"optimizer: expected one of {', '.join(_CLASSES)}, or an Optimizer, got {given!r}")
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """The dict that `get` turns back into the optimizer, without its slots."""
+    return {"class_name": type(optimizer).__name__, "config": optimizer.config()}

@@ -1,0 +1,148 @@
+"""What every optimizer is: settings, slots, and a step of clipping, decay and update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backend import array_module, ops
+from ..checks import number, refuse_unknown
+from ..errors import ConfigError
+from ..workspace import nothing
+from . import schedules
+
+
+class Optimizer:
+    """Base class of all optimizers.
+
+    A step is: clip the gradients in place, shrink the parameters by ``learning_rate * weight_decay``, then `update`.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+        Can be set at any time; a schedule is asked at every step.
+    weight_decay : float, optional
+        Decoupled: of the parameters, not of the gradient (Loshchilov and Hutter, arXiv:1711.05101).
+    clipnorm, global_clipnorm, clipvalue : float, optional
+        Scale the gradient of each variable, or of all together, down to this norm; or limit every number to +- this
+        value. At most one of them.
+
+    Attributes
+    ----------
+    iterations : int
+        Steps taken.
+    slots : dict of str to array
+        What the optimizer remembers: a flat vector each, under Keras's names, laid out as the parameters are.
+
+    Raises
+    ------
+    ConfigError
+        For a value that makes no sense, or an unknown argument (suggesting the right one).
+    """
+
+    arguments: tuple[str, ...] = ()  # a subclass's own, beside those of this class
+
+    def __init__(
+        self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None,
+        clipvalue: float | None = None, global_clipnorm: float | None = None, name: str | None = None, **unknown: Any,
+    ) -> None:  # fmt: skip
+        known = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "name")
+        refuse_unknown(self, unknown, ("learning_rate", *self.arguments, *known))
+        self.name = name or type(self).__name__.lower()
+        self.learning_rate = learning_rate
+        self.weight_decay = self._optional("weight_decay", weight_decay, "[0, inf)")
+        self.clipnorm = self._optional("clipnorm", clipnorm, "(0, inf)")
+        self.clipvalue = self._optional("clipvalue", clipvalue, "(0, inf)")
+        self.global_clipnorm = self._optional("global_clipnorm", global_clipnorm, "(0, inf)")
+        if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ConfigError(f"{type(self).__name__}: expected at most one of clipnorm, clipvalue and global_clipnorm")
+        self.iterations = 0
+        self.slots: dict[str, Any] = {}
+        self.dtype: Any = None
+        self.spans: Any = None
+
+    def _optional(self, name: str, value: Any, interval: str) -> float | None:
+        return None if value is None else number(self, name, value, interval)
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate, a float, or the schedule that gives it."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if isinstance(value, schedules.LearningRateSchedule | dict):
+            self._learning_rate: Any = schedules.get(value)
+        else:
+            self._learning_rate = float(number(self, "learning_rate", value, "[0, inf)"))
+
+    def rate(self) -> float:
+        """The learning rate of the next step.
+
+        Raises
+        ------
+        ConfigError
+            If a schedule gives something that is not a rate.
+        """
+        rate = self._learning_rate
+        if isinstance(rate, float):
+            return rate
+        return float(number(self, f"learning_rate of step {self.iterations}", rate(self.iterations), "[0, inf)"))
+
+    def slot_values(self) -> dict[str, float]:
+        """The slots by name, and the value that each starts from."""
+        return {}
+
+    def build(self, size: int, spans: list[tuple[int, int]], dtype: Any) -> None:
+        """Start anew with vectors of this size; ``spans`` are the slices (start, stop) of the single variables."""
+        xp = array_module()
+        self.dtype, self.iterations = np.dtype(dtype), 0
+        self.spans = xp.asarray(np.array(spans, np.int64).reshape(-1, 2))
+        self.slots = {name: xp.full(size, value, self.dtype) for name, value in self.slot_values().items()}
+
+    def apply(self, params: Any, grads: Any) -> None:
+        """One step, in place. Clipping changes ``grads`` too.
+
+        Raises
+        ------
+        ConfigError
+            If the optimizer was not built, or was built for vectors of another size.
+        """
+        if self.dtype is None:
+            raise ConfigError(f"{type(self).__name__} is not built: call build(size, spans, dtype) first")
+        for vector in self.slots.values():
+            if vector.size != params.size:
+                raise ConfigError(
+                    f"{type(self).__name__} was built for {vector.size} parameters, got {params.size}: call build first"
+                )
+        if self.clipvalue is not None:
+            ops.clip_by_value(grads, self.clipvalue)
+        elif self.clipnorm is not None:
+            ops.clip_by_norm(grads, self.spans, self.clipnorm, False)
+        elif self.global_clipnorm is not None:
+            ops.clip_by_norm(grads, self.spans, self.global_clipnorm, True)
+        rate = self.rate()
+        self.update(params, grads, rate, rate * (self.weight_decay or 0.0))
+        self.iterations += 1
+
+    def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
+        """The step itself, of these clipped gradients; ``decay`` is the fraction by which parameters shrink first."""
+        raise TypeError(f"{type(self).__name__} does not define update(params, grads, rate, decay)")
+
+    def slot(self, name: str) -> Any:
+        """A slot, or the array of size 0 where the settings do not need it."""
+        return self.slots[name] if name in self.slots else nothing(self.dtype)
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON-able values."""
+        rate = self._learning_rate
+        names = (*self.arguments, "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "name")
+        return {
+            "learning_rate": rate if isinstance(rate, float) else schedules.serialize(rate),
+            **{name: getattr(self, name) for name in names},
+        }
+
+    def __repr__(self) -> str:
+        settings = {key: value for key, value in self.config().items() if value is not None and key != "name"}
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in settings.items())})"

@@ -1,0 +1,28 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import ops
+from ..checks import number
+from .base import Optimizer
+
+
+class SGD(Optimizer):
+    """``m = momentum m - rate g``, ``p += m``; with ``nesterov`` ``p += momentum m - rate g``.
+
+    Sutskever et al., ICML 2013. Without momentum nothing is remembered.
+    """
+
+    arguments = ("momentum", "nesterov")
+
+    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.momentum, self.nesterov = float(number(self, "momentum", momentum, "[0, 1]")), bool(nesterov)
+
+    def slot_values(self) -> dict[str, float]:
+        return {"momentum": 0.0} if self.momentum else {}
+
+    def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
+        ops.sgd(params, grads, self.slot("momentum"), rate, self.momentum, self.nesterov, decay)

@@ -1,0 +1,175 @@
+"""Metrics: against definitions, Keras and scikit-learn, batch by batch."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import keras_side
+import numpy as np
+import pytest
+
+import scratchnet as sn
+from scratchnet import metrics
+
+
+def scores(n: int, c: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, c, n).astype(np.int32), rng.random((n, c)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy"])
+def test_accuracy_of_class_numbers_and_one_hot_rows(name: str) -> None:
+    labels, p = scores(23, 4)
+    expected = sum(int(max(range(4), key=row.__getitem__) == y) for row, y in zip(p, labels, strict=True)) / 23
+    for targets in (labels, labels[:, None], np.eye(4)[labels]):
+        metric = metrics.get(name)
+        for rows in (slice(0, 10), slice(10, 20), slice(20, 23)):  # a short last batch counts by its size
+            metric.update(targets[rows], p[rows])
+        assert metric.result() == pytest.approx(expected)
+        assert metric.name == name
+        assert metric.counts_correct
+
+
+def test_accuracy_of_a_single_output_is_binary() -> None:
+    p = np.array([[0.9], [0.2], [0.5], [0.7]])
+    for targets in ([1, 0, 0, 0], [[1], [0], [0], [0]]):
+        for name in ("accuracy", "binary_accuracy"):
+            metric = metrics.get(name)
+            metric.update(targets, p)
+            assert metric.result() == 0.75
+
+
+def test_the_first_of_equal_maxima_counts() -> None:
+    metric = metrics.Accuracy()
+    metric.update([0, 1], [[0.5, 0.5], [0.5, 0.5]])
+    assert metric.result() == 0.5
+
+
+def test_top_k() -> None:
+    p = np.array([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.3, 0.0], [0.25, 0.25, 0.25, 0.25]])
+    for k, expected in ((1, [0, 0, 1]), (2, [0, 1, 1]), (3, [1, 1, 1])):
+        for targets in ([1, 2, 3], np.eye(4)[[1, 2, 3]]):  # ties at the border are right
+            metric = metrics.TopKCategoricalAccuracy(k)
+            metric.update(targets, p)
+            assert metric.result() == pytest.approx(np.mean(expected))
+    assert metrics.get("top_k").k == 5  # type: ignore[attr-defined]
+    metric = metrics.SparseTopKCategoricalAccuracy(2)
+    metric.update([0], [[np.nan, 0.1, 0.2]])
+    assert metric.result() == 0
+
+
+def test_errors_of_regression() -> None:
+    y, t = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([[0.0, 2.0], [3.0, 2.0], [5.0, 9.0]])
+    for name, expected in (("mse", 14 / 6), ("mean_squared_error", 14 / 6), ("mae", 1), ("mean_absolute_error", 1)):
+        metric = metrics.get(name)
+        metric.update(t[:2], y[:2])
+        metric.update(t[2:], y[2:])
+        assert metric.result() == pytest.approx(expected)
+    metric = metrics.MeanAbsoluteError()
+    metric.update([1.0, 2.0], [[1.5], [2.5]])
+    assert metric.result() == 0.5
+
+
+def test_functions_of_ones_own() -> None:
+    def largest(y_true: Any, y_pred: Any) -> Any:
+        return y_pred.max(axis=-1)
+
+    metric = metrics.get(largest)
+    assert metric.name == "largest"
+    assert not metric.counts_correct
+    metric.update([0, 1], [[0.2, 0.8], [0.6, 0.4]])
+    metric.update([0], [[0.1, 0.9]])
+    assert metric.result() == pytest.approx((0.8 + 0.6 + 0.9) / 3)
+    mean = metrics.get(lambda t, p: float(p.mean()))  # a number counts as often as the batch has samples
+    mean.update([0, 1], [[1.0], [1.0]])
+    mean.update([0], [[4.0]])
+    assert mean.result() == 2.0
+    assert metrics.serialize(mean) is None
+    for nonsense in (lambda t, p: "good", lambda t, p: None, lambda t, p: []):
+        with pytest.raises(sn.errors.ConfigError, match="expected a number per sample"):
+            metrics.get(nonsense).update([0], [[1.0]])
+
+    def broken(y_true: Any, y_pred: Any) -> Any:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):  # a user's own error stays the user's
+        metrics.get(broken).update([0], [[1.0]])
+
+
+def test_reset_state_and_empty() -> None:
+    labels, p = scores(10, 3)
+    metric, other = metrics.Accuracy(), metrics.Accuracy()
+    assert metric.result() == 0.0
+    metric.update(labels[:0], p[:0])
+    metric.update(labels[:7], p[:7])
+    other.load_state(json.loads(json.dumps(metric.state())))
+    for one in (metric, other):
+        one.update(labels[7:], p[7:])
+    assert metric.result() == other.result() > 0
+    metric.reset()
+    assert metric.result() == 0.0
+    assert "0 samples" in repr(metric)
+
+
+def test_nan_stays_visible() -> None:
+    metric = metrics.MeanSquaredError()
+    metric.update([[1.0], [1.0]], [[1.0], [np.nan]])
+    assert np.isnan(metric.result())
+
+
+def test_get_serialize_and_refusals() -> None:
+    names = ("Accuracy", "SparseCategoricalAccuracy", "CategoricalAccuracy", "BinaryAccuracy", "MeanSquaredError",
+             "MeanAbsoluteError", "TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")  # fmt: skip
+    for name in names:
+        metric = metrics.get(name)
+        assert type(metric).__name__ == name
+        assert type(metrics.get(metric.name)) is type(metric)
+        again = metrics.get(metrics.serialize(metric))
+        assert type(again) is type(metric)
+        assert again.config() == metric.config()
+        assert metrics.get(metric) is metric
+    for identifier in ("f1", 3, None, metrics.Accuracy, {"class_name": "f", "config": {}}):
+        with pytest.raises(sn.errors.ConfigError, match="expected one of accuracy"):
+            metrics.get(identifier)
+    with pytest.raises(sn.errors.ConfigError, match="unexpected keyword"):
+        metrics.get({"class_name": "Accuracy", "config": {"k": 1}})
+    for k in (0, 1.5, True):
+        with pytest.raises(sn.errors.ConfigError, match="k: expected a positive integer"):
+            metrics.TopKCategoricalAccuracy(k)  # type: ignore[arg-type]
+    for name in ("accuracy", "top_k", "mse"):
+        with pytest.raises(sn.errors.ShapeError):
+            metrics.get(name).update(np.zeros((2, 3)), np.zeros((2, 4)))
+        with pytest.raises(sn.errors.ShapeError, match="2 predictions but 3 targets"):
+            metrics.get(name).update([0, 1, 2], np.zeros((2, 4)))
+
+
+def test_confusion_matrix_and_report_are_those_of_scikit_learn() -> None:
+    from sklearn import metrics as sklearn_metrics
+
+    rng = np.random.default_rng(0)
+    true, predicted = rng.integers(0, 4, (2, 60))
+    expected = sklearn_metrics.confusion_matrix(true, predicted, labels=range(5))
+    np.testing.assert_array_equal(metrics.confusion_matrix(true, predicted, 5), expected)
+    names = ["shirt", "coat", "bag", "boot"]
+    ours = metrics.classification_report(true, predicted, names, digits=3)
+    theirs = sklearn_metrics.classification_report(true, predicted, target_names=names, digits=3)
+    assert ours.split() == theirs.split()
+
+
+@keras_side.GROUP
+def test_against_keras() -> None:
+    keras = keras_side.keras()
+    labels, p = scores(40, 7, 3)
+    onehot = np.eye(7, dtype=np.float32)[labels]
+    pairs = [
+        ("SparseCategoricalAccuracy", labels), ("CategoricalAccuracy", onehot), ("TopKCategoricalAccuracy", onehot),
+        ("SparseTopKCategoricalAccuracy", labels), ("MeanSquaredError", onehot), ("MeanAbsoluteError", onehot),
+    ]  # fmt: skip
+    for name, targets in pairs:
+        ours, theirs = metrics.get(name), getattr(keras.metrics, name)()
+        for rows in (slice(0, 25), slice(25, 40)):
+            ours.update(targets[rows], p[rows])
+            theirs.update_state(targets[rows], p[rows])
+        assert ours.result() == pytest.approx(float(theirs.result()), rel=1e-6)
+        assert metrics.get(name).name == theirs.name

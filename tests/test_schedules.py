@@ -1,0 +1,112 @@
+"""Learning rate schedules: golden numbers of the real Keras 3, formulas, and arguments that make no sense."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import keras_side
+import numpy as np
+import pytest
+
+import scratchnet as sn
+from scratchnet.optimizers import schedules
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "optimizers.json").read_text())
+CASES = GOLDEN["schedules"]
+
+
+def name_of(case: dict[str, Any]) -> str:
+    return f"{case['class_name']}-{'-'.join(case['config'])}"
+
+
+def make(case: dict[str, Any]) -> schedules.LearningRateSchedule:
+    return schedules.get({"class_name": case["class_name"], "config": case["config"]})
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_golden_numbers_of_keras(case: dict[str, Any]) -> None:
+    schedule = make(case)
+    rates = [schedule(step) for step in GOLDEN["steps"]]
+    assert all(type(rate) is float for rate in rates)
+    np.testing.assert_allclose(rates, case["rates"], rtol=1e-14)
+
+
+@keras_side.GROUP
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_beside_keras(case: dict[str, Any]) -> None:
+    theirs = getattr(keras_side.keras().optimizers.schedules, case["class_name"])(**case["config"])
+    ours = make(case)
+    for step in range(45):
+        # In float32: near the cosine's end the rate is a difference of nearly equal numbers.
+        assert ours(step) == pytest.approx(float(theirs(step)), rel=1e-5, abs=1e-8)
+
+
+def test_by_the_formula() -> None:
+    assert schedules.ExponentialDecay(0.5, 10, 0.1)(5) == pytest.approx(0.5 * 0.1**0.5)
+    assert schedules.ExponentialDecay(0.5, 10, 0.1, staircase=True)(19) == pytest.approx(0.05)
+    assert schedules.InverseTimeDecay(0.5, 10, 4.0)(5) == pytest.approx(0.5 / 3)
+    assert schedules.InverseTimeDecay(0.5, 10, 4.0, staircase=True)(9) == 0.5
+    assert schedules.PolynomialDecay(1.0, 10, 0.0, 2.0)(5) == 0.25
+    assert schedules.PolynomialDecay(1.0, 10, 0.1)(1000) == 0.1
+    assert schedules.PolynomialDecay(1.0, 10, 0.0, cycle=True)(15) == 0.25
+    assert schedules.CosineDecay(2.0, 10)(5) == pytest.approx(1.0)
+    assert schedules.CosineDecay(2.0, 10, alpha=0.1)(1000) == pytest.approx(0.2)
+    warm = schedules.CosineDecay(0.0, 10, warmup_target=1.0, warmup_steps=4)
+    assert [warm(step) for step in (0, 1, 4, 9, 14, 99)] == pytest.approx([0, 0.25, 1, 0.5, 0, 0])
+    steps = schedules.PiecewiseConstantDecay([3, 6], [1.0, 0.1, 0.01])
+    assert [steps(step) for step in (0, 3, 4, 6, 7)] == [1.0, 1.0, 0.1, 0.1, 0.01]
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_survives_json(case: dict[str, Any]) -> None:
+    schedule = make(case)
+    again = schedules.get(json.loads(json.dumps(schedules.serialize(schedule))))
+    assert again == schedule
+    assert again != schedules.ExponentialDecay(9.0, 1, 1.0)
+    assert schedules.get(schedule) is schedule
+    assert case["class_name"] in repr(schedule)
+
+
+def test_a_schedule_of_ones_own() -> None:
+    class Triangle(schedules.LearningRateSchedule):
+        def __init__(self, peak: float) -> None:
+            self.peak = peak
+
+        def __call__(self, step: int) -> float:
+            return self.peak * (1 - abs(step % 10 - 5) / 5)
+
+    optimizer = sn.optimizers.SGD(Triangle(1.0))
+    optimizer.build(1, [(0, 1)], "float64")
+    params = np.zeros(1)
+    for _ in range(6):
+        optimizer.apply(params, np.ones(1))
+    assert params[0] == pytest.approx(-(0 + 0.2 + 0.4 + 0.6 + 0.8 + 1.0))
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("ExponentialDecay", {"initial_learning_rate": -1, "decay_steps": 1, "decay_rate": 1}, "initial_learning_rate"),
+    ("ExponentialDecay", {"initial_learning_rate": 1, "decay_steps": 0, "decay_rate": 1}, "decay_steps"),
+    ("ExponentialDecay", {"initial_learning_rate": 1, "decay_steps": 1, "decay_rate": math.nan}, "decay_rate"),
+    ("ExponentialDecay", {"initial_learning_rate": 1}, "decay_steps"),
+    ("InverseTimeDecay", {"initial_learning_rate": "1", "decay_steps": 1, "decay_rate": 1}, "initial_learning_rate"),
+    ("CosineDecay", {"initial_learning_rate": 1, "decay_steps": -5}, "decay_steps"),
+    ("CosineDecay", {"initial_learning_rate": 1, "decay_steps": 5, "warmup_target": -1}, "warmup_target"),
+    ("PolynomialDecay", {"initial_learning_rate": 1, "decay_steps": 5, "power": -1}, "power"),
+    ("PiecewiseConstantDecay", {"boundaries": [1, 2], "values": [1, 2]}, "one more value than boundaries"),
+    ("PiecewiseConstantDecay", {"boundaries": [], "values": [1]}, "one more value than boundaries"),
+    ("PiecewiseConstantDecay", {"boundaries": [2, 1], "values": [1, 2, 3]}, "expected them to rise"),
+    ("PiecewiseConstantDecay", {"boundaries": 3, "values": [1, 2]}, "boundaries: expected a list"),
+    ("PiecewiseConstantDecay", {"boundaries": [3], "values": [1, -2]}, "values"),
+    ("LearningRateSchedule", {}, "expected one of CosineDecay"),
+    ("Decay", {}, "expected one of CosineDecay"),
+]
+
+
+@pytest.mark.parametrize(("name", "config", "message"), REFUSED)
+def test_refusals(name: str, config: dict[str, Any], message: str) -> None:
+    with pytest.raises(sn.errors.ConfigError, match=message) as caught:
+        schedules.get({"class_name": name, "config": config})
+    assert "\n" not in str(caught.value)
