@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .conv2d_im2col import SLICES, pad
 from .addresses import at, shift
+from .conv2d_im2col import SLICES, pad
 from .gemm import ACCUMULATE, ZERO, gemm
 from .jit import exported, jit, max_threads, prange, thread_id
 from .scratch import scratch

@@ -1,0 +1,30 @@
+"""Fixtures for all tests: both CPU backends, the real data, fixed seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import real_data
+
+import scratchnet as sn
+
+
+@pytest.fixture(params=["numpy", "numba"])
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The test runs on each backend of the CPU."""
+    with sn.use_backend(request.param):
+        yield request.param
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of the real MNIST and Fashion-MNIST."""
+    return real_data()
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test starts from the same random numbers, alone or among others."""
+    sn.utils.set_random_seed(1234)

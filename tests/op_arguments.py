@@ -1,0 +1,183 @@
+"""What the rows of cases.py need to make the arguments of an op: random inputs, and what belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scratchnet.kernels import registry
+from scratchnet.kernels.activations import PLAIN
+from scratchnet.kernels.window import plan
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class OpCase:
+    """An op and its arguments: inputs, then hyperparameters."""
+
+    op: str
+    id: str
+    make: Callable[[Rng, Any], tuple[Any, ...]]
+    unwanted: tuple[int, ...] = ()  # outputs that may have size 0
+    cancels: float = 1.0  # how many times more rounding than one sum of numbers has
+
+
+def normal(rng: Rng, dtype: Any, *shape: int) -> np.ndarray:
+    """Random numbers of mean 0 and standard deviation 1."""
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def run(op: str, *args: Any) -> Any:
+    """The results of an op's reference."""
+    return registry.get(op).reference(*args)
+
+
+def pooling(id: str, shape: tuple[int, ...], window: Any, strides: Any, padding: str) -> list[OpCase]:
+    """The four pooling ops on one geometry."""
+    (oh, ow), pads = plan(id, shape[1:3], window, strides, padding)
+    pooled = (shape[0], oh, ow, shape[3])
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        return normal(rng, dtype, *shape), window, strides, pads
+
+    def max_backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        argmax = run("max_pool_forward", *forward(rng, dtype))[1]
+        return normal(rng, dtype, *pooled), argmax, window, strides, pads, shape
+
+    def average_backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        return normal(rng, dtype, *pooled), window, strides, pads, shape
+
+    return [
+        OpCase("max_pool_forward", id, forward),
+        OpCase("max_pool_backward", id, max_backward, unwanted=(0,)),
+        OpCase("average_pool_forward", id, forward),
+        OpCase("average_pool_backward", id, average_backward, unwanted=(0,)),
+    ]
+
+
+def activation(id: str, kind: int, shape: tuple[int, ...], alpha: tuple[float, float, float] = PLAIN) -> list[OpCase]:
+    """One activation, forward and backward."""
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        return 3 * normal(rng, dtype, *shape), kind, alpha
+
+    def backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x = 3 * normal(rng, dtype, *shape)
+        return x, run("activation_forward", x, kind, alpha), normal(rng, dtype, *shape), kind, alpha
+
+    return [
+        OpCase("activation_forward", id, forward),
+        OpCase("activation_backward", id, backward, unwanted=(0,)),
+    ]
+
+
+def batch_norm(id: str, rows: int, c: int, gamma: int = 1, beta: int = 1) -> list[OpCase]:
+    """Batch normalization in training and inference; gamma or beta 0: not there."""
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x = 2 * normal(rng, dtype, rows, c) + 5
+        factors = normal(rng, dtype, gamma * c), normal(rng, dtype, beta * c)
+        return x, *factors, normal(rng, dtype, c), rng.random(c).astype(dtype), 0.9, 1e-3
+
+    def inference(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x, *arrays, _, epsilon = forward(rng, dtype)
+        return x, *arrays, epsilon
+
+    def backward(training: bool) -> Callable[[Rng, Any], tuple[Any, ...]]:
+        def make(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+            x, factor, *others = forward(rng, dtype)
+            mean, inverse = run("batch_norm_forward", x, factor, *others)[3:]
+            return x, normal(rng, dtype, rows, c), factor, mean, inverse, training
+
+        return make
+
+    return [
+        OpCase("batch_norm_forward", id, forward),
+        OpCase("batch_norm_inference", id, inference),
+        OpCase("batch_norm_backward", id, backward(True), unwanted=(0, 1, 2), cancels=30),
+        OpCase("batch_norm_backward", f"{id}-inference", backward(False), unwanted=(0, 1, 2)),
+    ]
+
+
+def dropout(id: str, shape: tuple[int, ...], rate: float, key: int = 2**63 + 12345, step: int = 7) -> list[OpCase]:
+    """Dropout, forward and backward."""
+
+    def backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        return normal(rng, dtype, *shape), rng.integers(0, 2, shape).astype(np.uint8), rate
+
+    return [
+        OpCase("dropout_forward", id, lambda rng, dtype: (normal(rng, dtype, *shape), key, step, rate)),
+        OpCase("dropout_backward", id, backward, unwanted=(0,)),
+    ]
+
+
+def dense(id: str, n: int, inputs: int, outputs: int, relu: bool = False, bias: int = 1) -> list[OpCase]:
+    """Dense, forward and backward."""
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        return (
+            normal(rng, dtype, n, inputs),
+            normal(rng, dtype, inputs, outputs),
+            normal(rng, dtype, bias * outputs),
+            relu,
+        )
+
+    def backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x, w, b, relu = forward(rng, dtype)
+        return x, w, run("dense_forward", x, w, b, relu), normal(rng, dtype, n, outputs), relu
+
+    return [OpCase("dense_forward", id, forward), OpCase("dense_backward", id, backward, unwanted=(1, 2))]
+
+
+def conv2d(
+    id: str, shape: tuple[int, ...], filters: int, window: Any, strides: Any = (1, 1), padding: str = "valid",
+    dilation: Any = (1, 1), groups: int = 1, relu: bool = False, bias: int = 1,
+) -> list[OpCase]:  # fmt: skip
+    """Convolution, forward and backward."""
+    (oh, ow), pads = plan(id, shape[1:3], window, strides, padding, dilation)
+
+    def arrays(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        w = normal(rng, dtype, *window, shape[3] // groups, filters)
+        return normal(rng, dtype, *shape), w, normal(rng, dtype, bias * filters)
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        return *arrays(rng, dtype), strides, pads, dilation, groups, relu
+
+    def backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x, w, b, *rest = forward(rng, dtype)
+        return x, w, run("conv2d_forward", x, w, b, *rest), normal(rng, dtype, shape[0], oh, ow, filters), *rest
+
+    return [
+        OpCase("conv2d_forward", id, forward, cancels=30),
+        OpCase("conv2d_backward", id, backward, unwanted=(1, 2), cancels=30),
+    ]
+
+
+def loss(op: str, id: str, n: int, classes: int, *smoothing: float) -> list[OpCase]:
+    """A loss op: predictions, targets, weights, the label smoothing where there is one, and running totals."""
+
+    def make(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        y = normal(rng, dtype, n, classes)
+        if op in ("cross_entropy", "sparse_cross_entropy"):
+            y = run("softmax_forward", y)
+        labels = rng.integers(0, classes, n).astype(np.int32)
+        targets = labels if op.startswith("sparse") else np.eye(classes, dtype=dtype)[labels]
+        return y, targets, rng.random(n).astype(dtype), *smoothing, np.array([3.0, 1.0])
+
+    return [OpCase(op, id, make, unwanted=(0,))]
+
+
+def optimizer(op: str, id: str, vectors: str, *hyperparameters: Any) -> list[OpCase]:
+    """An optimizer step on small and large flat vectors: ``n`` any numbers, ``s`` squares, ``-`` a slot not in use."""
+
+    def rows(size: int) -> OpCase:
+        def make(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+            drawn = [normal(rng, dtype, 0 if letter == "-" else size) for letter in vectors]
+            return *(v * v if k == "s" else v for k, v in zip(vectors, drawn, strict=True)), *hyperparameters
+
+        return OpCase(op, f"{id}-{size}", make)
+
+    return [rows(17), rows(70_001)]
