@@ -7,7 +7,6 @@ architecture, compile settings and, in a checkpoint, where the fit stands and th
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import initializers, losses, metrics, optimizers, safetensors_io, saved_model
-from .datasets.files import shown
+from .datasets.files import remove_leftovers, shown
 from .errors import CheckpointError
 from .layers.base import Layer
 from .layers.serialization import custom_objects as with_classes
@@ -195,10 +194,7 @@ def open_folder(folder: Path, model: Sequential) -> None:
     assert model.progress is not None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for part in folder.glob("checkpoint-?.safetensors.*.part"):  # a process that was killed while it wrote
-            process = re.fullmatch(r".*\.([0-9]{1,9})-[0-9a-f]+\.part", part.name)
-            if process and not _alive(int(process[1])):
-                part.unlink(missing_ok=True)
+        remove_leftovers(folder, "checkpoint-?.safetensors")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or shown(error)
         raise SaveError(f"{shown(folder)}: checkpoints cannot be written here: {reason}") from error
@@ -210,17 +206,6 @@ def open_folder(folder: Path, model: Sequential) -> None:
                 f"{shown(folder)}: holds the checkpoints of another fit: go on with that one "
                 "(progress=checkpoint.resume(folder, model)), delete them, or choose another folder"
             )
-
-
-def _alive(process: int) -> bool:
-    """Whether another process of this number runs; this one is not writing at the moment."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is somebody else's
-        return True
-    return process != os.getpid()
 
 
 def save_generation(model: Sequential, folder: Path) -> None:

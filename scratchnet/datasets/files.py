@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 import sys
@@ -85,6 +86,29 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes | memoryview]) -> 
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove what processes that were killed while they wrote files of this name have left. Raises ``OSError``."""
+    for part in folder.glob(f"{name}.*-*.part"):
+        process = re.fullmatch(r".*\.([0-9]{1,9})-[0-9a-f]{8}\.part", part.name, re.DOTALL)
+        if process and not _runs(int(process[1])):
+            part.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether another process of this number runs; this one does not write at the moment."""
+    if process == os.getpid():
+        return False
+    if os.name != "posix":  # elsewhere a signal of 0 is no question but an order
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
 
 
 def _try_lock(descriptor: int) -> bool:
