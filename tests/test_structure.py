@@ -78,19 +78,6 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 LIBRARIES = ["numba", "llvmlite", "scipy", "sklearn", "matplotlib", "typer", "rich", "pydantic", "cupy", "safetensors"]
-    "numba",
-    "llvmlite",
-    "scipy",
-    "sklearn",
-    "matplotlib",
-    "typer",
-    "rich",
-    "pydantic",
-    "cupy",
-    "safetensors",
-    "tensorflow",
-    "onnx",
-]
 
 
 def test_import_needs_numpy_alone() -> None:
