@@ -80,19 +80,19 @@ def _sparse(p, labels, weights, smoothing, totals, dp, wanted):  # in doubles: o
     for i in range(n):
         s, loss = 0.0, 0.0
         for k in range(c):
-            q = _clip(float(p[i, k]))
+            q = _clip(np.float64(p[i, k]))
             s += q
             if smoothing:
                 loss -= smoothing / c * math.log(q)
         label = labels[i]
-        loss += math.log(s) - (1 - smoothing) * math.log(_clip(float(p[i, label])))
+        loss += math.log(s) - (1 - smoothing) * math.log(_clip(np.float64(p[i, label])))
         totals[0] += weights[i] * loss
         totals[1] += _first_maximum(p[i]) == label and loss == loss
         if wanted:
             scale = weights[i] / n
             for k in range(c):
                 t = smoothing / c + (1 - smoothing if k == label else 0.0)
-                q = float(p[i, k])
+                q = np.float64(p[i, k])
                 dp[i, k] = scale * (1 / s - t / q) if _inside(q) else 0.0
 
 

@@ -49,7 +49,7 @@ def exponentials(x, e):
         # The C library's exp for the array's own type: 1.7 us for 64 rows of 10 floats, against 7 us in doubles.
         e[k] = math.exp(x[k] - x[best])
         total += e[k]
-    return total, float(x[best]), best
+    return total, np.float64(x[best]), best
 
 
 @jit
@@ -119,5 +119,5 @@ def softmax_cross_entropy(logits, targets, weights, smoothing, totals, dlogits):
 
 @twin("sparse_softmax_cross_entropy")
 def sparse_softmax_cross_entropy(logits, labels, weights, smoothing, totals, dlogits):
-    # One thread: 64 rows of 10 take about 3 us, less than waking a second one.
+    # One thread: 64 rows of 10 take 5 us, less than waking a second one.
     _sparse(logits, labels, weights, float(smoothing), totals, room(dlogits, logits), dlogits.size > 0)
