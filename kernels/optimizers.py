@@ -19,7 +19,9 @@ from .addresses import at
 from .jit import jit, prange
 from .registry import reference, twin
 
-CHUNK = 16_384  # parameters that a task updates; vectors of up to two chunks stay with one thread
+# Parameters that a task updates; vectors of up to two chunks stay with one thread. Adam over 118,282 floats: 41 us with
+# one thread, 26 us with two on idle cores, 55 us where another process holds the second core.
+CHUNK = 16_384
 
 
 @reference("sgd", updates=(0, 2), outputs=0)
