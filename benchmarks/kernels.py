@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import limits
+from .frameworks import FRAMEWORKS
 from .machine import Meter
 from .peers import Peer, PeerError
 from .rounds import Settings, say
@@ -22,8 +23,8 @@ def machine_limits(settings: Settings) -> dict[str, Any]:
     found = {}
     for threads in sorted({1, settings.threads}):
         meter = Meter()
-        with Peer("scratchnet", threads, settings.folder) as peer, meter.watch(peer):
-            found[str(threads)] = peer.ask("limits")
+        with Peer(FRAMEWORKS["scratchnet"], threads, settings.folder) as peer, meter.watch(peer):
+            found[str(threads)] = peer.ask("limits", seconds=0.02 if settings.quick else 0.3)
         found[str(threads)]["busy"] = meter.to_json()
     return found
 
@@ -34,11 +35,11 @@ def measure(settings: Settings, known: dict[str, Any]) -> list[dict[str, Any]]:
     if all(framework.name != "scratchnet" for framework in settings.frameworks):
         say("  scratchnet is not among the frameworks: nothing to do")
         return []
-    results = []
+    results: list[dict[str, Any]] = []
     for network in settings.networks:
         say(f"  {network.name}")
         meter = Meter()
-        with Peer("scratchnet", settings.threads, settings.folder) as peer, meter.watch(peer):
+        with Peer(FRAMEWORKS["scratchnet"], settings.threads, settings.folder) as peer, meter.watch(peer):
             try:
                 peer.ask("start")
                 peer.ask("build", network=network.to_json())

@@ -13,7 +13,7 @@ SIDE = 2048
 COPY_BYTES = tuple(2**power for power in range(16, 29, 2))  # 64 KiB in a core's cache to 256 MiB in memory
 
 
-def best(function: Callable[[], Any], seconds: float = 0.3) -> float:
+def best(function: Callable[[], Any], seconds: float) -> float:
     """The shortest time of one call, tried over and over for about ``seconds``."""
     function()
     shortest, end = float("inf"), perf_counter() + seconds
@@ -26,14 +26,14 @@ def best(function: Callable[[], Any], seconds: float = 0.3) -> float:
             return shortest
 
 
-def sgemm() -> float:
+def sgemm(seconds: float) -> float:
     """GFLOP/s of a float32 product of two square matrices, with as many threads as the BLAS was given."""
     a = np.random.default_rng(0).standard_normal((SIDE, SIDE), dtype=np.float32)
     out = np.empty_like(a)
-    return 2 * SIDE**3 / best(lambda: np.dot(a, a, out=out), 1.0) / 1e9
+    return 2 * SIDE**3 / best(lambda: np.dot(a, a, out=out), 3 * seconds) / 1e9
 
 
-def copy(size: int, threads: int) -> float:
+def copy(size: int, threads: int, seconds: float) -> float:
     """GB/s of ``np.copyto``, bytes read plus bytes written, when the threads touch ``size`` bytes in all."""
     each = size // 2 // threads
     pairs = [(np.ones(each, np.uint8), np.empty(each, np.uint8)) for _ in range(threads)]
@@ -44,15 +44,15 @@ def copy(size: int, threads: int) -> float:
             np.copyto(pair[1], pair[0])
 
     if threads == 1:
-        return size * repeats / best(lambda: work(pairs[0])) / 1e9
+        return size * repeats / best(lambda: work(pairs[0]), seconds) / 1e9
     with ThreadPoolExecutor(threads) as pool:
-        return size * repeats / best(lambda: list(pool.map(work, pairs))) / 1e9
+        return size * repeats / best(lambda: list(pool.map(work, pairs)), seconds) / 1e9
 
 
-def measure(threads: int) -> dict[str, Any]:
+def measure(threads: int, seconds: float) -> dict[str, Any]:
     """Limits of this process: ``sgemm`` in GFLOP/s; ``copy`` in GB/s by bytes touched, by one thread or all."""
-    rates = {size: max(copy(size, count) for count in {1, threads}) for size in COPY_BYTES}
-    return {"threads": threads, "sgemm": sgemm(), "copy": {str(size): rate for size, rate in rates.items()}}
+    rates = {size: max(copy(size, count, seconds) for count in {1, threads}) for size in COPY_BYTES}
+    return {"threads": threads, "sgemm": sgemm(seconds), "copy": {str(size): rate for size, rate in rates.items()}}
 
 
 def least_seconds(limits: dict[str, Any], flops: float, size: float) -> float:

@@ -24,7 +24,7 @@ def measure_network(settings: Settings, network: Network) -> dict[str, Any]:
         if not framework.has_fit:
             continue
         say(f"  {network.name}: {framework.name}")
-        with Peer(framework.name, settings.threads, settings.folder) as peer:
+        with Peer(framework, settings.threads, settings.folder) as peer:
             try:
                 found[framework.name] = peer.ask("tutorial", network=network.to_json(), rows=rows)
             except PeerError as error:

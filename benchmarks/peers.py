@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .frameworks import Framework
+
 TIMEOUT = 1800.0
 
 
@@ -45,11 +47,15 @@ class Peer:
     and SIGCONT to a process group that is orphaned with stopped members (POSIX), and that ends them.
     """
 
-    def __init__(self, name: str, threads: int, folder: Path, extra: Mapping[str, str] | None = None) -> None:
-        self.name = name
+    def __init__(
+        self, framework: Framework, threads: int, folder: Path, extra: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = framework.name
         self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed by close)
+        command = [sys.executable, "-m", "benchmarks.worker", framework.module, framework.variant]
+        command += [str(threads), str(folder)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", name, str(threads), str(folder)],
+            command,
             cwd=Path(__file__).parent.parent,
             env=environment(threads, extra),
             text=True,

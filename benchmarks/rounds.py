@@ -75,7 +75,7 @@ class Field:
         say(f"  {self.network.name}: starting {', '.join(f.name for f in self.frameworks)}")
         with ExitStack() as starting:
             for framework in self.frameworks:
-                peer = Peer(framework.name, self.settings.threads, self.settings.folder)
+                peer = Peer(framework, self.settings.threads, self.settings.folder)
                 self.peers[framework.name] = starting.enter_context(peer)
                 self.ask(framework.name, "start")
             self.stack = starting.pop_all()

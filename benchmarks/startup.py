@@ -6,6 +6,7 @@ import tempfile
 from time import perf_counter
 from typing import Any
 
+from .frameworks import Framework
 from .machine import Meter
 from .networks import Network
 from .peers import Peer, PeerError
@@ -28,10 +29,12 @@ def caches(folder: str) -> dict[str, str]:
     }
 
 
-def first_step(settings: Settings, name: str, network: Network, cache: str, meter: Meter) -> tuple[float, float]:
+def first_step(
+    settings: Settings, framework: Framework, network: Network, cache: str, meter: Meter
+) -> tuple[float, float]:
     """Seconds until the import, and until the first step, of one fresh process."""
     began = perf_counter()
-    with Peer(name, settings.threads, settings.folder, caches(cache)) as peer, meter.watch(peer):
+    with Peer(framework, settings.threads, settings.folder, caches(cache)) as peer, meter.watch(peer):
         peer.ask("start")
         imported = perf_counter() - began
         peer.ask("build", network=network.to_json())
@@ -52,8 +55,8 @@ def measure_network(settings: Settings, network: Network) -> dict[str, Any]:
             say(f"  {network.name}: {framework.name}, {'not counted' if number == 0 else f'round {number}'}")
             with tempfile.TemporaryDirectory() as cache:
                 try:
-                    _, cold = first_step(settings, framework.name, network, cache, meter)
-                    imported, warm = first_step(settings, framework.name, network, cache, meter)
+                    _, cold = first_step(settings, framework, network, cache, meter)
+                    imported, warm = first_step(settings, framework, network, cache, meter)
                 except PeerError as error:
                     refused[framework.name] = str(error)
                     times.pop(framework.name, None)

@@ -25,9 +25,10 @@ def measure_network(settings: Settings, network: Network, frameworks: Iterable[F
 
 def warm_up(field: Field) -> None:
     """Loss check, the epoch into memory, and one turn that is not counted: compilation is then over."""
+    steps = field.settings.steps_of(field.network)
     field.check_losses()
-    field.ask_all("load", steps=None)
-    field.ask_all("time", steps=field.settings.steps_of(field.network))
+    field.ask_all("load", steps=steps if field.settings.quick else None)
+    field.ask_all("time", steps=steps)
 
 
 def one_turn(field: Field, name: str, steps: int) -> float | None:

@@ -1,4 +1,6 @@
-"""One framework in a process of its own, answering JSON lines: ``python -m benchmarks.worker NAME THREADS FOLDER``.
+"""One framework in a process of its own, answering JSON lines.
+
+Started as ``python -m benchmarks.worker MODULE VARIANT THREADS FOLDER``.
 
 Each request is ``{"do": command, ...}`` on stdin; each answer is one JSON object on what was stdout, with ``error`` in
 it when the command failed. Whatever a framework prints goes to stderr. The worker exits when its stdin closes.
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import data, limits
-from .frameworks import FRAMEWORKS, make
+from .frameworks import make
 from .networks import Network, initial_weights
 
 
@@ -33,13 +35,13 @@ def peak_memory() -> int:
 class Worker:
     """The commands. Arguments and answers are plain JSON."""
 
-    def __init__(self, name: str, threads: int, folder: Path) -> None:
-        self.framework, self.threads, self.folder = FRAMEWORKS[name], threads, folder
+    def __init__(self, module: str, variant: str, threads: int, folder: Path) -> None:
+        self.module, self.variant, self.threads, self.folder = module, variant, threads, folder
         self.cursor = 0
 
     def start(self) -> dict[str, Any]:
         """Import the framework."""
-        self.adapter = make(self.framework, self.threads)
+        self.adapter = make(self.module, self.variant, self.threads)
         return {}
 
     def build(self, network: dict[str, Any], dropout: bool = True) -> dict[str, Any]:
@@ -107,9 +109,9 @@ class Worker:
         accuracy = float((outputs.argmax(1) == arrays["y_test"]).mean())
         return {"accuracy": accuracy, "bytes": peak_memory(), "after_import": imported}
 
-    def limits(self) -> dict[str, Any]:
+    def limits(self, seconds: float) -> dict[str, Any]:
         """What the machine can do at best with this process's threads."""
-        return limits.measure(self.threads)
+        return limits.measure(self.threads, seconds)
 
     def kernels(self, seconds: float) -> dict[str, Any]:
         """Every op that one training step calls, timed by itself."""
@@ -119,12 +121,12 @@ class Worker:
 
 
 def main() -> None:
-    name, threads, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    module, variant, threads, folder = sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     # Pools are sized by the cores that a process may use: this limits even a framework that has no switch for it.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    worker = Worker(name, threads, folder)
+    worker = Worker(module, variant, threads, folder)
     for line in sys.stdin:
         request = json.loads(line)
         try:

@@ -109,7 +109,6 @@ def version(module: str) -> str:
     return "unknown"
 
 
-def make(framework: Framework, threads: int) -> Adapter:
+def make(module: str, variant: str, threads: int) -> Adapter:
     """Import the adapter's module (and with it the framework) and make the adapter."""
-    module = import_module(f"{__name__}.{framework.module}")
-    return module.make(framework.variant, threads)
+    return import_module(f"{__name__}.{module}").make(variant, threads)
