@@ -15,7 +15,7 @@ import numpy as np
 from .addresses import at
 from .gemm import ACCUMULATE, BIAS, ZERO, gemm, gemm_at
 from .jit import jit, max_threads, prange, thread_id
-from .scratch import scratch
+from .scratch import clear, scratch
 
 SLICES = 8  # of the batch, each with a filter gradient of its own, summed in order: the same bits for any thread count
 BLOCK = 64  # pixels whose window gradients are made at a time, to stay in the core's cache
@@ -60,7 +60,7 @@ def forward(x, w, b, pads, pixels, taps, relu, images, y):  # type: ignore[no-un
     start = BIAS if b.size else ZERO
     for task in prange(SLICES):
         image = images[thread_id()]
-        image[:] = 0
+        clear(image)
         for n in range(task * x.shape[0] // SLICES, (task + 1) * x.shape[0] // SLICES):
             pad(x[n], pads[0], pads[2], image)
             for g in range(groups):
@@ -97,13 +97,13 @@ def backward(x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, 
     for s in prange(slices):
         me = thread_id()
         image, window, dz, dw = images[me], windows[me], dzs[me], dws[s]
-        dw[:] = 0
-        dbs[s] = 0
-        image[:] = 0
+        clear(dw)
+        clear(dbs[s])
+        clear(image)
         for i in range(s * n // slices, (s + 1) * n // slices):
             masked(y[i].reshape(pixels.size, filters), dy[i].reshape(pixels.size, filters), relu, dz, dbs[s])
             if dx.size:
-                image[:] = 0
+                clear(image)
             pad(x[i], pads[0], pads[2], image)
             for g in range(groups):
                 f = g * per_group
@@ -112,7 +112,7 @@ def backward(x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, 
                     at(dw, f), filters, at(dz, 0), depth, per_group, pixels.size, ACCUMULATE, False,
                 )  # fmt: skip
             if dx.size:
-                image[:] = 0
+                clear(image)
                 for g in range(groups):
                     add_windows(dz, wt[g], g * per_group, pixels, taps, run, window, image.reshape(-1), g * in_group)
                 for a in range(h):

@@ -13,7 +13,7 @@ from .addresses import at, shift
 from .conv2d_im2col import SLICES, pad
 from .gemm import ACCUMULATE, ZERO, gemm
 from .jit import exported, jit, max_threads, prange, thread_id
-from .scratch import scratch
+from .scratch import clear, scratch
 from .winograd_transforms import matrices, two_sided
 
 TILE = 2  # outputs of a tile along each axis
@@ -135,7 +135,7 @@ def forward(x, w, b, pads, relu, group, u, vs, ms, images, outputs, y):  # type:
         first, last = task * group, min(n, (task + 1) * group)
         count = (last - first) * tiles
         v_plane, m_plane = count * c + LINE, count * f + LINE
-        image[:] = 0
+        clear(image)
         for i in range(first, last):
             pad(x[i], pads[0], pads[2], image)
             transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, INPUT)
@@ -167,14 +167,14 @@ def backward(x, w, y, dy, pads, relu, group, u, ut, vs, ms, images, outputs, dus
     for s in prange(slices):
         me = thread_id()
         v, m, image, output, du, db = vs[me], ms[me], images[me], outputs[me], dus[s], dbs[s]
-        db[:] = 0
-        output[:] = 0
+        clear(db)
+        clear(output)
         begin, end = s * n // slices, (s + 1) * n // slices
         for first in range(begin, end, group):
             last = min(end, first + group)
             count = (last - first) * tiles
             v_plane, m_plane = count * c + LINE, count * f + LINE
-            image[:] = 0
+            clear(image)
             for i in range(first, last):
                 pad(x[i], pads[0], pads[2], image)
                 transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, INPUT)
@@ -188,7 +188,7 @@ def backward(x, w, y, dy, pads, relu, group, u, ut, vs, ms, images, outputs, dus
                     gemm(m_at, f, 1, at(ut, point * depth), c, v_at, c, v_at, count, c, f, ZERO, False)
             if wanted:
                 for i in range(first, last):
-                    image[:] = 0
+                    clear(image)
                     transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, D_INPUT)
                     for a in range(h):
                         for b in range(width):

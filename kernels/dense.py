@@ -8,7 +8,7 @@ from .addresses import at
 from .gemm import BIAS, ZERO, gemm
 from .jit import jit, prange
 from .registry import reference, twin
-from .scratch import scratch
+from .scratch import clear, scratch
 
 # Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs.
 SERIAL = 150_000
@@ -138,8 +138,7 @@ def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):  # type: ignore[no
 @jit(parallel=True)
 def _backward(x, w, y, dy, relu, dz, panels, dw, db, dx):  # type: ignore[no-untyped-def]
     n, outputs = dy.shape
-    if db.size:
-        db[:] = 0
+    clear(db)
     for i in range(n):
         for j in range(outputs):
             dz[i, j] = dy[i, j] if not relu or y[i, j] > 0 else 0

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .jit import jit
+
 _local = threading.local()
 
 
@@ -18,3 +20,15 @@ def scratch(name: str, size: int, dtype: Any) -> np.ndarray:
     if array is None or array.size < size:
         array = arrays[key] = np.empty(max(size, 1), dtype)
     return array[:size]
+
+
+@jit
+def clear(array):  # type: ignore[no-untyped-def]
+    """Fill with zeros.
+
+    A function of its own because Numba hands an assignment to a slice, where it stands in a parallel function, to the
+    threads: clearing ten biases took 13 us instead of none.
+    """
+    flat = array.reshape(-1)
+    for i in range(flat.size):
+        flat[i] = 0
