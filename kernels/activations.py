@@ -128,7 +128,7 @@ def _forward_task(task, x, kind, slope, threshold, ceiling, y):
         _relu(at(x, start), slope, threshold, ceiling, at(y, start), count)
     else:
         for k in range(start, start + count):
-            y[k] = _smooth(float(x[k]), kind)
+            y[k] = _smooth(np.float64(x[k]), kind)
 
 
 @jit
@@ -138,7 +138,7 @@ def _backward_task(task, x, y, dy, kind, slope, threshold, ceiling, dx):
         _relu_backward(at(x, start), slope, threshold, ceiling, at(dy, start), at(dx, start), count)
     else:
         for k in range(start, start + count):
-            dx[k] = dy[k] * _smooth_slope(float(x[k]), float(y[k]), kind)
+            dx[k] = dy[k] * _smooth_slope(np.float64(x[k]), np.float64(y[k]), kind)
 
 
 @jit(parallel=True)
@@ -182,7 +182,7 @@ def _softmax_rows(x, y):  # by one thread: a batch of ten classes takes 7 us
         largest = x[i].max()
         total = 0.0
         for k in range(x.shape[1]):
-            e = math.exp(float(x[i, k] - largest))
+            e = math.exp(np.float64(x[i, k] - largest))
             y[i, k] = e
             total += e
         for k in range(x.shape[1]):
@@ -194,7 +194,7 @@ def _softmax_rows_backward(y, dy, dx):
     for i in range(y.shape[0]):
         dot = 0.0
         for k in range(y.shape[1]):
-            dot += float(dy[i, k]) * y[i, k]
+            dot += np.float64(dy[i, k]) * y[i, k]
         for k in range(y.shape[1]):
             dx[i, k] = y[i, k] * (dy[i, k] - dot)
 

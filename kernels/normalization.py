@@ -58,7 +58,7 @@ def batch_norm_backward_reference(x, dy, gamma, mean, inverse, training):
 
 
 # The twins take four rows at a time: the sums of a column are then loaded and stored once for four numbers.
-# Addresses instead of indices let the loops over a row be vectorized.
+# np.float64 and not float: to Numba, float of a float32 is a float32.
 
 
 @jit
@@ -68,11 +68,11 @@ def add_rows(x, rows, c, total):
         x0 = shift(x, r * c)
         x1, x2, x3 = shift(x0, c), shift(x0, 2 * c), shift(x0, 3 * c)
         for k in range(c):
-            total[k] += (float(x0[k]) + float(x1[k])) + (float(x2[k]) + float(x3[k]))
+            total[k] += (np.float64(x0[k]) + np.float64(x1[k])) + (np.float64(x2[k]) + np.float64(x3[k]))
     for r in range(rows // 4 * 4, rows):
         x0 = shift(x, r * c)
         for k in range(c):
-            total[k] += float(x0[k])
+            total[k] += np.float64(x0[k])
 
 
 @jit
@@ -83,12 +83,12 @@ def add_squares(x, mean, rows, c, total):
         x1, x2, x3 = shift(x0, c), shift(x0, 2 * c), shift(x0, 3 * c)
         for k in range(c):
             m = mean[k]
-            d0, d1, d2, d3 = float(x0[k]) - m, float(x1[k]) - m, float(x2[k]) - m, float(x3[k]) - m
+            d0, d1, d2, d3 = np.float64(x0[k]) - m, np.float64(x1[k]) - m, np.float64(x2[k]) - m, np.float64(x3[k]) - m
             total[k] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
     for r in range(rows // 4 * 4, rows):
         x0 = shift(x, r * c)
         for k in range(c):
-            total[k] += (float(x0[k]) - mean[k]) ** 2
+            total[k] += (np.float64(x0[k]) - mean[k]) ** 2
 
 
 @jit
@@ -98,14 +98,14 @@ def add_products(x, dy, mean, rows, c, plain, product):
         x0, g0 = shift(x, r * c), shift(dy, r * c)
         x1, g1 = shift(x0, c), shift(g0, c)
         for k in range(c):
-            a, b = float(g0[k]), float(g1[k])
+            a, b = np.float64(g0[k]), np.float64(g1[k])
             plain[k] += a + b
-            product[k] += a * (float(x0[k]) - mean[k]) + b * (float(x1[k]) - mean[k])
+            product[k] += a * (np.float64(x0[k]) - mean[k]) + b * (np.float64(x1[k]) - mean[k])
     for r in range(rows // 2 * 2, rows):
         x0, g0 = shift(x, r * c), shift(dy, r * c)
         for k in range(c):
-            plain[k] += float(g0[k])
-            product[k] += float(g0[k]) * (float(x0[k]) - mean[k])
+            plain[k] += np.float64(g0[k])
+            product[k] += np.float64(g0[k]) * (np.float64(x0[k]) - mean[k])
 
 
 @jit
@@ -145,7 +145,7 @@ def _affine_task(task, tasks, x, mean, factor, offset, y):
     for r in range(task * rows // tasks, (task + 1) * rows // tasks):
         source, target = at(x, r * c), at(y, r * c)
         for k in range(c):
-            target[k] = (float(source[k]) - m[k]) * f[k] + b[k]
+            target[k] = (np.float64(source[k]) - m[k]) * f[k] + b[k]
 
 
 @jit
@@ -228,7 +228,7 @@ def _dx_task(task, tasks, x, dy, mean, work, dx):
     for r in range(task * rows // tasks, (task + 1) * rows // tasks):
         source, g, target = at(x, r * c), at(dy, r * c), at(dx, r * c)
         for k in range(c):
-            target[k] = factor[k] * (float(g[k]) - plain[k] - (float(source[k]) - m[k]) * product[k])
+            target[k] = factor[k] * (np.float64(g[k]) - plain[k] - (np.float64(source[k]) - m[k]) * product[k])
 
 
 @jit(parallel=True)
