@@ -27,13 +27,31 @@ class _Ops:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        implementation = registry.get(name).implementation(get_backend())
+        backend = get_backend()
+        if backend in _left_behind:
+            raise BackendError(
+                f"this process was forked from one that had used the {backend} backend, whose threads a fork leaves "
+                "behind: start it with multiprocessing's 'spawn', or use sn.set_backend(\"numpy\") in it"
+            )
+        implementation = registry.get(name).implementation(backend)
         self.__dict__[name] = implementation
+        _used.add(backend)
         return implementation
 
 
 ops = _Ops()
 _current: str | None = None
+_used: set[str] = set()
+_left_behind: set[str] = set()  # backends that a fork has made unusable here: OpenMP would end the process
+
+
+def _after_fork() -> None:
+    _left_behind.update(_used - {"numpy"})
+    ops.__dict__.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def get_backend() -> str:

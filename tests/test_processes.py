@@ -1,0 +1,80 @@
+"""Two models in two threads, a fork after training, spawned workers: right results or a clear refusal."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import scratchnet as sn
+from scratchnet.errors import BackendError
+
+layers = sn.layers
+RNG = np.random.default_rng(0)
+X, Y = RNG.random((160, 12, 12, 1)), RNG.integers(0, 10, 160)
+
+
+def train(seed):
+    """Weights after two epochs of a small CNN, as bytes."""
+    model = sn.Sequential([
+        layers.Conv2D(8, 3, activation="relu"), layers.BatchNormalization(), layers.MaxPooling2D(), layers.Flatten(),
+        layers.Dropout(0.3, seed=seed), layers.Dense(64, activation="relu"), layers.Dense(10, activation="softmax"),
+    ])  # fmt: skip
+    model.build((12, 12, 1), np.random.default_rng(seed))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(X, Y, epochs=2, verbose=0, shuffle=False)
+    return b"".join(weight.tobytes() for weight in model.get_weights())
+
+
+def job(backend, seed, queue):
+    """Train in a process of its own; what went wrong goes back as it is."""
+    try:
+        if backend:
+            sn.set_backend(backend)
+        queue.put((seed, train(seed)))
+    except BackendError as error:
+        queue.put((seed, error))
+
+
+def in_processes(method, backend=None):
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    processes = [context.Process(target=job, args=(backend, seed, queue)) for seed in (1, 2)]
+    for process in processes:
+        process.start()
+    results = dict(queue.get(timeout=120) for _ in processes)
+    for process in processes:
+        process.join(timeout=30)
+    assert [process.exitcode for process in processes] == [0, 0]
+    return results
+
+
+def test_two_models_in_two_threads(backend):
+    expected = {seed: train(seed) for seed in (1, 2)}
+    for _ in range(3):
+        with ThreadPoolExecutor(2) as pool:
+            assert dict(zip(expected, pool.map(train, expected), strict=True)) == expected
+
+
+def test_spawned_workers(backend):
+    assert in_processes("spawn", backend) == {seed: train(seed) for seed in (1, 2)}
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+def test_a_fork_after_training(backend):
+    with sn.use_backend("numpy"):
+        expected = {seed: train(seed) for seed in (1, 2)}
+    train(1)
+    results = in_processes("fork")
+    if backend == "numpy":
+        # What has run on numba in this process before is what a fork leaves behind, not what is in use.
+        assert results == expected
+    else:
+        for error in results.values():
+            assert isinstance(error, BackendError)
+            assert "forked from one that had used the numba backend" in str(error)
+            assert "'spawn'" in str(error)
+    assert in_processes("fork", "numpy") == expected
+    assert len(train(1)) == len(expected[1])  # and here it goes on
