@@ -7,6 +7,8 @@
 >>> history = model.fit(x_train / 255, y_train, epochs=10)
 """
 
+from typing import Any
+
 from . import (
     callbacks,
     checkpoint,
@@ -45,3 +47,12 @@ __all__ = [
     "use_backend",
     "utils",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`interop` on first use: it stands on libraries that `import scratchnet` must not load."""
+    if name == "interop":
+        import importlib
+
+        return importlib.import_module(".interop", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,206 @@
+"""ONNX files: onnxruntime computes what we compute, and what we read back is what we wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from cases import LAYERS, LayerCase
+from onnx import TensorProto, helper, numpy_helper
+from servers import real_data
+
+import scratchnet as sn
+from scratchnet import layers as L  # noqa: N812
+from scratchnet import recipes
+from scratchnet.errors import CheckpointError, ConfigError, ShapeError
+
+RECIPES = ["fashion-dnn", "mnist-mlp", "fashion-keras", "fashion-cnn-same", "fashion-cnn-dropout"]
+
+
+def run(path: Path, x: np.ndarray) -> np.ndarray:
+    """What onnxruntime computes from the file."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: x})[0]
+
+
+def shaken(model: Any, seed: int = 0) -> Any:
+    """The model with weights that are none of the defaults: biases, means and variances that count."""
+    rng = np.random.default_rng(seed)
+    model.set_weights([w + rng.uniform(-0.3, 0.3, w.shape) for w in model.get_weights()])
+    return model
+
+
+def exported(model: Any, path: Path) -> Path:
+    sn.interop.onnx.export(model, path)
+    proto = onnx.load(path)
+    onnx.checker.check_model(proto, full_check=True)
+    assert proto.opset_import[0].version == sn.interop.onnx.OPSET
+    for end in (proto.graph.input[0], proto.graph.output[0]):
+        assert end.type.tensor_type.shape.dim[0].dim_param == "batch"
+    return path
+
+
+def deviation(ours: np.ndarray, theirs: np.ndarray) -> float:
+    assert ours.shape == theirs.shape
+    assert ours.dtype == theirs.dtype
+    # 400 products in float32 sum up to numbers above 10, whose last bits are worth more than 1e-6.
+    return float(np.abs(ours - theirs).max(initial=0.0)) / max(1.0, float(np.abs(ours).max(initial=0.0)))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_tutorial_networks_on_real_images(name, tmp_path, record_property):
+    recipe = recipes.load(name)
+    x = np.asarray(recipe.load_data(real_data()).test[0][:300]).astype(np.float32)
+    model = recipe.make_model()
+    model.set_weights([w + (0.02 if w.ndim == 1 else 0) for w in model.get_weights()])
+    path = exported(model, tmp_path / f"{name}.onnx")
+    y = model.predict(x)
+    worst = max(deviation(y, run(path, x)), deviation(y[:1], run(path, x[:1])))
+    record_property(f"{name}, onnxruntime", worst)
+    print(f"{name}: {worst:.1e}")
+    assert worst <= 1e-5
+    back = sn.interop.onnx.import_model(path)
+    assert back.count_params() == model.count_params()
+    assert deviation(y, back.predict(x)) <= 1e-5
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+def test_every_layer(case: LayerCase, tmp_path, record_property):
+    layer = case.make(dtype="float32")
+    if isinstance(layer, L.Stack) or len(case.shape) == 1:
+        layers = [layer] if len(case.shape) > 1 else [L.Reshape((1,), dtype="float32"), layer]
+    else:
+        layers = [layer]
+    shape = case.shape[1:]
+    if not shape:
+        pytest.skip("a model's sample has at least one axis in ONNX")
+    model = sn.Sequential(layers)
+    model.build(shape)
+    model = shaken(model)
+    path = exported(model, tmp_path / "layer.onnx")
+    x = np.random.default_rng(1).standard_normal((5, *shape)).astype(np.float32)
+    y = model.predict(x)
+    worst = deviation(y, run(path, x))
+    record_property("onnxruntime", worst)
+    print(f"{case.id}: {worst:.1e}")
+    assert worst <= 1e-5
+    if type(layer) is L.ReLU and layer.threshold:
+        with pytest.raises(CheckpointError, match="no layer does this"):  # a threshold takes four operators
+            sn.interop.onnx.import_model(path)
+        return
+    assert deviation(y, sn.interop.onnx.import_model(path).predict(x)) <= 1e-5
+
+
+def test_no_needless_transposes(tmp_path):
+    model = recipes.load("fashion-cnn-same").make_model()
+    nodes = [node.op_type for node in onnx.load(exported(model, tmp_path / "m.onnx")).graph.node]
+    assert nodes.count("Transpose") == 2  # into NCHW, and back before Flatten
+
+
+def test_layers_between_images_and_rows(tmp_path):
+    """Every change between the two orders of axes, in one network."""
+    model = sn.Sequential([
+        L.Input((9, 7, 3)), L.Rescaling(2.0, -0.5), L.ZeroPadding2D(((1, 0), (2, 1))),
+        L.Conv2D(6, 3, strides=2, padding="same", activation="tanh"), L.BatchNormalization(), L.ReLU(1.0),
+        L.Residual([L.Conv2D(8, 1), L.LeakyReLU()], [L.Conv2D(8, 1, use_bias=False)]),
+        L.ZeroPadding2D(1), L.Dense(5, activation="gelu"), L.Conv2D(4, 2, activation="softmax"), L.AveragePooling2D(2, 1, "same"),
+        L.Reshape((-1, 6)), L.BatchNormalization(), L.Dense(7), L.Flatten(), L.BatchNormalization(center=False),
+        L.Dropout(0.5), L.Dense(4, activation="softmax"),
+    ])  # fmt: skip
+    shaken(model)
+    x = np.random.default_rng(2).standard_normal((4, 9, 7, 3)).astype(np.float32)
+    path = exported(model, tmp_path / "mixed.onnx")
+    assert deviation(model.predict(x), run(path, x)) <= 1e-5
+    assert deviation(model.predict(x), sn.interop.onnx.import_model(path).predict(x)) <= 1e-5
+
+
+def save(path: Path, nodes: list[Any], shape: Any, constants: dict[str, np.ndarray]) -> Path:
+    """A file that somebody else wrote."""
+    ends = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, shape), helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 5])
+    ]  # fmt: skip
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    return path
+
+
+def test_a_channels_first_file_is_read_as_channels_last(tmp_path):
+    """A network as PyTorch writes it: NCHW input, flattened channels first, transposed matrices, odd paddings."""
+    rng = np.random.default_rng(0)
+    constants = {
+        "k": rng.standard_normal((4, 2, 3, 3)).astype(np.float32), "b": rng.standard_normal(4).astype(np.float32),
+        "w": rng.standard_normal((5, 4 * 3 * 4)).astype(np.float32), "c": rng.standard_normal(5).astype(np.float32),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["x", "k", "b"], ["1"], pads=[2, 0, 0, 1]), helper.make_node("Relu", ["1"], ["2"]),
+        helper.make_node("MaxPool", ["2"], ["3"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Flatten", ["3"], ["4"]), helper.make_node("Gemm", ["4", "w", "c"], ["y"], transB=1),
+    ]  # fmt: skip
+    path = save(tmp_path / "torch.onnx", nodes, ["n", 2, 7, 9], constants)
+    x = rng.standard_normal((3, 2, 7, 9)).astype(np.float32)
+    model = sn.interop.onnx.import_model(path)
+    assert model.input_shape == (7, 9, 2)
+    assert deviation(model.predict(x.transpose(0, 2, 3, 1)), run(path, x)) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        (helper.make_node("LSTM", ["x", "k", "k"], ["y"], hidden_size=2), "operator LSTM.*no layer does this"),
+        (helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], ceil_mode=1), "ceil_mode: expected 0, got 1"),
+        (helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], pads=[1, 1, 0, 0]), "pads: expected none or"),
+        (helper.make_node("Conv", ["x", "k"], ["y"], auto_pad="SAME_LOWER"), "got SAME_LOWER"),
+        (helper.make_node("Conv", ["x", "x"], ["y"]), "expected a constant"),
+        (helper.make_node("Transpose", ["x"], ["y"], perm=[0, 2, 1, 3]), "perm: expected channels"),
+        (helper.make_node("Softmax", ["x"], ["y"], axis=0), "axis: expected"),
+    ],
+    ids=lambda value: value.op_type if hasattr(value, "op_type") else "",
+)
+def test_what_no_layer_does_is_named(node, words, tmp_path):
+    path = save(tmp_path / "m.onnx", [node], ["n", 2, 6, 6], {"k": np.ones((1, 2, 3, 3), np.float32)})
+    with pytest.raises(CheckpointError, match=words):
+        sn.interop.onnx.import_model(path)
+
+
+def test_damaged_files(tmp_path):
+    model = sn.Sequential([L.Input((3,)), L.Dense(4)])
+    path = exported(model, tmp_path / "m.onnx")
+    data = path.read_bytes()
+    for length in (0, 1, 20, len(data) // 2, len(data) - 3):
+        (tmp_path / "cut.onnx").write_bytes(data[:length])
+        with pytest.raises(CheckpointError, match=r"cut\.onnx") as caught:
+            sn.interop.onnx.import_model(tmp_path / "cut.onnx")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(CheckpointError, match="no such file"):
+        sn.interop.onnx.import_model(tmp_path / "nothing.onnx")
+
+
+def test_constants_in_another_file_are_not_read(tmp_path):
+    (tmp_path / "secret").write_bytes(np.ones(12, np.float32).tobytes())
+    path = save(tmp_path / "m.onnx", [helper.make_node("MatMul", ["x", "w"], ["y"])], ["n", 3], {})
+    proto = onnx.load(path)
+    tensor = TensorProto(name="w", data_type=1, dims=[3, 4], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=str(tmp_path / "secret"))
+    proto.graph.initializer.append(tensor)
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(CheckpointError, match=r"m\.onnx"):
+        sn.interop.onnx.import_model(path)
+
+
+def test_refusals_of_export(tmp_path):
+    class Own(L.Layer):
+        def forward(self, x: Any, training: bool = False) -> Any:
+            return x
+
+    with pytest.raises(ConfigError, match="layer 'own': a Own has no form in ONNX"):
+        sn.interop.onnx.export(sn.Sequential([L.Input((3,)), Own()]), tmp_path / "m.onnx")
+    with pytest.raises(ShapeError, match="not built"):
+        sn.interop.onnx.export(sn.Sequential([L.Dense(3)]), tmp_path / "m.onnx")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        sn.interop.onnx.export(sn.Sequential([L.Input((3,)), L.Dense(3)]), tmp_path / "no" / "m.onnx")
