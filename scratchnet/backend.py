@@ -108,18 +108,17 @@ def _fastest() -> str:
             return "cupy"
         except BackendError:
             pass  # CuPy without a usable GPU: the CPU it is
-    if importlib.util.find_spec("numba") is not None and importlib.util.find_spec("scipy") is not None:
+    if importlib.util.find_spec("numba") is not None:
         return "numba"
     return "numpy"
 
 
 def _prepare_numba() -> None:
-    for library in ("numba", "scipy"):
-        if importlib.util.find_spec(library) is None:
-            raise BackendError(
-                f"the numba backend needs {library}, which is not installed: pip install {library} "
-                '(or sn.set_backend("numpy"), which needs NumPy alone)'
-            )
+    if importlib.util.find_spec("numba") is None:
+        raise BackendError(
+            "the numba backend needs Numba, which is not installed: pip install numba "
+            '(or sn.set_backend("numpy"), which needs NumPy alone)'
+        )
     from .kernels.jit import compile_marked
 
     registry.ops()
