@@ -78,7 +78,8 @@ def test_early_stopping_keeps_the_best_epoch_and_the_validation_curve(digits):
 
 def test_pipeline_and_cross_validation(digits):
     X_train, _, y_train, _ = digits
-    pipeline = make_pipeline(StandardScaler(), SequentialClassifier(hidden_layer_sizes=32, epochs=15, batch_size=32, random_state=0))
+    model = SequentialClassifier(hidden_layer_sizes=32, epochs=15, batch_size=32, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), model)
     scores = cross_val_score(pipeline, X_train, y_train, cv=3)
     assert scores.min() > 0.9
 
@@ -86,8 +87,9 @@ def test_pipeline_and_cross_validation(digits):
 def test_grid_search_reaches_layers_optimizer_and_loss(digits):
     X_train, X_test, y_train, y_test = digits
     model = SequentialClassifier(
-        [Dense(4, activation="relu", name="hidden"), Dropout(0.0)], optimizer="sgd", epochs=8, batch_size=32, random_state=0
-    )
+        [Dense(4, activation="relu", name="hidden"), Dropout(0.0)], optimizer="sgd", epochs=8, batch_size=32,
+        random_state=0,
+    )  # fmt: skip
     grid = {
         "layers__hidden__units": [2, 48],
         "layers__dropout__rate": [0.0, 0.1],

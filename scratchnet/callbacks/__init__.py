@@ -7,4 +7,5 @@ from .early_stopping import EarlyStopping
 from .history import History
 from .learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from .model_checkpoint import ModelCheckpoint
+from .tensorboard import TensorBoard
 from .training_checkpoint import TrainingCheckpoint

@@ -1,4 +1,4 @@
-"""Parameters inside parameters, by scikit-learn's double underscore: ``optimizer__momentum``, ``layers__dense__units``."""
+"""Parameters inside parameters, by scikit-learn's double underscore: ``layers__dense__units``."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from ..layers.stack import Stack
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor of the graph: its name, the shape of one sample as scratchnet has it, and whether channels come first."""
+    """A tensor of the graph: its name, a sample's shape as scratchnet has it, and whether channels come first."""
 
     name: str
     shape: Shape

@@ -12,7 +12,6 @@ from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
 from .. import initializers
-from .. import layers as L  # noqa: N812
 from ..backend import array_module
 from ..datasets.files import open_regular, refuse_beyond_memory, shown
 from ..errors import CheckpointError, DataError, ScratchnetError

@@ -229,7 +229,9 @@ def _softmax(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
     chain = _input(reading, node)
     axes = (1,) if chain.first else (-1, len(chain.shape))
     _one_of(attributes, "axis", -1, *axes)
-    return reading.extended(_plain(replace(chain, first=False), "softmax"), L.Softmax(dtype=reading.dtype), first=chain.first)
+    if chain.order is not None:
+        raise CheckpointError("softmax of flattened images that have their channels first has no layer")
+    return reading.extended(chain, L.Softmax(dtype=reading.dtype))
 
 
 def _clip(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
@@ -244,7 +246,8 @@ def _dropout(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
     if len(node.input) > 2 and node.input[2] and np.any(reading.constant(node.input[2])):
         raise CheckpointError("training_mode: expected false")
     rate = float(reading.constant(node.input[1])) if len(node.input) > 1 and node.input[1] else 0.5
-    return reading.extended(_input(reading, node), L.Dropout(round(rate, 7), dtype=reading.dtype))  # 0.25, not 0.25000001
+    rate = round(rate, 7)  # the file has it in float32: 0.4, not 0.4000000059604645
+    return reading.extended(_input(reading, node), L.Dropout(rate, dtype=reading.dtype))
 
 
 def _elementwise(make: Callable[..., Any]) -> Reader:

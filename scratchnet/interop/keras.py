@@ -1,0 +1,96 @@
+"""Weights from Keras, and models for it. Files are read with h5py alone: no TensorFlow, no Keras, nothing executed."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError, ShapeError
+from ..layers.base import Layer
+from ..layers.stack import Stack
+from .keras_files import read_weights
+from .require import require
+
+if TYPE_CHECKING:
+    from ..model import Sequential
+
+
+def load_weights(model: Sequential, source: Any) -> None:
+    """Put the weights of a Keras model of the same architecture in place; all of them, or none.
+
+    Parameters
+    ----------
+    model : Sequential
+        Built.
+    source : Keras model or path-like
+        A live model, a ``.keras`` file or a ``.weights.h5`` file (of Keras 3).
+
+    Raises
+    ------
+    DependencyError
+        If a file is given and ``h5py`` is not installed.
+    ShapeError
+        If the weights do not fit: names the first that does not.
+    CheckpointError
+        If the file is damaged or none of Keras's.
+    """
+    model.require_built()
+    if isinstance(source, str | os.PathLike):
+        model.set_weights(read_weights(source, model))
+        return
+    if not hasattr(source, "weights") or not hasattr(source, "get_weights"):
+        raise ConfigError(f"source: expected a Keras model or the path of a file, got {str(source)[:80]!r}")
+    theirs = [weight.name for weight in source.weights]
+    ours = [key for layer in model.walk() for key in (*layer.params, *layer.state)]
+    if theirs != ours:
+        raise ShapeError(f"load_weights: expected the weights {', '.join(ours)}; got {', '.join(theirs)}")
+    model.set_weights(source.get_weights())
+
+
+def to_keras(model: Sequential) -> Any:
+    """A ``keras.Sequential`` with the same layers and weights.
+
+    Raises
+    ------
+    DependencyError
+        If Keras is not installed.
+    ConfigError
+        If Keras does not have a layer: names it.
+    """
+    keras = require("keras", "interop.keras.to_keras", "benchmark")
+    model.require_built()
+    start = keras.layers.Input(model.input_shape, dtype=model.dtype.name)
+    made = keras.Sequential([start, *(_layer(keras, layer) for layer in model.layers)], name=model.name)
+    made.set_weights(model.get_weights())
+    return made
+
+
+_SAME = (
+    "AveragePooling2D", "BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten", "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D", "LeakyReLU", "MaxPooling2D", "ReLU", "Rescaling", "Reshape", "Softmax", "ZeroPadding2D",
+)  # fmt: skip
+_FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh"}
+
+
+def _layer(keras: Any, layer: Layer) -> Any:
+    name, settings = type(layer).__name__, layer.config()
+    if isinstance(layer, Stack):
+        return keras.Sequential([_layer(keras, inner) for inner in layer.layers], name=layer.name)
+    shared = {"name": layer.name, "dtype": layer.dtype.name}
+    if name in _FUNCTIONS:
+        return keras.layers.Activation(_FUNCTIONS[name], **shared)
+    if name == "Activation":
+        return keras.layers.Activation(settings["activation"], **shared)
+    if name == "GELU":
+        return keras.layers.Activation(partial(keras.activations.gelu, approximate=settings["approximate"]), **shared)
+    if name not in _SAME:
+        raise ConfigError(f"layer {layer.name!r}: Keras has no {name}")
+    # The weights are there already, so how they would be drawn is left out; so is the dropout masks' key.
+    kept = {key: value for key, value in settings.items() if not key.endswith("_initializer") and key != "seed"}
+    inner = getattr(layer, "activation", None)
+    if isinstance(inner, Layer):
+        kept["activation"] = _layer(keras, inner)
+    return getattr(keras.layers, name)(**kept)
+
+
