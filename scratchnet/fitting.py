@@ -112,11 +112,12 @@ def fit(
     if not 0 <= validation_split < 1:
         raise ConfigError(f"validation_split: expected a fraction in [0, 1), got {validation_split!r}")
     if validation_split and validation_data is None:
-        held_out = len(x) - int(len(x) * (1 - validation_split))
-        first = len(x) - held_out
+        first = int(len(x) * (1 - validation_split))
         validation_data = (x[first:], y[first:])
         x, y = x[:first], y[:first]
-        sample_weight = None if sample_weight is None else np.asarray(sample_weight)[:first]
+        if sample_weight is not None:
+            sample_weight, held_out_weight = np.split(np.asarray(sample_weight), [first])
+            validation_data = (*validation_data, held_out_weight)
     if class_weight is not None:
         sample_weight = _class_weights(y, class_weight, sample_weight)
     source, targets, sample_weight = _prepare(self, x, y, "x", sample_weight)
