@@ -108,7 +108,8 @@ def test_layers_between_images_and_rows(tmp_path):
         L.Conv2D(6, 3, strides=2, padding="same", activation="tanh"), L.BatchNormalization(), L.ReLU(1.0),
         L.Residual([L.Conv2D(8, 1), L.LeakyReLU()], [L.Conv2D(8, 1, use_bias=False)]),
         L.ZeroPadding2D(1), L.Dense(5, activation="gelu"), L.Conv2D(4, 2, activation="softmax"),
-        L.AveragePooling2D(2, 1, "same"), L.Reshape((-1, 6)), L.BatchNormalization(), L.Dense(7), L.Flatten(), L.BatchNormalization(center=False),
+        L.AveragePooling2D(2, 1, "same"), L.Reshape((-1, 6)), L.BatchNormalization(), L.Dense(7), L.Flatten(),
+        L.BatchNormalization(center=False),
         L.Dropout(0.5), L.Dense(4, activation="softmax"),
     ])  # fmt: skip
     shaken(model)
@@ -121,7 +122,8 @@ def test_layers_between_images_and_rows(tmp_path):
 def save(path: Path, nodes: list[Any], shape: Any, constants: dict[str, np.ndarray]) -> Path:
     """A file that somebody else wrote."""
     ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, extents) for name, extents in [("x", shape), ("y", ["n", 5])]
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, extents)
+        for name, extents in (("x", shape), ("y", ["n", 5]))
     ]
     tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)

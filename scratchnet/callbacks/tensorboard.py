@@ -153,7 +153,7 @@ def tiled(images: np.ndarray, columns: int) -> np.ndarray:
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ShapeError(f"TensorBoard: images: expected shape (n, h, w), (n, h, w, 1 or 3), got {images.shape}")
     low, high = float(images.min()), float(images.max())
-    pixels = np.uint8(255 * (images.astype(np.float64) - low) / max(high - low, 1e-12))
+    pixels = (255 * (images.astype(np.float64) - low) / max(high - low, 1e-12)).astype(np.uint8)
     n, h, w, _ = pixels.shape
     sheet = np.full((math.ceil(n / columns) * (h + 1) + 1, columns * (w + 1) + 1, 3), 128, np.uint8)
     for i, image in enumerate(pixels):
