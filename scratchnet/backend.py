@@ -165,6 +165,7 @@ def set_threads(count: int) -> None:
         return
     import numba
 
-    if not 1 <= count <= numba.config.NUMBA_NUM_THREADS:
-        raise BackendError(f"threads: expected 1 to {numba.config.NUMBA_NUM_THREADS}, got {count}")
+    most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined, unused-ignore]  # set when it is imported
+    if not 1 <= count <= most:
+        raise BackendError(f"threads: expected 1 to {most}, got {count}")
     numba.set_num_threads(count)

@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("numba")
 
-# A network with every kernel that splits its work: both convolutions, pooling, batch statistics, dropout, dense layers large
-# enough for several tasks, Adam over several chunks.
+# A network with every kernel that splits its work: both convolutions, pooling, batch statistics, dropout, dense layers
+# large enough for several tasks, Adam over several chunks.
 PROGRAM = """
 import hashlib
 import numpy as np

@@ -17,9 +17,9 @@ pytestmark = GROUP
 STEPS = 50
 BACKENDS = ("numpy", "numba")
 CNNS = ("fashion-cnn-same", "fashion-cnn-dropout")
-# Seeds of the initial weights. In float32 a number within rounding of ReLU's kink may fall on either side of it, and the
-# curves part: of 12 seeds for each network, 35 curves stay within 2.4e-6, and fashion-keras from seed 0 parts by 2.2e-4
-# at step 46 (its float64 curve does not). These are the seeds that stay farthest from the kink.
+# Seeds of the initial weights. In float32 a number within rounding of ReLU's kink may fall on either side of it, and
+# the curves part: of 12 seeds for each network 35 curves stay within 2.4e-6, and fashion-keras from seed 0 parts by
+# 2.2e-4 at step 46 (its float64 curve does not). These are the seeds that stay farthest from the kink.
 MLPS = {"fashion-dnn": 4, "mnist-mlp": 11, "fashion-keras": 1}
 PARAMETERS = {
     "fashion-dnn": 118_282,

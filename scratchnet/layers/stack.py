@@ -58,7 +58,7 @@ class Stack(Layer):
             self.dtype = layer.dtype
         if any(inner.dtype != self.dtype for inner in layer.walk()):
             raise ConfigError(
-                f"{label(self)}: all layers share one dtype: the first has {self.dtype}, {layer.name!r} has {layer.dtype}"
+                f"{label(self)}: all layers share one dtype: expected {self.dtype}, {layer.name!r} has {layer.dtype}"
             )
         self.layers.append(layer)
         if self.built:
