@@ -17,12 +17,21 @@ NOTE = "milliseconds per training step on the idle machine, and times as long wh
 
 SETTLE = 0.1  # seconds until the scheduler has given the hog its core
 
+# Busy, and gone soon after its parent is.
+LOOP = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(100_000):
+        pass
+"""
+
 
 class Hog:
     """A process that keeps one core busy, wherever the system puts it; asleep until it is let loose."""
 
     def __enter__(self) -> Hog:
-        self.process = subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"], process_group=0)
+        self.process = subprocess.Popen([sys.executable, "-S", "-c", LOOP], process_group=0)
         self.sleep()
         return self
 

@@ -49,7 +49,9 @@ def _placed(series: Series) -> Iterator[tuple[str, list[float], list[Point]]]:
         yield name, [group + offset for group, _ in kept], [point for _, point in kept]
 
 
-def _errors(points: Sequence[Point]) -> list[list[float]]:
+def _errors(points: Sequence[Point]) -> list[list[float]] | None:
+    if all(low == value == high for value, low, high in points):
+        return None
     return [[value - low for value, low, _ in points], [high - value for value, _, high in points]]
 
 
@@ -88,6 +90,7 @@ def curves(path: Path, title: str, unit: str, what: str, values: Sequence[float]
             axes.plot([value for value, _ in kept], [point[0] for _, point in kept], label=name, **style)
         axes.set(xscale="log", yscale="log", xlabel=what, ylabel=unit, title=title)
         axes.set_xticks(values, [f"{value:g}" for value in values])
-        axes.minorticks_off()
+        axes.xaxis.minorticks_off()
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)
         axes.legend()

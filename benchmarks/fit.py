@@ -10,7 +10,7 @@ NOTE = (
     "PyTorch and JAX have no fit: theirs is a loop that gathers each batch by index from the array in memory "
     "(faster than a DataLoader) and reads the metrics once at the end"
 )
-CNN_BATCHES = 100
+CNN_BATCHES = 50
 
 
 def measure_network(settings: Settings, network: Network) -> Outcome:

@@ -160,5 +160,5 @@ def render(result: dict[str, Any]) -> str:
     for name, found in parts.items():
         note, make = makers[name]
         tables = [block + "\n" if "\n" in block else block for block in make(found) if block]
-        blocks.append("\n".join([f"== {name} ==", note, "", *tables]))
+        blocks.append("\n".join([f"== {name} ==", note, "", *tables]).rstrip())
     return "\n\n".join(blocks)

@@ -329,12 +329,13 @@ def test_others_on_the_machine_are_noticed(folder: Path) -> None:
 
 @pytest.fixture
 def quick(data_dir: Path, tmp_path: Path) -> tuple[list[str], dict[str, str]]:
-    """A short run of the real command, on the default backend, and its environment."""
+    """A short run of the real command, on the backend that needs no compiling, and its environment."""
     parts = ["--parts", "step,predict,kernels", "--networks", "fashion-keras", "--frameworks", "scratchnet"]
     files = ["--json", str(tmp_path / "out.json"), "--pictures", str(tmp_path / "pictures")]
     return [sys.executable, "-m", "benchmarks", "--quick", *parts, *files], {
         **os.environ,
         "SCRATCHNET_DATA": str(data_dir),
+        "SCRATCHNET_BACKEND": "numpy",
     }
 
 
@@ -360,7 +361,7 @@ def test_interrupted_command_reports_what_it_has(quick: tuple[list[str], dict[st
     process = subprocess.Popen(
         [*command, "--rounds", "1000"],
         cwd=ROOT,
-        env={**environment, "SCRATCHNET_BACKEND": "numpy"},
+        env=environment,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
