@@ -214,9 +214,9 @@ def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -
 def _wait_briefly_then_sleep() -> None:
     """Say how OpenMP's threads wait for work, unless the user has said it.
 
-    Active waiting costs 8 ms per call when another process holds a core, so a waiting thread must sleep; but waking it
-    costs 45 us. So it looks for work some microseconds before it sleeps. A training step of 784-128-128-10 at 64 images:
-    0.45 ms without looking, 0.32 with 1,000 looks, 0.32 with 3,000; with one core busy 0.51, 0.74 and 1.04 ms.
+    Active waiting costs 8 ms per call when another process holds a core, so a waiting thread must sleep; but waking
+    it costs 45 us. So it looks for work some microseconds before it sleeps. A training step of 784-128-128-10 at 64
+    images: 0.45 ms without looking, 0.32 with 1,000 looks or 3,000; with one core busy 0.51, 0.74 and 1.04 ms.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "passive"
