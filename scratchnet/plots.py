@@ -275,6 +275,13 @@ def _finish(figure: Figure, title: str | None, path: Any) -> Figure:
     return figure
 
 
+def png(figure: Figure) -> bytes:
+    """A figure as the content of a PNG file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure as PNG, all of it or nothing.
 
@@ -283,9 +290,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     DataError
         If the file cannot be written.
     """
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
     try:
-        write_atomically(Path(path), content.getvalue())
+        write_atomically(Path(path), png(figure))
     except OSError as error:
         raise DataError(f"{shown(path)}: cannot be written: {error.strerror or shown(error)}") from error

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .datasets.files import shown, write_atomically
+from .datasets.files import remove_leftovers, shown, write_atomically
 from .errors import ConfigError, ScratchnetError
 
 RECIPE, MODEL, RESULTS = "recipe.toml", "model.safetensors", "results.json"
@@ -43,6 +43,7 @@ class RunFolder:
         self.created = not path.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(path)
             probe = path / f".probe-{secrets.token_hex(4)}"
             with open(probe, "xb") as file:
                 file.write(b"\0" * 65536)

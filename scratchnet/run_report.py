@@ -74,7 +74,8 @@ def describe_table(table: dict[str, Any]) -> str:
 
 def draw_curves(folder: RunFolder, recipe: Recipe, curves: dict[str, list[float]]) -> None:
     """Loss and accuracy per epoch."""
-    plots.plot_history(curves, folder.path / "curves.png", title=f"{recipe.name}: {recipe.content.recipe.title}")
+    figure = plots.plot_history(curves, title=f"{recipe.name}: {recipe.content.recipe.title}")
+    folder.write("curves.png", plots.png(figure))
 
 
 def draw(
@@ -82,15 +83,15 @@ def draw(
     matrix: np.ndarray,
 ) -> None:  # fmt: skip
     """All pictures; those of samples only where the samples are images."""
-    names, (x, y) = data.class_names, data.test
+    names, (x, y), (x_train, y_train) = data.class_names, data.test, data.train
     draw_curves(folder, recipe, curves)
-    plots.plot_confusion_matrix(matrix, names, folder.path / "confusion.png", title=f"{recipe.name}: test set")
+    figure = plots.plot_confusion_matrix(matrix, names, title=f"{recipe.name}: test set")
+    folder.write("confusion.png", plots.png(figure))
     try:
         plots.as_images(x[:1])
     except ShapeError:
         return
-    plots.plot_samples(
-        *data.train, names, folder.path / "samples.png", title=f"{recipe.content.data.dataset}: training samples"
-    )
+    figure = plots.plot_samples(x_train, y_train, names, title=f"{recipe.content.data.dataset}: training samples")
+    folder.write("samples.png", plots.png(figure))
     for which in ("correct", "misclassified"):
-        plots.plot_predictions(x, y, scores, names, which, folder.path / f"{which}.png")
+        folder.write(f"{which}.png", plots.png(plots.plot_predictions(x, y, scores, names, which)))

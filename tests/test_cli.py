@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -25,14 +26,54 @@ FILES = {
     "correct.png", "misclassified.png", "confusion.png", "report.txt", "results.json",
 }  # fmt: skip
 COMMAND = [sys.executable, "-m", "scratchnet"]
+ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+SMALL = """
+[recipe]
+name = "small"
+
+[data]
+dataset = "digits"
+validation = 100
+shape = [64]
+
+[[layers]]
+type = "Dense"
+units = 32
+activation = "relu"
+
+[[layers]]
+type = "Dropout"
+rate = 0.2
+
+[[layers]]
+type = "Dense"
+units = 10
+
+[training]
+loss = { name = "sparse_categorical_crossentropy", from_logits = true }
+batch_size = 64
+epochs = 40
+
+[training.optimizer]
+name = "adam"
+learning_rate = { name = "cosine_decay", initial_learning_rate = 0.01, decay_steps = 800 }
+"""
 
 
 def train(*arguments, cwd, timeout=120, **environment):
     """Run ``scratchnet-train`` to its end."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=timeout,
-        env={**os.environ, **environment},
+        env={**ENVIRONMENT, **environment},
     )  # fmt: skip
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A recipe that trains in a second, for runs in which the network does not matter."""
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
 
 
 def refusal(*arguments, cwd, code=2, **environment):
@@ -126,8 +167,8 @@ def test_a_run_is_not_overwritten(finished):
     assert (out / "results.json").read_bytes() == before
 
 
-def test_json_lines_and_steps(tmp_path):
-    done = train("--steps", 7, "--backend", "numpy", "--json", "--batch-size", 50, cwd=tmp_path)
+def test_json_lines_and_steps(small, tmp_path):
+    done = train(small, "--steps", 7, "--backend", "numpy", "--json", "--batch-size", 50, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["event"] for event in events] == ["compiled", "start", "epoch", "end"]
@@ -136,13 +177,13 @@ def test_json_lines_and_steps(tmp_path):
     assert end["steps"] == epoch["step"] == 7
     assert end["test"]["samples"] == 359
     out = tmp_path / start["out"]
-    assert re.fullmatch(r"quickstart-\d{8}-\d{6}", out.name)  # the default folder
+    assert re.fullmatch(r"small-\d{8}-\d{6}", out.name)  # the default folder
     assert json.loads((out / "results.json").read_text())["steps"] == 7
 
 
-def test_options_take_the_place_of_the_recipes_values(tmp_path):
+def test_options_take_the_place_of_the_recipes_values(small, tmp_path):
     done = train(
-        "--epochs", 1, "--optimizer", "sgd", "--learning-rate", 0.25, "--seed", 9, "--batch-size", 64,
+        small, "--epochs", 1, "--optimizer", "sgd", "--learning-rate", 0.25, "--seed", 9, "--batch-size", 64,
         "--backend", "numpy", "--quiet", "--out", "x", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -203,23 +244,17 @@ def test_data_that_cannot_be_had_leave_no_folder(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-def test_numbers_that_go_wrong_stop_the_run(tmp_path):
-    (tmp_path / "own.toml").write_text(
-        re.sub(
-            r"optimizer = .*",
-            'optimizer = { name = "sgd", learning_rate = 1e38 }',
-            (Path(recipes.__file__).parent / "quickstart.toml").read_text(),
-        )
-    )
-    said = refusal("own.toml", "--backend", "numpy", "--out", "x", cwd=tmp_path, code=1)
+def test_numbers_that_go_wrong_stop_the_run(small, tmp_path):
+    small.write_text(re.sub(r'name = "adam"\nlearning_rate = .*', 'name = "sgd"\nlearning_rate = 1e38', SMALL))
+    said = refusal(small, "--backend", "numpy", "--out", "x", cwd=tmp_path, code=1)
     assert re.search(r"step \d+: (NaN|Inf).*lower learning rate", said)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_after_the_step_with_everything_saved(tmp_path, number, code):
+def test_a_signal_stops_after_the_step_with_everything_saved(small, tmp_path, number, code):
     process = subprocess.Popen(
-        [*COMMAND, "--epochs", "500", "--backend", "numpy", "--json", "--out", "x"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*COMMAND, small, "--epochs", "5000", "--backend", "numpy", "--json", "--out", "x"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
     )  # fmt: skip
     try:
         for line in process.stdout:
@@ -246,11 +281,11 @@ def test_a_signal_stops_after_the_step_with_everything_saved(tmp_path, number, c
 SAME = ("metrics.csv", "metrics.jsonl", "model.safetensors")
 
 
-def begun(out: Path) -> subprocess.Popen:
+def begun(recipe: Path, out: Path) -> subprocess.Popen:
     """A run that has written down its second epoch, or a later one."""
     process = subprocess.Popen(
-        [*COMMAND, "--epochs=12", "--backend=numpy", "--json", "--out", out, "--resume", "--checkpoint-every=5"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=out.parent,
+        [*COMMAND, recipe, "--backend", "numpy", "--json", "--out", out, "--resume", "--checkpoint-every", "5"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=out.parent, env=ENVIRONMENT,
     )  # fmt: skip
     for line in process.stdout:
         if json.loads(line).get("epoch", 0) >= 2:
@@ -259,15 +294,15 @@ def begun(out: Path) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_run_that_was_ended_goes_on_to_the_same_bits(tmp_path, number):
+def test_a_run_that_was_ended_goes_on_to_the_same_bits(small, tmp_path, number):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert train("--epochs", 12, "--backend", "numpy", "-q", "--out", whole, cwd=tmp_path).returncode == 0
+    assert train(small, "--backend", "numpy", "-q", "--out", whole, cwd=tmp_path).returncode == 0
     for _ in range(2):
-        process = begun(broken)
+        process = begun(small, broken)
         process.send_signal(number)
         process.communicate(timeout=20)
         assert process.returncode in (143, -signal.SIGKILL)
-    command = ("--epochs", 12, "--backend", "numpy", "--json", "--out", broken, "--resume")
+    command = (small, "--backend", "numpy", "--json", "--out", broken, "--resume")
     done = train(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
@@ -282,10 +317,10 @@ def test_a_run_that_was_ended_goes_on_to_the_same_bits(tmp_path, number):
         assert (whole / name).read_bytes() == (broken / name).read_bytes(), name
 
 
-def test_steps_can_be_added_to_a_finished_run(tmp_path):
-    short = ("--backend", "numpy", "-q", "--seed", 4)
+def test_steps_can_be_added_to_a_finished_run(small, tmp_path):
+    short = (small, "--backend", "numpy", "-q", "--seed", 4)
     assert train(*short, "--steps", 50, "--out", "whole", cwd=tmp_path).returncode == 0
-    for steps in (7, 7, 30, 50):
+    for steps in (7, 7, 50):
         done = train(*short, "--steps", steps, "--out", "parts", "--resume", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         rows = [json.loads(line) for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
@@ -342,7 +377,7 @@ def on_a_terminal(arguments, cwd, **environment):
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, *arguments], cwd=cwd, stdout=follower, stderr=follower, stdin=follower,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "140", **environment},
+        env={**ENVIRONMENT, "TERM": "xterm-256color", "COLUMNS": "140", **environment},
     )  # fmt: skip
     os.close(follower)
     written = b""
@@ -361,22 +396,24 @@ def on_a_terminal(arguments, cwd, **environment):
     return written.decode()
 
 
-def test_a_terminal_gets_a_bar_and_no_color_is_respected(tmp_path):
-    short = ["--epochs", "2", "--backend", "numpy", "--batch-size", "8"]
+def test_a_terminal_gets_a_bar_and_no_color_is_respected(small, tmp_path):
+    short = [str(small), "--epochs", "2", "--backend", "numpy", "--batch-size", "1"]
     shown = on_a_terminal([*short, "--out", "a"], tmp_path)
-    assert re.search(r"epoch 1/2 .*step \d+/163 +loss \d\.\d+ +accuracy [\d.]+% +[\d,]+ images/s +0:\d\d left", shown)
+    assert re.search(r"epoch 1/2 .*step \d+/1338 +loss \d\.\d+ +accuracy [\d.]+% +[\d,]+ images/s +0:\d\d left", shown)
     assert "\x1b[" in shown
     plain = on_a_terminal([*short, "--out", "b"], tmp_path, NO_COLOR="1")
     assert not re.search(r"\x1b\[[\d;]*[1-9]\d*m", re.sub(r"\x1b\[[012]m", "", plain))  # no color; bold is no color
 
 
 def test_it_starts_at_once(tmp_path):
-    def starts_within(limit: float) -> bool:
-        began = time.perf_counter()
+    def processor_seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([*COMMAND, "--help"], check=True, capture_output=True, cwd=tmp_path)
-        return time.perf_counter() - began < limit
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
-    assert any(starts_within(0.7) for _ in range(10))  # ten tries: the machine may be busy with other things
+    # What a start takes on a machine that has a core to spare; the wall clock would measure its other work.
+    assert min(processor_seconds() for _ in range(5)) < 0.7
     heavy = "numba|cupy|matplotlib|pydantic|typer|rich|sklearn|scipy|tensorflow"
     code = f"import sys, re, scratchnet; print([m for m in sys.modules if re.fullmatch('{heavy}', m)])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
