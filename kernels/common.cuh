@@ -38,7 +38,8 @@ __device__ __forceinline__ void store(REAL* array, i64 index, Pack<N> values) {
 __device__ __forceinline__ i64 thread_index() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 
-// Calls body(Int<N>, k) so that the runs k ... k + N - 1 cover 0 ... size - 1: N = VEC where `vectors` allows it, 1 for the rest.
+// Calls body(Int<N>, k) so that the runs k ... k + N - 1 cover 0 ... size - 1: N = VEC where `vectors` allows it, 1 for
+// the rest.
 template <class Body>
 __device__ __forceinline__ void each(i64 size, bool vectors, Body body) {
     const i64 whole = vectors ? size / VEC : 0;
@@ -91,9 +92,9 @@ __device__ T block_sum(T value) {
     return total;
 }
 
-// Whether this block is the last of `count` to come here: it alone then sees what all of them have written, and puts the
-// counter back to 0 for the next launch. So a sum over blocks needs no second launch and no float atomics: the last block adds
-// the partial sums in their order, whichever block it is.
+// Whether this block is the last of `count` to come here: it alone then sees what all of them have written, and puts
+// the counter back to 0 for the next launch. So a sum over blocks needs no second launch and no float atomics: the last
+// block adds the partial sums in their order, whichever block it is.
 __device__ __forceinline__ bool arrived_last(int* counter, int count) {
     __shared__ bool last;
     __threadfence();
@@ -107,9 +108,9 @@ __device__ __forceinline__ bool arrived_last(int* counter, int count) {
     return last;
 }
 
-// What a captured graph must not bake in; cuda.py has the host's side. `batch` counts batches begun in this epoch and `step`
-// optimizer steps begun since training began: the batch gather, first kernel of a step, moves both. `failed` is the first
-// step whose loss was not finite, 0 if none: from there on the optimizer changes nothing.
+// What a captured graph must not bake in; cuda.py has the host's side. `batch` counts batches begun in this epoch and
+// `step` optimizer steps begun since training began: the batch gather, first kernel of a step, moves both. `failed` is
+// the first step whose loss was not finite, 0 if none: from there on the optimizer changes nothing.
 struct Clock {
     i64 batch, step, failed;
 };

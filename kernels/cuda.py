@@ -4,8 +4,8 @@ A kernel stands in ``NAME.cu``, its launch beside it in ``NAME_cuda.py`` as the 
 
     launch("dense", "dense_forward", blocks, threads, x, w, b, n, ..., y, dtype=x.dtype, BM=64, ...)
 
-compiles ``dense.cu`` for this dtype and these constants (once; CuPy keeps the result in its own folder), converts each argument to the
-type that the source declares for it, and launches. An array of size 0 arrives as a null pointer.
+compiles ``dense.cu`` for this dtype and these constants (once; CuPy keeps the result in its own folder), converts each
+argument to the type that the source declares for it, and launches. An array of size 0 arrives as a null pointer.
 """
 
 from __future__ import annotations
@@ -19,14 +19,28 @@ from typing import Any
 
 import numpy as np
 
+WARP = 32
+VECTOR_BYTES = 16  # of the largest access that a thread makes
 THREADS = 256  # of a block of a kernel that works element by element
 MOST_BLOCKS = 8192  # of such a kernel: enough to fill any GPU; each thread goes on to further elements
 
 FOLDER = Path(__file__).parent
 
-# Structures that kernels take by value, as they are declared in the headers.
 DIVIDER = np.dtype([("divisor", "u4"), ("magic", "u4"), ("shift", "u4")])
-STRUCTURES: dict[str, np.dtype[Any]] = {"Divider": DIVIDER}
+
+
+def _structure(numbers: str, dividers: str) -> np.dtype[Any]:
+    return np.dtype([(name, "i4") for name in numbers.split()] + [(name, DIVIDER) for name in dividers.split()])
+
+
+# Structures that kernels take by value, field by field as the sources declare them.
+STRUCTURES: dict[str, np.dtype[Any]] = {
+    "Divider": DIVIDER,
+    "Pool": _structure("h w oh ow kh kw sh sw top left", "rows columns channels"),
+    "Geometry": _structure(
+        "h w c oh ow f kh kw cg fg sh sw dh dw top left", "by_oh by_ow by_h by_w by_kw by_cg by_fg by_sh by_sw"
+    ),
+}
 NUMBERS = {"int": "i4", "i64": "i8", "u32": "u4", "u64": "u8", "bool": "?", "double": "f8"}
 
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
@@ -128,9 +142,13 @@ def _argument(device: Any, kind: str, value: Any, dtype: Any) -> Any:
     return np.dtype(dtype if kind == "REAL" else NUMBERS[kind]).type(value)
 
 
-def blocks(size: int, per_thread: int = 1) -> int:
-    """How many blocks of `THREADS` an element-by-element kernel gets."""
-    return max(1, min(MOST_BLOCKS, -(-size // (THREADS * per_thread))))
+def spread(array_or_count: Any) -> tuple[int, int]:
+    """Blocks, and threads in each, for work on an array, a vector to a thread, or for so many threads."""
+    if isinstance(array_or_count, int):
+        count = array_or_count
+    else:
+        count = -(-array_or_count.size * array_or_count.itemsize // VECTOR_BYTES)
+    return max(1, min(MOST_BLOCKS, -(-count // THREADS))), THREADS
 
 
 @functools.cache
@@ -138,6 +156,14 @@ def divider(divisor: int) -> Any:
     """What ``Divider`` in common.cuh needs to divide numbers below 2^31 by ``divisor``."""
     shift = (divisor - 1).bit_length()
     return np.array((divisor, ((1 << shift) - divisor) * (1 << 32) // divisor + 1, shift), DIVIDER)
+
+
+@functools.cache
+def structure(kind: str, *values: int) -> Any:
+    """A structure with these values; where it has a divider, the value is the divisor."""
+    fields = STRUCTURES[kind].fields or {}
+    pairs = zip(fields.values(), values, strict=True)
+    return np.array(tuple(divider(v)[()] if dtype == DIVIDER else v for (dtype, *_), v in pairs), STRUCTURES[kind])
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------
@@ -165,18 +191,36 @@ def forget() -> None:
     _function.cache_clear()
 
 
-# What a captured graph must not bake in ---------------------------------------------------------------------------------
+# What a captured graph must not bake in -------------------------------------------------------------------------------
+
+
+PER_STEP = 4  # numbers that an optimizer may need anew for every step
 
 
 class Clock:
-    """The training loop's counters and tables in the GPU's memory, as ``struct Clock`` in common.cuh.
+    """The training loop's counters in the GPU's memory, ``struct Clock`` in common.cuh, and what goes with them.
 
-    While a clock is in use, kernels read the step, the learning rate and the dropout counters from it; otherwise from their
-    arguments.
+    While a clock is in use, kernels read the step, the batch and what the optimizer needs for it from there instead of
+    from their arguments, so that the launches of one step are those of every step.
+
+    Parameters
+    ----------
+    array : array of int64, shape (3,)
+        ``batch, step, failed``.
+    table : array of float64, shape (steps, PER_STEP)
+        What the optimizer's kernel reads for every step of an epoch.
+    batch_size : int
+        Rows of the data set to a step.
     """
 
-    def __init__(self, array: Any, rates: Any, step: int) -> None:
-        self.array, self.rates, self.step = array, rates, step
+    def __init__(self, array: Any, table: Any, batch_size: int) -> None:
+        self.array, self.table, self.batch_size = array, table, batch_size
+        self.step = 0  # that the clock shows, on the host's side
+        self.noted: tuple[float, ...] = ()
+
+    def note(self, numbers: tuple[float, ...]) -> None:
+        """What the optimizer needs for the step that it is asked for now."""
+        self.noted = numbers
 
 
 _clock: Clock | None = None

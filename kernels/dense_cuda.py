@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import cuda, dense, gemm_cuda
+from . import cuda, gemm_cuda
 from .registry import twin
-
-assert dense  # the ops must be registered before their twins
 
 
 @twin("dense_forward", "cupy")
@@ -25,7 +23,8 @@ def dense_forward(x: Any, w: Any, b: Any, relu: bool, y: Any) -> None:
 def dense_backward(x: Any, w: Any, y: Any, dy: Any, relu: bool, dw: Any, db: Any, dx: Any) -> None:
     (n, inputs), outputs = x.shape, w.shape[1]
     shapes = (inputs, outputs, n), (n, inputs, outputs)
-    tile = min(gemm_cuda.cut(*shape, x.dtype).tile for shape in shapes)  # one launch, one tile: the one that fills more of the GPU
+    # One launch, so one tile: of the two the smaller, which fills more of the GPU.
+    tile = min(gemm_cuda.cut(*shape, x.dtype).tile for shape in shapes)
     first, second = (gemm_cuda.cut(*shape, x.dtype, tile) for shape in shapes)
     cuda.launch(
         "dense", "dense_backward", first.blocks + (second.blocks if dx.size else 0), tile.threads,

@@ -1,22 +1,26 @@
 // The matrix product by hand, the one door for dense layers and convolutions: C (m, n) = A (m, k) B (k, n).
 //
-// A block computes a tile BM x BN of C (-DBM, -DBN, -DBK, -DTM, -DTN: gemm_cuda.py chooses). It walks along k in steps of BK:
+// A block computes a tile BM x BN of C (-DBM, -DBN, -DBK, -DTM, -DTN: gemm_cuda.py chooses). It walks along k in steps
+// of BK:
 //
 //     next slices of A and B: device memory -> registers       (in flight while the present ones are multiplied)
 //     present slices: shared memory -> registers -> multiply-adds
 //     next slices: registers -> the other half of shared memory; one barrier
 //
-// gemm_fma.cuh multiplies with ordinary instructions (exact float32, float64), gemm_tensor.cuh with tensor cores (TF32, bfloat16).
+// gemm_fma.cuh multiplies with ordinary instructions (exact float32, float64), gemm_tensor.cuh with tensor cores (TF32,
+// bfloat16).
 //
-// A and B are not matrices but *operands*: objects that say what stands at row i (of A; column of B) and depth p. So transposes are
-// free, a ReLU's mask is applied on the way in, and a convolution's windows are never written anywhere. An operand defines
+// A and B are not matrices but *operands*: objects that say what stands at row i (of A; column of B) and depth p. So
+// transposes are free, a ReLU's mask is applied on the way in, and a convolution's windows are never written anywhere.
+// An operand defines
 //
 //     ALONG_K                  whether its neighbors in memory are neighbors in k (else in i)
-//     Row row(i)               what can be worked out once for rows i ... i + VEC - 1, kept in registers for the whole walk
-//     Vec fetch(row, p, end)   VEC numbers from depth p on, along k or along i; zeros from depth `end` on and outside the matrix
+//     Row row(i)               what can be worked out once for rows i ... i + VEC - 1 and is kept in registers
+//     Vec fetch(row, p, end)   VEC numbers from depth p on, along k or along i; zeros from `end` on and outside
 //
-// Where C alone has too few tiles to fill a GPU, k is cut into `splits` parts. Each part's sums go to `partials`; the last of
-// FAN parts to arrive adds them up in their order, and so on upwards: the same bits each time, no float atomics, one launch.
+// Where C alone has too few tiles to fill a GPU, k is cut into `splits` parts. Each part's sums go to `partials`; the
+// last of FAN parts to arrive adds them up in their order, and so on upwards: the same bits each time, no float
+// atomics, one launch.
 //
 // The scheme is the one of CUTLASS, see https://developer.nvidia.com/blog/cutlass-linear-algebra-cuda/.
 
@@ -32,7 +36,8 @@ constexpr int THREADS = (BM / TM) * (BN / TN) * WARP;  // TM x TN is a warp's pa
 #endif
 constexpr int SUMS = BM * BN / THREADS + 1;  // what a thread adds up: its part of C, and one column sum of B
 
-// One operand's slice of BK depths and EXTENT rows, on its way from device memory to shared memory: COUNT vectors per thread.
+// One operand's slice of BK depths and EXTENT rows, on its way from device memory to shared memory: COUNT vectors per
+// thread.
 template <class Operand, int EXTENT>
 struct Slice {
     static constexpr int COUNT = EXTENT * BK / VEC / THREADS, LINE = EXTENT / VEC;
@@ -95,9 +100,12 @@ __device__ __forceinline__ Place place(int block, int n, int k, int splits) {
 #include "gemm_fma.cuh"
 #include "gemm_tensor.cuh"
 
-// This block's sums over its part of k, and in sums[SUMS - 1] of thread j, where they are wanted, the sum of column j of B.
+// This block's sums over its part of k, and in sums[SUMS - 1] of thread j, where they are wanted, the sum of column j
+// of B.
 template <class A, class B>
-__device__ __forceinline__ void multiply(const A& a, const B& b, const Place& at, bool column_sums, REAL (&sums)[SUMS]) {
+__device__ __forceinline__ void multiply(
+    const A& a, const B& b, const Place& at, bool column_sums, REAL (&sums)[SUMS]
+) {
     Shared& shared = shared_memory();
     Slice<A, BM> slice_a;
     Slice<B, BN> slice_b;
@@ -136,7 +144,8 @@ __device__ __forceinline__ void multiply(const A& a, const B& b, const Place& at
 }
 
 // Adds up the parts of k, see above. `sums` are this block's; true in the one block that holds the total afterwards.
-// `partials` has room for tiles x splits x (1 + 1 / FAN + ...) x SUMS x THREADS numbers, `arrivals` for one counter per group.
+// `partials` has room for tiles x splits x (1 + 1 / FAN + ...) x SUMS x THREADS numbers, `arrivals` for one counter per
+// group.
 __device__ __forceinline__ bool combine_splits(
     REAL (&sums)[SUMS], const Place& at, int tiles, int splits, REAL* partials, int* arrivals
 ) {
@@ -164,8 +173,8 @@ __device__ __forceinline__ bool combine_splits(
     return true;
 }
 
-// C = A B, handed to `output` in runs of RUN columns: output(i, j, values); with column_sums also output.column_sum(j, sum), once
-// for each column of B.
+// C = A B, handed to `output` in runs of RUN columns: output(i, j, values); with column_sums also output.column_sum(j,
+// sum), once for each column of B.
 template <class A, class B, class Output>
 __device__ __forceinline__ void product(
     const A& a, const B& b, const Output& output, int block, int m, int n, int k, int splits, bool column_sums,
@@ -194,7 +203,8 @@ __device__ __forceinline__ void product(
     }
 }
 
-// VEC neighbors of an array from `index` on, zeros from the `count`-th on and where the mask, if there is one, is not positive.
+// VEC neighbors of an array from `index` on, zeros from the `count`-th on and where the mask, if there is one, is not
+// positive.
 __device__ __forceinline__ Vec masked(const REAL* data, const REAL* mask, i64 index, int count, bool vectors) {
     Vec values;
     if (vectors && count >= VEC) {
@@ -214,8 +224,9 @@ __device__ __forceinline__ Vec masked(const REAL* data, const REAL* mask, i64 in
     return values;
 }
 
-// An operand that is a matrix, ALONG_K or not, times a mask: where `mask` is given, numbers count only where it is positive (a
-// ReLU's derivative). `line` is the distance of its rows (ALONG_K) or of its depths in memory; `extent` how many rows it has.
+// An operand that is a matrix, ALONG_K or not, times a mask: where `mask` is given, numbers count only where it is
+// positive (a ReLU's derivative). `line` is the distance of its rows (ALONG_K) or of its depths in memory; `extent` how
+// many rows it has.
 template <bool K_FIRST>
 struct Matrix {
     static constexpr bool ALONG_K = K_FIRST;
@@ -240,7 +251,8 @@ struct Matrix {
     }
 };
 
-// Where a product goes: rows `line` apart, `columns` of them used, with an optional bias and ReLU. A column sum goes to `sums`.
+// Where a product goes: rows `line` apart, `columns` of them used, with an optional bias and ReLU. A column sum goes to
+// `sums`.
 struct Result {
     REAL *data, *sums;
     const REAL* bias;

@@ -1,10 +1,10 @@
-"""How a matrix product is cut up for a GPU: the tile that a block computes, and in how many parts the sums are taken."""
+"""How a matrix product is cut up for a GPU: the tile that a block computes, and the parts of its sums."""
 
 from __future__ import annotations
 
 import functools
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from . import cuda
@@ -59,8 +59,10 @@ class Cut(NamedTuple):
             count = groups
         if not partials:
             return None, None
-        size = partials * self.tile.threads * self.tile.sums
-        return cuda.scratch(f"{name}.partials", size, dtype), cuda.scratch(f"{name}.arrivals", arrivals, "i4", zero=True)
+        return (
+            cuda.scratch(f"{name}.partials", partials * self.tile.threads * self.tile.sums, dtype),
+            cuda.scratch(f"{name}.arrivals", arrivals, "i4", zero=True),
+        )
 
 
 # The larger a tile, the fewer numbers are read per multiply-add, and the fewer blocks there are. The share of the GPU's
@@ -72,7 +74,7 @@ FLOAT_TILES = {
     Tile(128, 32, 16, 8, 4): 0.65,
     Tile(32, 32, 32, 4, 4): 0.45,
 }
-DOUBLE_TILES = {Tile(64, 64, 16, 8, 4): 0.7, Tile(32, 32, 32, 4, 4): 0.45}  # larger ones exceed 48 KiB of shared memory
+DOUBLE_TILES = {Tile(64, 64, 16, 8, 4): 0.7, Tile(32, 32, 16, 4, 4): 0.45}  # larger ones exceed 48 KiB of shared memory
 
 
 def _tensor_tiles(depth: int, speed: float) -> dict[Tile, float]:

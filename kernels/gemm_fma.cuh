@@ -20,8 +20,8 @@ __device__ __forceinline__ Shared& shared_memory() {  // one for all products of
     return memory;
 }
 
-// The coordinates of a thread's part of C. Its rows and columns come in runs of VEC that lie BM / runs apart: so the lanes of a
-// warp read neighboring vectors of shared memory, no two of them from one bank.
+// The coordinates of a thread's part of C. Its rows and columns come in runs of VEC that lie BM / runs apart: so the
+// lanes of a warp read neighboring vectors of shared memory, no two of them from one bank.
 __device__ __forceinline__ int tile_row(int index) {
     const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
     const int y = warp / (BN / TN / 8) * 4 + lane / 8;
@@ -34,8 +34,8 @@ __device__ __forceinline__ int tile_column(int index) {
     return index / VEC * (BN / (TN / VEC)) + x * VEC + index % VEC;
 }
 
-// Puts a slice into shared memory with its rows side by side, which is what the multiplication reads. What comes along k is turned
-// round here; the longer lines make that a conflict of two lanes instead of eight.
+// Puts a slice into shared memory with its rows side by side, which is what the multiplication reads. What comes along
+// k is turned round here; the longer lines make that a conflict of two lanes instead of eight.
 template <class Operand, int EXTENT>
 __device__ __forceinline__ void keep(const Slice<Operand, EXTENT>& slice, REAL (&shared)[BK][EXTENT + VEC]) {
 #pragma unroll

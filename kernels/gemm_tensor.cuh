@@ -1,9 +1,10 @@
-// The multiplication of two slices on tensor cores: inputs rounded to TF32 (10 bits of fraction) or bfloat16 (7 bits), products
-// exact, sums in float32. From Ampere (sm_80) on.
+// The multiplication of two slices on tensor cores: inputs rounded to TF32 (10 bits of fraction) or bfloat16 (7 bits),
+// products exact, sums in float32. From Ampere (sm_80) on.
 //
-// Shared memory holds *words*: one TF32 number, or two bfloat16 neighbors along k. In words the fragments of mma.m16n8k8 (TF32) and
-// mma.m16n8k16 (bfloat16) are the same: lane 4 g + t of a warp holds of A the words (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4), of B
-// (t, g), (t + 4, g), and of C the columns 2 t and 2 t + 1 of rows g and g + 8. See the PTX manual, "Matrix Fragments for mma".
+// Shared memory holds *words*: one TF32 number, or two bfloat16 neighbors along k. In words the fragments of
+// mma.m16n8k8 (TF32) and mma.m16n8k16 (bfloat16) are the same: lane 4 g + t of a warp holds of A the words (g, t), (g +
+// 8, t), (g, t + 4), (g + 8, t + 4), of B (t, g), (t + 4, g), and of C the columns 2 t and 2 t + 1 of rows g and g + 8.
+// See the PTX manual, "Matrix Fragments for mma".
 
 #if PRECISION != 0
 
@@ -12,7 +13,7 @@
 constexpr int PER_WORD = PAIRS ? 2 : 1, WORDS = BK / PER_WORD;
 constexpr int DOWN = TM / 16, ACROSS = TN / 8;  // fragments of a warp's part of C
 constexpr int ROWS = DOWN * 2, COLUMNS = ACROSS * 2, RUN = 2;
-constexpr int MARGIN = 8;  // with lines of 8 more than a multiple of 32 words the lanes of a fragment read from 32 different banks
+constexpr int MARGIN = 8;  // lines of a multiple of 32 words and 8: the lanes of a fragment then read from 32 banks
 
 static_assert(TM % 16 == 0 && TN % 8 == 0 && WORDS % 8 == 0, "whole fragments");
 static_assert(BM % 32 == 0 && BN % 32 == 0, "lines without bank conflicts");

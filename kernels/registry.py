@@ -106,9 +106,10 @@ def ops() -> dict[str, Op]:
 @functools.cache
 def _import_families() -> None:
     # Not "if there are no ops yet": a layer may have imported its own family before.
-    for module in pkgutil.iter_modules(sys.modules[__package__ or ""].__path__):
-        if module.name not in NOT_FAMILIES:
-            importlib.import_module(f"{__package__}.{module.name}")
+    names = [module.name for module in pkgutil.iter_modules(sys.modules[__package__ or ""].__path__)]
+    for name in sorted(names, key=lambda name: name.endswith("_cuda")):  # twins after their ops
+        if name not in NOT_FAMILIES:
+            importlib.import_module(f"{__package__}.{name}")
 
 
 def get(name: str) -> Op:

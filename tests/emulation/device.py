@@ -1,4 +1,4 @@
-"""A GPU in memory: arrays that behave as CuPy's do where scratchnet uses them, and launches that run the emulated kernels."""
+"""A GPU in memory: arrays that behave as CuPy's do where scratchnet uses them, and launches of the emulated kernels."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _host(value: Any) -> Any:
 
 
 class Array:
-    """An array of the emulated GPU. As with CuPy's, it and NumPy's arrays do not mix, and it does not turn into one by itself."""
+    """An array of the emulated GPU. As CuPy's, it does not mix with NumPy's arrays, nor turn into one by itself."""
 
     __array_priority__ = 100
 
@@ -182,7 +182,7 @@ class Driver:
         self.launches.append(function.name)
         values = [self._value(argument) for argument in arguments]
         addresses = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
-        dims = (ctypes.c_uint * 4)(*(tuple(grid) + (1, 1))[:3], threads)
+        dims = (ctypes.c_uint * 4)(*[*grid, 1, 1][:3], threads)
         if error := function.run(dims, self.order, addresses):
             raise RuntimeError(f"{function.name}: {error.decode()}")
 

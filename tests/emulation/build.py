@@ -20,7 +20,7 @@ HEADER = Path(__file__).with_name("emulation.h")
 CHECKS = ("-fsanitize=undefined", "-fno-sanitize-recover=all", "-fsanitize-undefined-trap-on-error")
 FLAGS = ("-std=c++17", "-O1", "-march=native", "-fPIC", "-shared", "-U_FORTIFY_SOURCE", "-ffp-contract=off",
          "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-function", *CHECKS)  # fmt: skip
-FOLDER = Path(__file__).parents[2] / "build" / "emulation"
+FOLDER = Path(__file__).parents[2] / ".pytest_cache" / "d" / "emulation"  # where pytest keeps what it can make again
 
 
 class Kernel(NamedTuple):
@@ -55,7 +55,7 @@ def _entries(source: str) -> str:
 
 @functools.cache
 def _library(source: str, options: tuple[str, ...]) -> ctypes.CDLL:
-    # Inside an unnamed namespace shared arrays of templates are not merged between files, so they can have their own section.
+    # Inside an unnamed namespace the linker need not merge shared arrays of templates, so they can have a section.
     text = f'#include "{HEADER}"\nnamespace {{\n{source}\n}}\n{_entries(source)}\n'
     text = text.replace('extern "C" __global__', "__global__")
     digest = hashlib.sha256(repr((text, HEADER.read_text(), options, FLAGS)).encode()).hexdigest()[:24]

@@ -1,9 +1,10 @@
 // CUDA on one CPU thread, so that the arithmetic of kernels/*.cu can be tested where there is no GPU.
 //
-// A block's threads are fibers that run one after the other, from barrier to barrier; blocks run one after the other. What real
-// hardware leaves open is varied instead of left to chance: `order` runs threads and blocks forwards, backwards or shuffled, so a
-// race shows as a difference in bits. Shared memory is filled with NaN before every block; arrays end at a guard page; the compiler's
-// checks (alignment, bounds, overflow) trap. Each of these ends the launch with a message that names the thread.
+// A block's threads are fibers that run one after the other, from barrier to barrier; blocks run one after the other.
+// What real hardware leaves open is varied instead of left to chance: `order` runs threads and blocks forwards,
+// backwards or shuffled, so a race shows as a difference in bits. Shared memory is filled with NaN before every block;
+// arrays end at a guard page; the compiler's checks (alignment, bounds, overflow) trap. Each of these ends the launch
+// with a message that names the thread.
 
 #pragma once
 #include <csetjmp>
@@ -26,7 +27,8 @@ struct dim3 { unsigned x, y, z; };
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define __shared__ static __attribute__((section("shared_memory")))
-extern "C" char __start_shared_memory[], __stop_shared_memory[];
+extern "C" char __start_shared_memory[], __stop_shared_memory[];  // the linker's, around all of it
+__shared__ char shared_memory_exists __attribute__((used));
 
 static uint3 threadIdx, blockIdx;
 static dim3 blockDim, gridDim;
@@ -55,8 +57,8 @@ static char message[512];
 static unsigned long long slots[2][MOST_THREADS];  // what lanes hand to each other, for an even and an odd exchange
 
 inline void fail(const char* what) {
-    std::snprintf(message, sizeof message, "%s (thread %u of block %u, %u, %u)", what, threadIdx.x, blockIdx.x, blockIdx.y,
-                  blockIdx.z);
+    std::snprintf(message, sizeof message, "%s (thread %u of block %u, %u, %u)", what, threadIdx.x, blockIdx.x,
+                  blockIdx.y, blockIdx.z);
     siglongjmp(crashed, 1);
 }
 
@@ -92,7 +94,8 @@ inline void resume(int thread) {
     setcontext(&context);
 }
 
-// The i-th of `count` in the order asked for; the shuffle is a walk with a step that has no divisor in common with the count.
+// The i-th of `count` in the order asked for; the shuffle is a walk with a step that has no divisor in common with the
+// count.
 inline unsigned pick(unsigned i, unsigned count, int order) {
     if (order == 0) return i;
     if (order == 1) return count - 1 - i;
@@ -203,7 +206,8 @@ template <class T>
 T max(T a, T b) { return a < b ? b : a; }
 using std::erfc, std::exp, std::fabs, std::fma, std::isfinite, std::isnan, std::log, std::pow, std::sqrt, std::tanh;
 
-// Tensor cores, as the PTX manual has their fragments: what ptx.cuh is for a CUDA compiler --------------------------------
+// Tensor cores, as the PTX manual has their fragments: what ptx.cuh is for a CUDA compiler
+// --------------------------------
 
 inline unsigned bits_of(float value) {
     unsigned bits;
@@ -231,7 +235,10 @@ namespace emulation {
 static unsigned fragments_a[MOST_THREADS][4], fragments_b[MOST_THREADS][2];
 
 template <class Number>  // Number(word, k) is the k-th number of a word
-void mma(float& c0, float& c1, float& c2, float& c3, const unsigned (&a)[4], const unsigned (&b)[2], int per_word, Number number) {
+void mma(
+    float& c0, float& c1, float& c2, float& c3, const unsigned (&a)[4], const unsigned (&b)[2], int per_word,
+    Number number
+) {
     std::memcpy(fragments_a[current], a, sizeof a);
     std::memcpy(fragments_b[current], b, sizeof b);
     wait(AT_WARP_BARRIER);
@@ -256,5 +263,6 @@ inline void mma_tf32(float& c0, float& c1, float& c2, float& c3, const unsigned 
 }
 
 inline void mma_bfloat16(float& c0, float& c1, float& c2, float& c3, const unsigned (&a)[4], const unsigned (&b)[2]) {
-    emulation::mma(c0, c1, c2, c3, a, b, 2, [](unsigned word, int k) { return float_of(k ? word & 0xffff0000u : word << 16); });
+    auto half = [](unsigned word, int k) { return float_of(k ? word & 0xffff0000u : word << 16); };
+    emulation::mma(c0, c1, c2, c3, a, b, 2, half);
 }

@@ -41,8 +41,8 @@ def compile_source(nvrtc: ctypes.CDLL, source: str, architecture: int, options: 
     program = ctypes.c_void_p()
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None)
     try:
-        every = [*FLAGS, f"-arch=sm_{architecture}", *options]
-        error = nvrtc.nvrtcCompileProgram(program, len(every), (ctypes.c_char_p * len(every))(*(o.encode() for o in every)))
+        every = [option.encode() for option in (*FLAGS, f"-arch=sm_{architecture}", *options)]
+        error = nvrtc.nvrtcCompileProgram(program, len(every), (ctypes.c_char_p * len(every))(*every))
         size = ctypes.c_size_t()
         nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
         log = ctypes.create_string_buffer(size.value)

@@ -1,0 +1,90 @@
+// Activations chosen by a number (the same as in activations.py), and softmax over rows.
+
+#include "common.cuh"
+
+enum Kind { RELU, SIGMOID, TANH, GELU, GELU_TANH };
+
+constexpr REAL SQRT_2_PI = 0.7978845608028654, CUBIC = 0.044715;
+constexpr REAL SQRT_HALF = 0.7071067811865476, DENSITY = 0.3989422804014327;  // 1 / sqrt(2), 1 / sqrt(2 pi)
+
+__device__ __forceinline__ REAL value(REAL x, int kind, REAL slope, REAL threshold, REAL ceiling) {
+    switch (kind) {
+        case RELU: return x <= threshold ? (slope == 0 ? REAL(0) : slope * (x - threshold)) : x > ceiling ? ceiling : x;
+        case SIGMOID: {
+            const REAL e = exp(-fabs(x));  // never of a positive number: it cannot overflow
+            return (x < 0 ? e : REAL(1)) / (1 + e);
+        }
+        case TANH: return tanh(x);
+        case GELU: return x * erfc(-x * SQRT_HALF) / 2;
+        default: return x * (1 + tanh(SQRT_2_PI * (x + CUBIC * x * x * x))) / 2;
+    }
+}
+
+__device__ __forceinline__ REAL derivative(REAL x, REAL y, int kind, REAL slope, REAL threshold, REAL ceiling) {
+    switch (kind) {
+        case RELU: return x <= threshold ? slope : x < ceiling ? REAL(1) : REAL(0);
+        case SIGMOID: return y * (1 - y);
+        case TANH: return 1 - y * y;
+        case GELU: return erfc(-x * SQRT_HALF) / 2 + x * exp(-x * x / 2) * DENSITY;
+        default: {
+            const REAL t = tanh(SQRT_2_PI * (x + CUBIC * x * x * x));
+            return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x * x);
+        }
+    }
+}
+
+extern "C" __global__ void activation_forward(
+    const REAL* x, int kind, REAL slope, REAL threshold, REAL ceiling, i64 size, REAL* y
+) {
+    each(size, aligned(x) && aligned(y), [&](auto count, i64 k) {
+        constexpr int N = count;
+        Pack<N> p = load<N>(x, k);
+#pragma unroll
+        for (int i = 0; i < N; i++) p.v[i] = value(p.v[i], kind, slope, threshold, ceiling);
+        store<N>(y, k, p);
+    });
+}
+
+extern "C" __global__ void activation_backward(
+    const REAL* x, const REAL* y, const REAL* dy, int kind, REAL slope, REAL threshold, REAL ceiling, i64 size,
+    REAL* dx
+) {
+    each(size, aligned(x) && aligned(y) && aligned(dy) && aligned(dx), [&](auto count, i64 k) {
+        constexpr int N = count;
+        const Pack<N> p = load<N>(x, k), q = load<N>(y, k);
+        Pack<N> d = load<N>(dy, k);
+#pragma unroll
+        for (int i = 0; i < N; i++) d.v[i] *= derivative(p.v[i], q.v[i], kind, slope, threshold, ceiling);
+        store<N>(dx, k, d);
+    });
+}
+
+// A warp for each row.
+extern "C" __global__ void softmax_forward(const REAL* x, int rows, int c, REAL* y) {
+    for (i64 row = thread_index() / WARP; row < rows; row += thread_count() / WARP) {
+        const int lane = threadIdx.x % WARP;
+        const REAL* source = x + row * c;
+        REAL* target = y + row * c;
+        REAL largest = source[0];
+        for (int k = lane; k < c; k += WARP) largest = Largest()(largest, source[k]);
+        largest = across_warp(largest, Largest());
+        REAL total = 0;
+        for (int k = lane; k < c; k += WARP) {
+            const REAL e = exp(source[k] - largest);
+            target[k] = e;
+            total += e;
+        }
+        total = across_warp(total, Sum());
+        for (int k = lane; k < c; k += WARP) target[k] /= total;
+    }
+}
+
+extern "C" __global__ void softmax_backward(const REAL* y, const REAL* dy, int rows, int c, REAL* dx) {
+    for (i64 row = thread_index() / WARP; row < rows; row += thread_count() / WARP) {
+        const int lane = threadIdx.x % WARP;
+        REAL dot = 0;
+        for (int k = lane; k < c; k += WARP) dot += dy[row * c + k] * y[row * c + k];
+        dot = across_warp(dot, Sum());
+        for (int k = lane; k < c; k += WARP) dx[row * c + k] = y[row * c + k] * (dy[row * c + k] - dot);
+    }
+}

@@ -1,0 +1,57 @@
+"""Convolution on the GPU: the launches of conv2d.cu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import cuda, gemm_cuda
+from .registry import twin
+
+Pair = tuple[int, int]
+Pads = tuple[int, int, int, int]
+
+
+def _geometry(x: Any, w: Any, y: Any, strides: Pair, pads: Pads, dilation: Pair, groups: int) -> Any:
+    (_, h, width, c), (kh, kw, cg, f), (_, oh, ow, _) = x.shape, w.shape, y.shape
+    fg = f // groups
+    return cuda.structure(
+        "Geometry", h, width, c, oh, ow, f, kh, kw, cg, fg, *strides, *dilation, pads[0], pads[2],
+        oh, ow, h, width, kw, cg, fg, *strides,
+    )  # fmt: skip
+
+
+def _launch(
+    kernel: str, sizes: tuple[int, int, int], groups: int, first: tuple[Any, ...], last: tuple[Any, ...]
+) -> None:
+    """A product of m x n sums of length k for each group; ``first`` and ``last`` stand around the splits' arguments."""
+    dtype = first[0].dtype
+    cut = gemm_cuda.cut(*sizes, dtype)
+    if groups > 1:
+        cut = cut._replace(splits=1)  # the groups are parallel work enough, and would need counters of their own
+    cuda.launch(
+        "conv2d", kernel, (cut.blocks, groups), cut.tile.threads, *first, cut.splits, *cut.memory("product", dtype),
+        *last, dtype=dtype, **gemm_cuda.constants(cut.tile, dtype),
+    )  # fmt: skip
+
+
+@twin("conv2d_forward", "cupy")
+def conv2d_forward(
+    x: Any, w: Any, b: Any, strides: Pair, pads: Pads, dilation: Pair, groups: int, relu: bool, y: Any
+) -> None:
+    (n, oh, ow, f), (kh, kw, cg, _) = y.shape, w.shape
+    geometry = _geometry(x, w, y, strides, pads, dilation, groups)
+    _launch("conv2d_forward", (n * oh * ow, f // groups, kh * kw * cg), groups, (x, w, b, geometry, n, relu), (y,))
+
+
+@twin("conv2d_backward", "cupy")
+def conv2d_backward(
+    x: Any, w: Any, y: Any, dy: Any, strides: Pair, pads: Pads, dilation: Pair, groups: int, relu: bool,
+    dw: Any, db: Any, dx: Any,
+) -> None:  # fmt: skip
+    (n, oh, ow, _), (kh, kw, cg, _), fg = y.shape, w.shape, w.shape[3] // groups
+    geometry, mask = _geometry(x, w, y, strides, pads, dilation, groups), y if relu else None
+    sizes = kh * kw * cg, fg, n * oh * ow
+    _launch("conv2d_filter_gradient", sizes, groups, (x, mask, dy, geometry, n), (dw, db))
+    if dx.size:
+        sizes = n * x.shape[1] * x.shape[2], cg, kh * kw * fg
+        _launch("conv2d_input_gradient", sizes, groups, (w, mask, dy, geometry, n), (dx,))

@@ -1,0 +1,75 @@
+// Dropout with the generator of dropout.py: Philox4x32-10, the same mask as on the CPU, bit for bit.
+
+#include "common.cuh"
+
+struct Words {
+    u32 v[4];
+};
+
+// The four words of counter (block, step) under a key: Salmon, Moraes, Dror and Shaw, SC 2011.
+__device__ __forceinline__ Words philox(u64 block, u64 step, u64 key) {
+    u32 a = (u32)block, b = (u32)(block >> 32), c = (u32)step, d = (u32)(step >> 32);
+    u32 k0 = (u32)key, k1 = (u32)(key >> 32);
+#pragma unroll
+    for (int i = 0; i < 10; i++) {
+        const u64 p = (u64)a * 0xD2511F53u, q = (u64)c * 0xCD9E8D57u;
+        a = (u32)(q >> 32) ^ b ^ k0;
+        b = (u32)q;
+        c = (u32)(p >> 32) ^ d ^ k1;
+        d = (u32)p;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return {{a, b, c, d}};
+}
+
+template <int N>
+struct __align__(N) Flags {
+    u8 v[N];
+};
+
+// A thread makes the four numbers of a block of the generator. With a clock, the step is counted from the one that it
+// shows.
+extern "C" __global__ void dropout_forward(
+    const REAL* x, u64 key, i64 step, const Clock* clock, u32 drop_below, REAL scale, i64 size, REAL* y, u8* mask
+) {
+    if (clock) step += clock->step - 1;
+    const bool vectors = aligned(x) && aligned(y) && aligned(mask);
+    for (i64 first = thread_index() * 4; first < size; first += thread_count() * 4) {
+        const Words words = philox((u64)first / 4, (u64)step, key);
+        if (vectors && first + 4 <= size) {
+            Flags<4> flags;
+#pragma unroll
+            for (int i = 0; i < 4; i += VEC) {
+                Vec values = load<VEC>(x, first + i);
+#pragma unroll
+                for (int v = 0; v < VEC; v++) {
+                    flags.v[i + v] = words.v[i + v] >= drop_below;
+                    values.v[v] = flags.v[i + v] ? values.v[v] * scale : REAL(0);
+                }
+                store<VEC>(y, first + i, values);
+            }
+            *reinterpret_cast<Flags<4>*>(mask + first) = flags;
+        } else {
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                if (first + i < size) {
+                    const bool kept = words.v[i] >= drop_below;
+                    y[first + i] = kept ? x[first + i] * scale : REAL(0);
+                    mask[first + i] = kept;
+                }
+            }
+        }
+    }
+}
+
+extern "C" __global__ void dropout_backward(const REAL* dy, const u8* mask, REAL scale, i64 size, REAL* dx) {
+    each(size, aligned(dy) && aligned(dx) && aligned(mask), [&](auto count, i64 k) {
+        constexpr int N = count;
+        Pack<N> p = load<N>(dy, k);
+        const Flags<N> flags = *reinterpret_cast<const Flags<N>*>(mask + k);
+#pragma unroll
+        for (int i = 0; i < N; i++) p.v[i] = flags.v[i] ? p.v[i] * scale : REAL(0);
+        store<N>(dx, k, p);
+    });
+}

@@ -1,0 +1,28 @@
+"""Dropout on the GPU: the launches of dropout.cu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import cuda
+from .dropout import drop_below
+from .registry import twin
+
+
+@twin("dropout_forward", "cupy")
+def dropout_forward(x: Any, key: int, step: int, rate: float, y: Any, mask: Any) -> None:
+    clock = cuda.clock()
+    if clock is not None:
+        step -= clock.step  # what is baked in is how far the layer is ahead of the clock
+    cuda.launch(
+        "dropout", "dropout_forward", *cuda.spread(x), x, key, step, clock and clock.array,
+        drop_below(rate), 1 / (1 - rate), x.size, y, mask, dtype=x.dtype,
+    )  # fmt: skip
+
+
+@twin("dropout_backward", "cupy")
+def dropout_backward(dy: Any, mask: Any, rate: float, dx: Any) -> None:
+    if dx.size:
+        cuda.launch(
+            "dropout", "dropout_backward", *cuda.spread(dy), dy, mask, 1 / (1 - rate), dy.size, dx, dtype=dy.dtype
+        )

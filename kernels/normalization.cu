@@ -1,0 +1,169 @@
+// Batch normalization over the rows of x (rows, c). Sums are double, as in normalization.py.
+//
+// Statistics: a block takes a slice of the rows and a run of columns; the last block of a run adds the slices up in
+// their order. Then one pass over x with one factor and one offset per column.
+
+#include "common.cuh"
+
+constexpr int THREADS = 256;
+
+// Which rows and columns a thread adds up: blocks cover `wide` columns (a power of two) with THREADS / wide rows at a
+// time.
+struct Slab {
+    int column, lane, lanes, first, stop;
+};
+
+__device__ __forceinline__ Slab slab(int rows, int wide, int slices) {
+    Slab s;
+    s.column = blockIdx.y * wide + threadIdx.x % wide;
+    s.lane = threadIdx.x / wide;
+    s.lanes = THREADS / wide;
+    s.first = (int)((i64)blockIdx.x * rows / slices);
+    s.stop = (int)((i64)(blockIdx.x + 1) * rows / slices);
+    return s;
+}
+
+// The sums of a pair of numbers over the lanes of a column; every thread of lane 0 gets its column's.
+__device__ __forceinline__ void add_lanes(double& a, double& b, int wide) {
+    __shared__ double sums[2][THREADS];
+    sums[0][threadIdx.x] = a;
+    sums[1][threadIdx.x] = b;
+    for (int half = THREADS / 2; half >= wide; half /= 2) {
+        __syncthreads();
+        if ((int)threadIdx.x < half) {
+            sums[0][threadIdx.x] += sums[0][threadIdx.x + half];
+            sums[1][threadIdx.x] += sums[1][threadIdx.x + half];
+        }
+    }
+    __syncthreads();
+    a = sums[0][threadIdx.x];
+    b = sums[1][threadIdx.x];
+}
+
+// `parts` (slices, 2, c): mean and sum of squared deviations of each slice. The last block combines them: Chan, Golub
+// and LeVeque, 1979. `columns` (2, c) gets factor and offset of each column.
+extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
+    const REAL* x, const REAL* gamma, const REAL* beta, int rows, int c, int wide, int slices, double momentum,
+    double epsilon, double* parts, int* arrivals, REAL* moving_mean, REAL* moving_variance, double* mean,
+    double* inverse, double* columns
+) {
+    const Slab s = slab(rows, wide, slices);
+    const bool inside = s.column < c;
+    // Deviations are taken from the slice's first row, so that a mean far from 0 costs no digits.
+    const double origin = inside ? (double)x[(i64)s.first * c + s.column] : 0;
+    double sum = 0, squares = 0;
+    for (int r = s.first + s.lane; inside && r < s.stop; r += s.lanes) {
+        const double d = (double)x[(i64)r * c + s.column] - origin;
+        sum += d;
+        squares += d * d;
+    }
+    add_lanes(sum, squares, wide);
+    if (inside && s.lane == 0) {
+        const double count = s.stop - s.first;
+        parts[((i64)blockIdx.x * 2) * c + s.column] = origin + sum / count;
+        parts[((i64)blockIdx.x * 2 + 1) * c + s.column] = squares - sum * sum / count;
+    }
+    if (!arrived_last(arrivals + blockIdx.y, slices) || !inside || s.lane != 0) return;
+    double m = 0, variance = 0;
+    for (int i = 0; i < slices; i++) {
+        const double share = (double)((i64)(i + 1) * rows / slices - (i64)i * rows / slices) / rows;
+        m += share * __ldcg(parts + (i64)i * 2 * c + s.column);
+    }
+    for (int i = 0; i < slices; i++) {
+        const double share = (double)((i64)(i + 1) * rows / slices - (i64)i * rows / slices) / rows;
+        const double d = __ldcg(parts + (i64)i * 2 * c + s.column) - m;
+        variance += __ldcg(parts + ((i64)i * 2 + 1) * c + s.column) / rows + share * d * d;
+    }
+    const int k = s.column;
+    moving_mean[k] = (REAL)(momentum * moving_mean[k] + (1 - momentum) * m);
+    moving_variance[k] = (REAL)(momentum * moving_variance[k] + (1 - momentum) * variance);
+    mean[k] = m;
+    inverse[k] = 1 / sqrt(variance + epsilon);
+    columns[k] = inverse[k] * (gamma ? (double)gamma[k] : 1);
+    columns[c + k] = beta ? (double)beta[k] : 0;
+}
+
+// The same from the moving statistics: a thread for each column.
+extern "C" __global__ void batch_norm_columns(
+    const REAL* gamma, const REAL* beta, const REAL* moving_mean, const REAL* moving_variance, double epsilon, int
+    c, double* mean, double* inverse, double* columns
+) {
+    const int k = (int)thread_index();
+    if (k >= c) return;
+    mean[k] = moving_mean[k];
+    inverse[k] = 1 / sqrt((double)moving_variance[k] + epsilon);
+    columns[k] = inverse[k] * (gamma ? (double)gamma[k] : 1);
+    columns[c + k] = beta ? (double)beta[k] : 0;
+}
+
+// y = (x - mean) factor + offset.
+extern "C" __global__ void batch_norm_apply(
+    const REAL* x, const double* mean, const double* columns, Divider c, i64 size, REAL* y
+) {
+    each(size, c.divisor % VEC == 0 && aligned(x) && aligned(y), [&](auto count, i64 k) {
+        constexpr int N = count;
+        int column;
+        c.divide((int)k, column);
+        Pack<N> p = load<N>(x, k);
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            const double* of = columns + column + i;
+            p.v[i] = (REAL)(((double)p.v[i] - mean[column + i]) * of[0] + of[c.divisor]);
+        }
+        store<N>(y, k, p);
+    });
+}
+
+// `parts` (slices, 2, c): the sums of dy and of dy (x - mean). The last block adds them up; `columns` (3, c) gets what
+// each column of dx needs: dx = columns[0] (dy - columns[1] - (x - mean) columns[2]).
+extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_gradients(
+    const REAL* x, const REAL* dy, const REAL* gamma, const double* mean, const double* inverse, bool training, int
+    rows, int c, int wide, int slices, double* parts, int* arrivals, double* columns, REAL* dgamma, REAL* dbeta
+) {
+    const Slab s = slab(rows, wide, slices);
+    const bool inside = s.column < c;
+    const double m = inside ? mean[s.column] : 0;
+    double plain = 0, product = 0;
+    for (int r = s.first + s.lane; inside && r < s.stop; r += s.lanes) {
+        const double g = dy[(i64)r * c + s.column];
+        plain += g;
+        product += g * ((double)x[(i64)r * c + s.column] - m);
+    }
+    add_lanes(plain, product, wide);
+    if (inside && s.lane == 0) {
+        parts[((i64)blockIdx.x * 2) * c + s.column] = plain;
+        parts[((i64)blockIdx.x * 2 + 1) * c + s.column] = product;
+    }
+    if (!arrived_last(arrivals + blockIdx.y, slices) || !inside || s.lane != 0) return;
+    plain = product = 0;
+    const int k = s.column;
+    for (int i = 0; i < slices; i++) {
+        plain += __ldcg(parts + (i64)i * 2 * c + k);
+        product += __ldcg(parts + ((i64)i * 2 + 1) * c + k);
+    }
+    product *= inverse[k];
+    if (dbeta) dbeta[k] = (REAL)plain;
+    if (dgamma) dgamma[k] = (REAL)product;
+    columns[k] = inverse[k] * (gamma ? (double)gamma[k] : 1);
+    columns[c + k] = training ? plain / rows : 0;
+    columns[2 * c + k] = training ? product * inverse[k] / rows : 0;
+}
+
+extern "C" __global__ void batch_norm_dx(
+    const REAL* x, const REAL* dy, const double* mean, const double* columns, Divider c, i64 size, REAL* dx
+) {
+    each(size, c.divisor % VEC == 0 && aligned(x) && aligned(dy) && aligned(dx), [&](auto count, i64 k) {
+        constexpr int N = count;
+        int column;
+        c.divide((int)k, column);
+        const Pack<N> p = load<N>(x, k);
+        Pack<N> g = load<N>(dy, k);
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            const double* of = columns + column + i;
+            const double d = (double)p.v[i] - mean[column + i];
+            g.v[i] = (REAL)(of[0] * ((double)g.v[i] - of[c.divisor] - d * of[2 * c.divisor]));
+        }
+        store<N>(dx, k, g);
+    });
+}

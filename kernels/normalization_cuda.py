@@ -1,0 +1,79 @@
+"""Batch normalization on the GPU: the launches of normalization.cu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import cuda
+from .registry import twin
+
+MOST_SLICES, LEAST_ROWS = 256, 32
+
+
+def _plan(rows: int, c: int) -> tuple[int, int, int]:
+    """Columns of a block (a power of two), blocks across the columns, slices of the rows."""
+    wide = min(cuda.WARP, 1 << (c - 1).bit_length())
+    return wide, -(-c // wide), max(1, min(MOST_SLICES, rows // LEAST_ROWS))
+
+
+def _memory(c: int, across: int, slices: int) -> tuple[Any, Any, Any]:
+    return (
+        cuda.scratch("batch_norm.parts", slices * 2 * c, "f8"),
+        cuda.scratch("batch_norm.arrivals", across, "i4", zero=True),
+        cuda.scratch("batch_norm.columns", 3 * c, "f8"),
+    )
+
+
+def _apply(x: Any, mean: Any, columns: Any, y: Any) -> None:
+    divider = cuda.divider(x.shape[1])
+    values = x, mean, columns, divider, x.size, y
+    cuda.launch("normalization", "batch_norm_apply", *cuda.spread(x), *values, dtype=x.dtype)
+
+
+@twin("batch_norm_forward", "cupy")
+def batch_norm_forward(
+    x: Any, gamma: Any, beta: Any, moving_mean: Any, moving_variance: Any, momentum: float, epsilon: float,
+    y: Any, mean: Any, inverse: Any,
+) -> None:  # fmt: skip
+    rows, c = x.shape
+    wide, across, slices = _plan(rows, c)
+    parts, arrivals, columns = _memory(c, across, slices)
+    cuda.launch(
+        "normalization", "batch_norm_statistics", (slices, across), cuda.THREADS,
+        x, gamma, beta, rows, c, wide, slices, momentum, epsilon, parts, arrivals, moving_mean, moving_variance,
+        mean, inverse, columns, dtype=x.dtype,
+    )  # fmt: skip
+    _apply(x, mean, columns, y)
+
+
+@twin("batch_norm_inference", "cupy")
+def batch_norm_inference(
+    x: Any, gamma: Any, beta: Any, moving_mean: Any, moving_variance: Any, epsilon: float,
+    y: Any, mean: Any, inverse: Any,
+) -> None:  # fmt: skip
+    c = x.shape[1]
+    columns = cuda.scratch("batch_norm.columns", 3 * c, "f8")
+    cuda.launch(
+        "normalization", "batch_norm_columns", *cuda.spread(c), gamma, beta, moving_mean, moving_variance, epsilon, c,
+        mean, inverse, columns, dtype=x.dtype,
+    )  # fmt: skip
+    _apply(x, mean, columns, y)
+
+
+@twin("batch_norm_backward", "cupy")
+def batch_norm_backward(
+    x: Any, dy: Any, gamma: Any, mean: Any, inverse: Any, training: bool, dx: Any, dgamma: Any, dbeta: Any
+) -> None:
+    rows, c = x.shape
+    wide, across, slices = _plan(rows, c)
+    parts, arrivals, columns = _memory(c, across, slices)
+    cuda.launch(
+        "normalization", "batch_norm_gradients", (slices, across), cuda.THREADS,
+        x, dy, gamma, mean, inverse, training, rows, c, wide, slices, parts, arrivals, columns, dgamma, dbeta,
+        dtype=x.dtype,
+    )  # fmt: skip
+    if dx.size:
+        cuda.launch(
+            "normalization", "batch_norm_dx", *cuda.spread(x), x, dy, mean, columns, cuda.divider(c), x.size, dx,
+            dtype=x.dtype,
+        )  # fmt: skip

@@ -1,0 +1,58 @@
+"""Optimizers on the GPU: the launches of optimizers.cu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import cuda
+from .optimizers import FLOORS
+from .registry import twin
+
+
+def _launch(kernel: str, vectors: tuple[Any, ...], changing: tuple[float, ...], *constant: Any) -> None:
+    """``changing`` are the numbers that a captured step reads from the clock's table."""
+    p, clock = vectors[0], cuda.clock()
+    if clock is not None:
+        clock.note(changing)
+    cuda.launch(
+        "optimizers", kernel, *cuda.spread(p), *vectors, *changing, *constant, FLOORS[p.dtype],
+        clock and clock.table, clock and clock.array, p.size,
+        dtype=p.dtype, PER_STEP=cuda.PER_STEP,
+    )  # fmt: skip
+
+
+@twin("sgd", "cupy")
+def sgd(p: Any, g: Any, m: Any, rate: float, momentum: float, nesterov: bool, decay: float) -> None:
+    _launch("sgd", (p, g, m), (rate, decay), momentum, nesterov)
+
+
+@twin("adam", "cupy")
+def adam(
+    p: Any, g: Any, m: Any, v: Any, v_max: Any, alpha: float, beta_1: float, beta_2: float, epsilon: float, decay: float
+) -> None:
+    _launch("adam", (p, g, m, v, v_max), (alpha, decay), 1 - beta_1, 1 - beta_2, epsilon)
+
+
+@twin("nadam", "cupy")
+def nadam(
+    p: Any, g: Any, m: Any, v: Any, on_m: float, on_g: float, on_v: float, beta_1: float, beta_2: float, epsilon: float,
+    decay: float,
+) -> None:  # fmt: skip
+    _launch("nadam", (p, g, m, v), (on_m, on_g, on_v, decay), 1 - beta_1, 1 - beta_2, epsilon)
+
+
+@twin("rmsprop", "cupy")
+def rmsprop(
+    p: Any, g: Any, v: Any, a: Any, m: Any, rate: float, rho: float, momentum: float, epsilon: float, decay: float
+) -> None:
+    _launch("rmsprop", (p, g, v, a, m), (rate, decay), rho, 1 - rho, momentum, epsilon)
+
+
+@twin("adagrad", "cupy")
+def adagrad(p: Any, g: Any, v: Any, rate: float, epsilon: float, decay: float) -> None:
+    _launch("adagrad", (p, g, v), (rate, decay), epsilon)
+
+
+@twin("adadelta", "cupy")
+def adadelta(p: Any, g: Any, v: Any, u: Any, rate: float, rho: float, epsilon: float, decay: float) -> None:
+    _launch("adadelta", (p, g, v, u), (rate, decay), rho, 1 - rho, epsilon)

@@ -1,1 +1,0 @@
-"""CUDA without a GPU: the kernels' sources run on a CPU thread, behind the same door as CuPy."""

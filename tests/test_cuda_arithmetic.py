@@ -1,0 +1,170 @@
+"""Every CUDA kernel's arithmetic without a GPU: the same sources, built as C++, against the textbook references.
+
+Outputs and shared memory begin as NaN, arrays end at pages that fault, and threads run in several orders that must
+give the same bits: see emulation/emulation.h for what that catches.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import OPS
+from emulation import build
+from emulation.device import Array, Driver, asarray, device, empty
+from op_arguments import OpCase, conv2d, dense
+from scratchnet.kernels import gemm_cuda, registry
+
+TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
+LARGE = 300_000  # numbers in the arguments: beyond that a case says nothing new and takes seconds
+
+pytestmark = pytest.mark.skipif(build.compiler() is None, reason="needs g++ to build the kernels for the CPU")
+
+
+def arguments(case: OpCase, dtype: str) -> tuple[Any, ...]:
+    return case.make(np.random.default_rng(zlib.crc32(case.id.encode())), np.dtype(dtype))
+
+
+def small(case: OpCase) -> bool:
+    return sum(a.size for a in arguments(case, "float32") if isinstance(a, np.ndarray)) < LARGE
+
+
+def expected(case: OpCase, dtype: str) -> list[np.ndarray]:
+    results = registry.get(case.op).reference(*arguments(case, dtype))
+    return list(results) if isinstance(results, tuple) else [results]
+
+
+def output_dtype(case: OpCase, i: int, result: np.ndarray, dtype: str) -> Any:
+    """Floats are of the case's dtype, whatever the reference computes in; a batch norm's statistics float64."""
+    statistics = case.op in ("batch_norm_forward", "batch_norm_inference") and i > 0
+    return dtype if result.dtype.kind == "f" and not statistics else result.dtype
+
+
+def run(case: OpCase, dtype: str, order: int = 0, end: bool = True, unwanted: tuple[int, ...] = ()) -> list[np.ndarray]:
+    """The twin's results on the emulated GPU: new values of updated arguments, then outputs."""
+    op, wanted = registry.get(case.op), expected(case, dtype)
+    with device(order, end):
+        args = [asarray(a) if isinstance(a, np.ndarray) else a for a in arguments(case, dtype)]
+        results = enumerate(wanted[len(op.updates) :])
+        outputs = [empty(result.shape, output_dtype(case, i, result, dtype)) for i, result in results]
+        for i in unwanted:
+            outputs[i] = empty(0, outputs[i].dtype)
+        op.implementation("cupy")(*args, *outputs)
+        for i, (before, after) in enumerate(zip(arguments(case, dtype), args, strict=True)):
+            if isinstance(after, Array) and i not in op.updates:
+                np.testing.assert_array_equal(before, after.get())
+        return [array.get() for array in [*(args[i] for i in op.updates), *outputs]]
+
+
+def assert_close(got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
+    if wanted.dtype.kind in "iu":
+        np.testing.assert_array_equal(got, wanted)
+    elif wanted.size:
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * max(np.abs(wanted).max(), 1e-30))
+
+
+CASES = [case for case in OPS if small(case)]
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.op}-{case.id}")
+
+
+@every_case
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_twin_equals_reference(case: OpCase, dtype: str) -> None:
+    for got, wanted in zip(run(case, dtype), expected(case, dtype), strict=True):
+        assert_close(got, wanted, case.cancels * TOLERANCE[dtype])
+
+
+@every_case
+def test_order_of_threads_and_blocks_does_not_matter(case: OpCase) -> None:
+    first, *others = (run(case, "float32", order, end) for order, end in ((0, True), (1, False), (2, True)))
+    for other in others:
+        for one, two in zip(first, other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+@every_case
+def test_outputs_that_nobody_wants(case: OpCase) -> None:
+    updated = len(registry.get(case.op).updates)
+    for absent in case.unwanted:
+        got, wanted = run(case, "float32", unwanted=(absent,)), expected(case, "float32")
+        for i, (one, other) in enumerate(zip(got, wanted, strict=True)):
+            if i != absent + updated:
+                assert_close(one, other, case.cancels * TOLERANCE["float32"])
+
+
+def test_every_op_has_a_kernel_and_a_case_here() -> None:
+    ops = registry.ops()
+    assert [name for name, op in ops.items() if "cupy" not in op.twins] == []
+    assert set(ops) == {case.op for case in CASES}
+
+
+# The matrix product: every tile, cut into parts or not ----------------------------------------------------------------
+
+PRODUCTS = [
+    *dense("ragged", 70, 75, 37, relu=True),
+    *dense("whole", 64, 96, 132),
+    *conv2d("channels", (3, 9, 7, 8), 12, (3, 3), padding="same", relu=True),
+    *conv2d("one-channel", (2, 9, 8, 1), 6, (5, 5), strides=(2, 1), padding="same"),
+    *conv2d("groups", (2, 6, 7, 8), 8, (3, 2), padding="same", groups=2, relu=True),
+    *conv2d("dilation", (2, 9, 8, 4), 4, (3, 3), dilation=(2, 1), relu=True),
+]
+TILES = {
+    f"{kind}-{'x'.join(map(str, tile[:3]))}": (kind, tile) for kind, tiles in gemm_cuda.TILES.items() for tile in tiles
+}
+# What rounding the inputs of products costs: TF32 has 10 bits of fraction, bfloat16 7.
+PRECISION = {"float32": 2e-6, "float64": 1e-14, "tf32": 2e-3, "mixed_bfloat16": 2e-2}
+
+
+@pytest.mark.parametrize("splits", [1, 3])
+@pytest.mark.parametrize(("kind", "tile"), TILES.values(), ids=TILES)
+def test_every_tile(kind: str, tile: gemm_cuda.Tile, splits: int) -> None:
+    dtype = "float64" if kind == "float64" else "float32"
+    with gemm_cuda.precision(kind), gemm_cuda.force(tile, splits):
+        for case in PRODUCTS:
+            for got, wanted in zip(run(case, dtype), expected(case, dtype), strict=True):
+                assert_close(got, wanted, 30 * PRECISION[kind])
+
+
+def test_a_sum_in_many_parts_is_added_up_over_two_levels() -> None:
+    case = dense("long", 8, 32 * 40, 8)[0]
+    tile = next(tile for tile in gemm_cuda.FLOAT_TILES if tile.BK == 32)
+    with gemm_cuda.force(tile, 40):
+        assert gemm_cuda.cut(8, 8, 32 * 40, np.dtype("f4")).splits == 40 > gemm_cuda.FAN
+        results = [run(case, "float32", order)[0] for order in (0, 1, 2)]
+    assert_close(results[0], expected(case, "float32")[0], TOLERANCE["float32"])
+    assert all((result == results[0]).all() for result in results)
+
+
+# The emulator catches what it is for ----------------------------------------------------------------------------------
+
+FAULTS = {
+    "race": ("__shared__ int x; if (threadIdx.x % 32 == 0) x = threadIdx.x; y[threadIdx.x] = x;", None),
+    "barrier": ("if (threadIdx.x < 32) __syncthreads(); y[threadIdx.x] = 0;", "do not reach"),
+    "far": ("y[threadIdx.x] = 0; if (threadIdx.x == 63) y[64 + threadIdx.x] = 0;", "outside of the arrays (thread 63"),
+    "misaligned": ("if (threadIdx.x < 8) *(Vec*)(y + 1) = Vec(); ", "undefined behavior"),
+    "bounds": ("__shared__ float x[4]; x[threadIdx.x] = 0; y[threadIdx.x] = x[threadIdx.x];", "undefined behavior"),
+    "lanes": ("y[threadIdx.x] = threadIdx.x < 7 ? __shfl_xor_sync(ALL_LANES, 1, 1) : 0;", "do not reach"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faulty_kernels_are_caught(fault: str) -> None:
+    body, message = FAULTS[fault]
+    source = '#include "common.cuh"\n' + f'extern "C" __global__ void faulty(REAL* y) {{ {body} }}'
+    from scratchnet.kernels import cuda
+
+    source = source.replace('#include "common.cuh"', cuda.source("elementwise").split("extern")[0])
+    results = []
+    for order in (0, 1):
+        driver = Driver(order)
+        y = empty(64, np.float32)
+        function = driver.function(source, "faulty", ("-DREAL=float",))
+        if message is not None:
+            with pytest.raises(RuntimeError, match="faulty: .*" + message.replace("(", r"\(")):
+                driver.launch(function, (1,), 64, [y])
+            return
+        driver.launch(function, (1,), 64, [y])
+        results.append(y.get())
+    assert (results[0] != results[1]).any()
