@@ -405,15 +405,18 @@ def test_a_terminal_gets_a_bar_and_no_color_is_respected(small, tmp_path):
     assert not re.search(r"\x1b\[[\d;]*[1-9]\d*m", re.sub(r"\x1b\[[012]m", "", plain))  # no color; bold is no color
 
 
-def test_it_starts_at_once(tmp_path):
-    def processor_seconds() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([*COMMAND, "--help"], check=True, capture_output=True, cwd=tmp_path)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+def processor_seconds(*arguments, cwd):
+    """How long the command keeps a core busy, and what came of it."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = train(*arguments, cwd=cwd)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, done
 
+
+def test_it_starts_at_once(tmp_path):
     # What a start takes on a machine that has a core to spare; the wall clock would measure its other work.
-    assert min(processor_seconds() for _ in range(5)) < 0.7
+    assert min(processor_seconds("--help", cwd=tmp_path)[0] for _ in range(5)) < 0.7
     heavy = "numba|cupy|matplotlib|pydantic|typer|rich|sklearn|scipy|tensorflow"
     code = f"import sys, re, scratchnet; print([m for m in sys.modules if re.fullmatch('{heavy}', m)])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -430,10 +433,10 @@ def test_help_documents_the_exit_codes(tmp_path):
 
 def test_the_quickstart_keeps_its_promise(tmp_path):
     """At least 97% on the test set, as it comes; the issue allows a minute with the first compile included."""
-    done = train(cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    seconds, done = processor_seconds(cwd=tmp_path)
     (out,) = (tmp_path / "runs").iterdir()
     results = json.loads((out / "results.json").read_text())
     assert results["test"]["accuracy"] >= 0.97
     assert results["test"]["samples"] == 359
-    assert results["seconds"]["total"] < 60
+    assert seconds < 60  # as long as this wherever a core is free: compiling keeps one busy
+    assert f"test accuracy {results['test']['accuracy']:.2%}" in done.stdout
