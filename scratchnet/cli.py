@@ -240,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return _refuse(str(error), 1 if isinstance(error, NumericsError | FolderError | SaveError) else 2)
     except Interrupted as signal:
-        return _refuse("stopped outside training; what was saved is whole", exit_code(signal.number))
+        return _refuse("stopped; whatever was saved is whole", exit_code(signal.number))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read the output has left
