@@ -24,6 +24,8 @@ from .errors import CheckpointError, DataError
 
 VERSION = 1
 MOST_HEADER = 8 << 20  # bytes; the header of a network of a thousand layers takes one
+REFERENCE = "__array__"
+"""``{"__array__": key}`` stands in the content for the array ``key``; `read` puts the array in its place."""
 _DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U64": "<u8", "U32": "<u4", "U8": "|u1"}
 _BLANK = "0" * 64  # stands in for the checksum while it is computed
 _BEGIN = re.compile(rb'\{"__metadata__":\{"format":"scratchnet","version":"([0-9]{1,9})","sha256":"([0-9a-f]{64})",')
@@ -70,9 +72,11 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], conten
     metadata = {"format": "scratchnet", "version": str(VERSION), "sha256": _BLANK, "content": text}
     header = json.dumps({"__metadata__": metadata, **entries}, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
-    if len(header) > MOST_HEADER:
-        raise CheckpointError(f"{name}: description and states take {len(header):,} bytes, more than {MOST_HEADER:,}")
-    _check_size(text.encode())
+    if len(header) > MOST_HEADER or _swells(text.encode()) or _swells(header):
+        raise CheckpointError(
+            f"{name}: cannot be saved: description and states take {len(header):,} bytes of JSON, "
+            f"at most {MOST_HEADER:,} in not too small pieces: keep long lists as arrays"
+        )
     digest = hashlib.sha256(len(header).to_bytes(8, "little") + header)
     for piece in pieces:
         digest.update(piece)
@@ -172,16 +176,16 @@ def _check_places(entries: dict[str, Any], size: int) -> None:
         raise CheckpointError(f"its arrays take {end:,} bytes, the file has {size:,} for them")
 
 
-def _check_size(text: bytes) -> None:
-    """Refuse JSON whose objects would take more than about eight times its length (``[[],[],[], ...``)."""
+def _swells(text: bytes) -> bool:
+    """Whether JSON would take more than about eight times its length as objects (``[[],[],[], ...``)."""
     need = 250 * (text.count(b"{") + text.count(b"[")) + 40 * text.count(b",")
-    if need > 8 * len(text) + (1 << 20):
-        raise CheckpointError(f"its description would take {need:,} bytes of memory")
+    return need > 8 * len(text) + (1 << 20)
 
 
 def parse(text: bytes, make: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """JSON in which no name comes twice; ``make`` may turn a dict into something else."""
-    _check_size(text)
+    if _swells(text):
+        raise CheckpointError(f"its description of {len(text):,} bytes would take many times that as objects")
 
     def pairs(items: list[tuple[str, Any]]) -> Any:
         made = dict(items)
@@ -192,13 +196,8 @@ def parse(text: bytes, make: Callable[[dict[str, Any]], Any] | None = None) -> A
     return json.loads(text.decode("utf-8"), object_pairs_hook=pairs)
 
 
-def reference(key: str) -> dict[str, str]:
-    """What stands in the content for the array ``key``; `read` puts the array in its place."""
-    return {"__array__": key}
-
-
 def _resolver(arrays: dict[str, np.ndarray]) -> Callable[[dict[str, Any]], Any]:
     def make(made: dict[str, Any]) -> Any:
-        return arrays[made["__array__"]] if set(made) == {"__array__"} else made
+        return arrays[made[REFERENCE]] if set(made) == {REFERENCE} else made
 
     return make

@@ -61,7 +61,7 @@ def _unique(key: str, taken: Mapping[str, Any]) -> str:
 
 def _layers_with_keys(model: Sequential) -> list[Any]:
     """The layers that draw random numbers from a key of their own."""
-    return [layer for layer in model.walk() if getattr(layer, "key", None) is not None]
+    return [layer for layer in model.walk() if isinstance(getattr(layer, "key", None), int)]
 
 
 # Into a file ----------------------------------------------------------------------------------------------------------
@@ -117,6 +117,9 @@ def describe_fit(model: Sequential, generation: int) -> tuple[Arrays, dict[str, 
 def _without_arrays(value: Any, key: str, arrays: Arrays) -> Any:
     """``value`` with its arrays moved to ``arrays``, and NumPy's numbers as Python's."""
     if isinstance(value, Mapping):
+        for name in value:
+            if not isinstance(name, str) or name == safetensors_io.REFERENCE:
+                raise CheckpointError(f"{key}: cannot be saved: a state's names must be text, got {name!r}")
         return {name: _without_arrays(inner, f"{key}/{name}", arrays) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_without_arrays(inner, f"{key}/{index}", arrays) for index, inner in enumerate(value)]
@@ -125,7 +128,7 @@ def _without_arrays(value: Any, key: str, arrays: Arrays) -> Any:
     if hasattr(value, "dtype"):
         key = _unique(key, arrays)
         arrays[key] = to_numpy(value)
-        return safetensors_io.reference(key)
+        return {safetensors_io.REFERENCE: key}
     return value
 
 

@@ -39,7 +39,7 @@ def dense(units: Any, **config: Any) -> dict[str, Any]:
 EIGHT = b"\0" * 8
 A = entry("a")
 DEEP: dict = {"class_name": "Sequential", "config": {"layers": []}}
-for _ in range(200):
+for _ in range(100):
     DEEP = {"class_name": "Sequential", "config": {"layers": [DEEP]}}
 CRAFTED = {
     "nothing": b"",
@@ -110,7 +110,7 @@ CRAFTED = {
         architecture(dense(2, kernel_initializer={"class_name": "os.system", "config": {"command": "id"}})), A, EIGHT
     ),
     "a Dense that is no Sequential": forge(architecture(cls="Dense", units=3), A, EIGHT),
-    "layers nested 200 deep": forge(architecture(DEEP), A, EIGHT),
+    "layers nested 100 deep": forge(architecture(DEEP), A, EIGHT),
     "layers is a text": forge(architecture(layers="Dense"), A, EIGHT),
     "layers are numbers": forge(architecture(1, 2), A, EIGHT),
     "dtype of the model": forge(architecture(dense(2), dtype="object"), A, EIGHT),

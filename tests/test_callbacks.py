@@ -402,6 +402,13 @@ def test_a_state_that_cannot_be_saved_or_taken_up(tmp_path):
 
     with pytest.raises(CheckpointError, match="cannot be saved as JSON"):
         fit(small(), Odd(), sn.callbacks.TrainingCheckpoint(tmp_path / "a"))
+    for value in ({1: "a number", "1": "text"}, {"__array__": "x"}):
+        Odd.value = value
+        with pytest.raises(CheckpointError, match="a state's names must be text"):
+            fit(small(), Odd(), sn.callbacks.TrainingCheckpoint(tmp_path / "a"))
+    Odd.value = [[]] * 500_000
+    with pytest.raises(CheckpointError, match="keep long lists as arrays"):
+        fit(small(), Odd(), sn.callbacks.TrainingCheckpoint(tmp_path / "a"))
     Odd.value = 1
     fit(small(), Odd(), sn.callbacks.TrainingCheckpoint(tmp_path / "b"), epochs=1)
     model = small()

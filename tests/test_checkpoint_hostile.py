@@ -13,7 +13,7 @@ from pathlib import Path
 import hostile
 import pytest
 from checkpoints import X, Y, layers, refused, tiny
-from crafted import CRAFTED
+from crafted import CRAFTED, EIGHT, A, architecture, forge
 
 import scratchnet as sn
 from scratchnet import checkpoint
@@ -79,6 +79,14 @@ def test_a_refusal_says_what_is_wrong(tmp_path, what, message):
     path = tmp_path / "model"
     path.write_bytes(CRAFTED[what])
     refused(sn.load_model, path, match=message)
+
+
+def test_many_layers_take_no_time_that_grows_with_their_square(tmp_path):
+    inner = [{"class_name": "ReLU", "config": {"name": f"layer-{i}", "dtype": "float32"}} for i in range(20_000)]
+    (tmp_path / "m").write_bytes(forge(architecture(*inner), A, EIGHT))
+    began = time.perf_counter()
+    refused(sn.load_model, tmp_path / "m", match="has a weight 'a', the model has none of that name")
+    assert time.perf_counter() - began < 5
 
 
 def test_what_is_no_file(tmp_path):

@@ -1,0 +1,144 @@
+"""Runs that are killed, stopped, or lose their disk, and then go on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import runs
+from soak_common import Context, Figure, Tally
+from soak_runs import Runs, whole_files
+
+FAULTY = """
+import sys
+sys.path[:0] = [{tests!r}]
+import faults
+from scratchnet import cli
+with faults.injected(sys.argv[1]) as fault:
+    code = cli.main(sys.argv[2:])
+print("struck" if fault.struck else "complete")
+sys.exit(code)
+"""
+
+
+def kills(context: Context) -> Iterator[Figure]:
+    """kill -9 at random moments, and at every kind of moment of a save; each run then goes on to its end."""
+    these, total = Runs(context), Tally()
+    for kind, count in ((("trainee", "numpy"), 60), (("trainee", "numba"), 40)):
+        tally = Tally()
+        for number in range(context.count(count)):
+            with tally.trial(f"{kind} {number}"):
+                folder = context.folder / "run"
+                command = these.trainee(folder, kind[1])
+                longest = 0.5 if kind[1] == "numpy" else 1.5
+                runs.stopped_until_done(command, context.random(number), 1, signal.SIGKILL, longest)
+                these.check(kind, folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        yield tally.figure(f"kill -9 while training, {kind[1]}: the same bits", "{good} of {trials} ends")
+        total.trials, total.failures = total.trials + tally.trials, total.failures + tally.failures
+    tally, struck = Tally(), 0
+    for number in range(context.count(50)):
+        random = context.random(1000 + number)
+        fault = f"{['write', 'fsync', 'rename'][number % 3]}:{random.integers(1, 40)}:kill-"
+        fault += ["before", "after"][number // 3 % 2]
+        with tally.trial(fault):
+            folder = context.folder / "run"
+            command = these.trainee(folder, "numpy")
+            code, _ = runs.finished(*command, "--fault", fault)
+            assert code in (0, -signal.SIGKILL)
+            struck += code != 0
+            assert runs.finished(*command)[0] == 0
+            these.check(("trainee", "numpy"), folder)
+            assert not list(folder.glob("checkpoint*.part"))
+        shutil.rmtree(folder, ignore_errors=True)
+    text = f"{{good}} of {{trials}} ends, {struck} killed in a save"
+    yield tally.figure("kill -9 inside a write, around an fsync or a rename: the same bits", text)
+    total.trials, total.failures = total.trials + tally.trials, total.failures + tally.failures
+    tally = Tally()
+    for number in range(context.count(50)):
+        with tally.trial(f"command line {number}"):
+            folder = context.folder / "run"
+            if number == 0:
+                assert runs.finished(*these.command_line(folder))[0] == 0
+                these.check(("command",), folder)
+                shutil.rmtree(folder)
+            command, random = these.command_line(folder), context.random(2000 + number)
+            runs.stopped_until_done(command, random, 1, signal.SIGKILL, these.seconds(("command",)), after="")
+            these.check(("command",), folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    yield tally.figure("kill -9 of scratchnet-train at any moment: the same bits", "{good} of {trials} ends")
+    total.trials, total.failures = total.trials + tally.trials, total.failures + tally.failures
+    yield total.figure("kills in all", "{trials} kills, {bad} lost runs, {good} identical ends")
+
+
+def signals(context: Context) -> Iterator[Figure]:
+    """SIGINT and SIGTERM at random moments: half of them while training, half at any moment of the command line."""
+    these = Runs(context)
+    for name in ("SIGINT", "SIGTERM"):
+        tally, number = Tally(), getattr(signal, name)
+        for trial in range(context.count(50)):
+            random, folder = context.random(int(number) * 1000 + trial), context.folder / "run"
+            with tally.trial(f"{name} {trial}"):
+                if trial % 2:
+                    runs.stopped_until_done(these.trainee(folder, "numpy"), random, 1, number, 0.5)
+                    these.check(("trainee", "numpy"), folder)
+                else:
+                    command = these.command_line(folder)
+                    runs.stopped_until_done(command, random, 1, number, 3.0, after="")
+                    these.check(("command",), folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        yield tally.figure(f"{name}: stops within 5 s, exit {128 + number}, then the same bits")
+
+
+def failing(context: Context) -> Iterator[Figure]:
+    """The N-th write, fsync or rename of a run of scratchnet-train fails, for N = 1, 2, ... until it completes."""
+    these = Runs(context)
+    code = FAULTY.format(tests=str(Path(runs.__file__).parent))
+    for how in ("once", "forever"):
+        tally, step = Tally(), max(1, round(1 / context.scale))
+        for number in range(1, 2000, step):
+            folder, done = context.folder / "run", False
+            shutil.rmtree(folder, ignore_errors=True)
+            options = these.command_line(folder, "--epochs", 2)[len(runs.CLI) :]
+            with tally.trial(f"any:{number}:{how}"):
+                result = subprocess.run(
+                    [sys.executable, "-c", code, f"any:{number}:{how}", *map(str, options)],
+                    capture_output=True, text=True, timeout=120,
+                )  # fmt: skip
+                done = result.stdout.endswith("complete\n")
+                assert "Traceback" not in result.stderr, result.stderr
+                assert (result.returncode == 0) == done, f"exit code {result.returncode}"
+                if not done:
+                    assert result.stderr.count("\n") == 1, result.stderr
+                    assert re.search("No space left on device|Input/output error", result.stderr), result.stderr
+                    whole_files(folder)
+                    assert runs.finished(*these.command_line(folder, "--epochs", 2))[0] == 0
+                these.check(("command", "--epochs", "2"), folder)
+            if done:
+                break
+        text = f"N = 1 to {number}: {{bad}} damaged or lost, {{good}} went on to the same bits"
+        yield tally.figure(f"the N-th write, fsync or rename fails {how}", text)
+
+
+def order(context: Context) -> Iterator[Figure]:
+    """What strace sees of the files that a run puts in place."""
+    these, tally, count = Runs(context), Tally(), 0
+    strace = shutil.which("strace")
+    if strace is None:
+        yield Figure("temporary file, fsync, rename, fsync of the folder", "not tried: strace is not installed", True)
+        return
+    for name, command, names in (
+        ("trainee", these.trainee(context.folder / "a", "numpy"), r"checkpoint-[ab]\.safetensors|best"),
+        ("command", these.command_line(context.folder / "b"), r"[\w-]+\.(?:safetensors|toml|json|jsonl|csv|txt|png)"),
+    ):
+        with tally.trial(name):
+            log = context.folder / "log"
+            words = [strace, "-f", "-y", "-e", runs.TRACED, "-o", log, *command]
+            assert runs.finished(*words)[0] == 0
+            count += runs.order_on_disk(log.read_text(), Path(command[-1] if name == "command" else command[3]), names)
+    yield tally.figure("temporary file, fsync, rename, fsync of the folder", f"{count} files, {{bad}} out of order")
