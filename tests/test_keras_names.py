@@ -1,0 +1,82 @@
+"""Keras's names, argument orders and defaults; its initial values."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras_side
+import numpy as np
+import pytest
+from keras_side import GROUP
+
+import scratchnet as sn
+
+pytestmark = GROUP
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 32), (150, 200), (4000,)], ids=str)
+@pytest.mark.parametrize(
+    "name",
+    ["GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal", "TruncatedNormal",
+     "RandomNormal", "RandomUniform", "VarianceScaling", "Zeros", "Ones"],
+)  # fmt: skip
+def test_initial_values_are_drawn_from_the_same_distribution(name, shape):
+    theirs = np.asarray(getattr(keras_side.keras().initializers, name)()(shape, dtype="float64"))
+    ours = getattr(sn.initializers, name)()(shape, rng=np.random.default_rng(0), dtype="float64")
+    spread = max(float(theirs.std()), 1e-9)
+    assert abs(ours.mean() - theirs.mean()) < 0.1 * spread
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.05)
+    if name != "RandomNormal":  # it alone has tails
+        assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.02)
+
+
+# What scratchnet has beyond Keras, and defaults that differ on purpose.
+BEYOND = {
+    "SparseCategoricalCrossentropy": {"label_smoothing"},
+    "Sequential.fit": {"drop_last", "progress"},
+    "Zeros": {"seed"},
+    "Ones": {"seed"},
+}
+DIFFERENT = {
+    ("Sequential.predict", "verbose"),  # no bar over the answer
+    ("Sequential.summary", "print_fn"),  # print itself, where Keras has None and means it
+}
+EVERYWHERE = {"name", "dtype", "input_shape"}  # Keras has them as **kwargs, or spells the default name out
+NOT_CONSTRUCTED = {"Layer", "Loss", "Optimizer", "Initializer", "Metric", "Callback", "CallbackList"}
+METHODS = ["fit", "evaluate", "predict", "compile", "summary", "train_on_batch", "test_on_batch"]
+
+
+def parameters(function: Any) -> dict[str, Any]:
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    found = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in found if p.kind in named and p.name not in {"self", *EVERYWHERE}}
+
+
+def shared() -> list[tuple[str, Any, Any]]:
+    """Everything of one name in both libraries."""
+    keras = keras_side.keras()
+    pairs = [(f"Sequential.{name}", getattr(sn.Sequential, name), getattr(keras.Sequential, name)) for name in METHODS]
+    for module in ("layers", "losses", "optimizers", "initializers", "callbacks", "metrics"):
+        for name, ours in vars(getattr(sn, module)).items():
+            theirs = getattr(getattr(keras, module), name, None)
+            if isinstance(ours, type) and isinstance(theirs, type) and name not in NOT_CONSTRUCTED:
+                pairs.append((name, ours, theirs))
+    return pairs
+
+
+def test_arguments_have_kerass_names_order_and_defaults():
+    surprises = []
+    pairs = shared()
+    assert len(pairs) > 60
+    for name, ours, theirs in pairs:
+        mine, wanted = parameters(ours), parameters(theirs)
+        surprises += [(name, "unknown", extra) for extra in set(mine) - set(wanted) - BEYOND.get(name, set())]
+        common = [argument for argument in mine if argument in wanted]
+        if common != [argument for argument in wanted if argument in mine]:
+            surprises.append((name, "order", common))
+        for argument in common:
+            values = mine[argument], wanted[argument]
+            if inspect.Parameter.empty not in values and values[0] != values[1] and (name, argument) not in DIFFERENT:
+                surprises.append((name, argument, values))
+    assert surprises == []
