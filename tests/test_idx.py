@@ -59,15 +59,15 @@ HUGE = struct.pack(">BBBB3I", 0, 0, 8, 3, 1 << 20, 1 << 10, 1 << 10)
         (GOOD[:-1], "promises 60 bytes (uint8 (3, 4, 5)), the file holds 59"),
         (GOOD + b"\0", "promises 60 bytes (uint8 (3, 4, 5)), the file holds 61"),
         (HUGE, "promises 1,099,511,627,776 bytes"),
-        (gzip.compress(HUGE), "promises 1,099,511,627,776 bytes"),
-        (gzip.compress(GOOD[:-1]), "truncated: expected 60 bytes (uint8 (3, 4, 5)), got 59"),
-        (gzip.compress(GOOD + b"\0"), "more bytes follow"),
-        (gzip.compress(GOOD) + b"\0", "expected its end after the gzip data"),
-        (gzip.compress(GOOD) * 2, "expected its end after the gzip data"),
-        (gzip.compress(GOOD)[:-1], "truncated: the gzip data stop"),
-        (gzip.compress(GOOD)[:15], "truncated: the gzip data stop"),
-        (gzip.compress(GOOD)[:-8] + bytes(8), "damaged gzip data"),
-        (gzip.compress(b""), "not an IDX file: expected 00 00"),
+        (gzip.compress(HUGE, mtime=0), "promises 1,099,511,627,776 bytes"),
+        (gzip.compress(GOOD[:-1], mtime=0), "truncated: expected 60 bytes (uint8 (3, 4, 5)), got 59"),
+        (gzip.compress(GOOD + b"\0", mtime=0), "more bytes follow"),
+        (gzip.compress(GOOD, mtime=0) + b"\0", "expected its end after the gzip data"),
+        (gzip.compress(GOOD, mtime=0) * 2, "expected its end after the gzip data"),
+        (gzip.compress(GOOD, mtime=0)[:-1], "truncated: the gzip data stop"),
+        (gzip.compress(GOOD, mtime=0)[:15], "truncated: the gzip data stop"),
+        (gzip.compress(GOOD, mtime=0)[:-8] + bytes(8), "damaged gzip data"),
+        (gzip.compress(b"", mtime=0), "not an IDX file: expected 00 00"),
         (b"\x1f\x8b" + bytes(50), "damaged gzip data"),
         (b"\0\0\10\100" + bytes(4) + b"\377" * 252, "NumPy cannot hold"),
     ],
@@ -106,8 +106,8 @@ def test_idx_bombs_cost_nothing(tmp_path):
     path = tmp_path / "bomb"
     path.write_bytes(gzip.compress(GOOD + bytes(200_000_000), 6))  # 60 bytes promised, 200 MB there
     assert peak(lambda: read_idx(path)) < SLACK
-    empty = gzip.compress(b"")
-    path.write_bytes(gzip.compress(GOOD) + empty * 500_000)  # half a million empty streams behind it
+    empty = gzip.compress(b"", mtime=0)
+    path.write_bytes(gzip.compress(GOOD, mtime=0) + empty * 500_000)  # half a million empty streams behind it
     start = time.perf_counter()
     assert peak(lambda: read_idx(path)) < SLACK
     path.write_bytes(b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 30_000_000)  # a file name of 30 MB
