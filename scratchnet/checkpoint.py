@@ -107,9 +107,9 @@ def load_model(path: PathLike, custom_objects: Mapping[str, type[Layer]] | None 
             loss = None if content["loss"] is None else losses.get(content["loss"])
             measured = [metrics.get(metric) for metric in content["metrics"] if metric is not None]
             model.compile(optimizers.get(content["optimizer"]), loss, measured)
-            if content["slots"]:
+            if content["iterations"]:
                 saved_model.put(saved_model.match_slots(model, content))
-            model.optimizer.iterations = int(content["iterations"])
+                model.optimizer.iterations = saved_model.count(content["iterations"])
             if content["kind"] == "training":
                 model.progress = saved_model.progress_of(content)
     return model

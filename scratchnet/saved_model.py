@@ -195,8 +195,9 @@ def progress_of(content: dict[str, Any]) -> Progress:
              "metrics": list, "callbacks": dict, "settings": dict, "folder": str}  # fmt: skip
     if set(state) != set(kinds) or any(type(state[name]) is not kind for name, kind in kinds.items()):
         raise CheckpointError("does not say where its fit stood")
-    if any(state[name] < 0 for name, kind in kinds.items() if kind is int):
-        raise CheckpointError("its fit has counts below zero")
+    for name, kind in kinds.items():
+        if kind is int:
+            count(state[name])
     return Progress(**state)
 
 
@@ -235,10 +236,16 @@ def restore(model: Sequential, arrays: Arrays, content: dict[str, Any]) -> None:
     matched = match_slots(model, content)  # first: it moves the weights into the flat vector
     matched += match_weights(model, arrays, content, True)
     rate = optimizers.get(content["optimizer"]).learning_rate
-    layers, keys, iterations = _layers_with_keys(model), content["keys"], content["iterations"]
-    if len(keys) != len(layers) or any(type(number) is not int or number < 0 for number in (*keys, iterations)):
-        raise CheckpointError("its counts are not those of this model")
+    keys = [(layer, count(key)) for layer, key in zip(_layers_with_keys(model), content["keys"], strict=True)]
+    iterations = count(content["iterations"])
     put(matched)
     model.optimizer.learning_rate, model.optimizer.iterations = rate, iterations
-    for layer, key in zip(layers, keys, strict=True):
+    for layer, key in keys:
         layer.key = key
+
+
+def count(number: Any) -> int:
+    """``number``, if it is a whole number that 64 bits hold, or CheckpointError."""
+    if type(number) is not int or not 0 <= number < 2**64:
+        raise CheckpointError(f"expected a count, got {str(number)[:40]}")
+    return number

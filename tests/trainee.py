@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import hashlib
 import json
 import sys
@@ -103,6 +104,7 @@ def main() -> int:
     parser.add_argument("--fault")
     parser.add_argument("--seed", type=int, default=5)
     given = parser.parse_args()
+    faulthandler.dump_traceback_later(200, exit=True)  # a run that hangs says where
     fault: Any = contextlib.nullcontext()
     if given.fault:
         import faults
