@@ -11,6 +11,7 @@ from .backend import to_numpy
 from .batches import Shuffle, Source
 from .callbacks import CallbackList, report_evaluation
 from .errors import ConfigError, DataError
+from .numerics import require_finite
 from .training import Progress, Trainer
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def fit(
     ConfigError, DataError, ShapeError
         For arguments, data or shapes that cannot be trained on, before anything is changed.
     NumericsError
-        If the loss becomes NaN or infinite: names step, layer and array.
+        If the loss becomes NaN or infinite, or the weights at the end of an epoch: names step, layer and array.
     """
     batch_size = 32 if batch_size is None else _positive("batch_size", batch_size)
     epochs, initial_epoch = _positive("epochs", epochs, 0), _positive("initial_epoch", initial_epoch, 0)
@@ -151,6 +152,7 @@ def fit(
             _run_epoch(trainer, source, targets, sample_weight, order, steps, progress, run)
             if progress.step < steps:  # stopped inside the epoch: it is not finished, and can be taken up again
                 break
+            require_finite(self)  # the loss of the last step says nothing about what that step did to the weights
             logs = trainer.results(progress.samples)
             if validator is not None and validation is not None and (progress.epoch + 1) % validation_freq == 0:
                 results = _run_test(validator, *validation, validation_batch_size or PREDICT_BATCH)

@@ -347,6 +347,17 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     assert sn.checkpoint.resume(tmp_path / "c", small()).epoch == 1
 
 
+def test_weights_that_the_last_step_spoilt_are_seen():
+    def spoil(batch, logs):
+        if model.optimizer.iterations == 6:
+            model.layers[0].params["bias"][2] = np.inf
+
+    model = small()
+    with pytest.raises(NumericsError, match=r"step 6: Inf in 'bias' of layer 'dense'"):
+        fit(model, sn.callbacks.LambdaCallback(on_train_batch_end=spoil))
+    assert len(model.history.epoch) == 1
+
+
 def test_a_model_checkpoint_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     for path in (tmp_path / "file" / "model", "bad\0name"):
