@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class CupyDriver:
         import cupy
 
         self.xp = cupy
+        self.compute_capability = int(cupy.cuda.Device().compute_capability)  # 90 for an H100
 
     def function(self, source: str, kernel: str, options: tuple[str, ...]) -> Any:
         """The compiled kernel."""
@@ -66,6 +67,44 @@ class CupyDriver:
     def is_array(self, value: Any) -> bool:
         """Whether a value is an array in the GPU's memory."""
         return isinstance(value, self.xp.ndarray)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes: ``total``, ``free`` for anybody (what CuPy's pool keeps for later is free), ``used`` by our arrays."""
+        free, total = self.xp.cuda.runtime.memGetInfo()
+        pool = self.xp.get_default_memory_pool()
+        return {"total": total, "free": free + pool.free_bytes(), "used": pool.used_bytes()}
+
+    def release(self) -> None:
+        """Give the memory that CuPy's pool keeps for later back to the GPU."""
+        self.xp.get_default_memory_pool().free_all_blocks()
+
+    def pinned(self, shape: Any, dtype: Any) -> np.ndarray:
+        """Host memory that the GPU reads by itself: `upload` from it does not wait for anything."""
+        count = int(np.prod(shape))
+        memory = self.xp.cuda.alloc_pinned_memory(count * np.dtype(dtype).itemsize)
+        return np.frombuffer(memory, dtype, count).reshape(shape)
+
+    def upload(self, array: Any, values: np.ndarray) -> None:
+        """Copy ``values`` from pinned memory into an array, in the order of the launches."""
+        array.set(values)
+
+    def capture(self, work: Callable[[], Any]) -> Graph:
+        """Run ``work`` with all its launches recorded instead of run."""
+        stream = self.xp.cuda.Stream(non_blocking=True)
+        with stream:
+            stream.begin_capture()
+            try:
+                work()
+            finally:
+                graph = stream.end_capture()
+        return Graph(graph.launch)
+
+
+class Graph:
+    """A captured sequence of launches; ``memory`` is kept because the launches know its addresses."""
+
+    def __init__(self, launch: Callable[[], None]) -> None:
+        self.launch, self.memory = launch, list[Any]()
 
 
 _driver: Any = None
@@ -127,6 +166,8 @@ def launch(
     device = driver()
     arguments = [_argument(device, kind, value, dtype) for kind, value in zip(kinds, values, strict=True)]
     function = _function(name, kernel, options(dtype, constants))
+    if _silent:
+        return
     device.launch(function, (grid,) if isinstance(grid, int) else grid, threads, arguments)
 
 
@@ -166,6 +207,20 @@ def structure(kind: str, *values: int) -> Any:
     return np.array(tuple(divider(v)[()] if dtype == DIVIDER else v for (dtype, *_), v in pairs), STRUCTURES[kind])
 
 
+_silent = False
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Inside the block nothing is launched: kernels are compiled and memory is taken, no more."""
+    global _silent
+    previous, _silent = _silent, True
+    try:
+        yield
+    finally:
+        _silent = previous
+
+
 # Memory ---------------------------------------------------------------------------------------------------------------
 
 _scratch: dict[tuple[str, str], Any] = {}
@@ -185,9 +240,14 @@ def scratch_arrays() -> list[Any]:
     return list(_scratch.values())
 
 
-def forget() -> None:
-    """Drop compiled functions and scratch memory."""
+def forget_scratch() -> None:
+    """Let go of all scratch memory."""
     _scratch.clear()
+
+
+def forget() -> None:
+    """Let go of compiled functions and scratch memory."""
+    forget_scratch()
     _function.cache_clear()
 
 

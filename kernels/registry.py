@@ -73,6 +73,7 @@ class Op:
 
 
 _ops: dict[str, Op] = {}
+_early_twins: dict[str, dict[str, Callable[..., Any]]] = {}  # whose files were imported before their references'
 
 
 def reference(
@@ -81,7 +82,7 @@ def reference(
     """Mark the textbook NumPy function of an op. See the module's docstring for its calling convention."""
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        _ops[name] = Op(name, function, outputs, updates)
+        _ops[name] = Op(name, function, outputs, updates, _early_twins.pop(name, {}))
         return function
 
     return mark
@@ -91,7 +92,8 @@ def twin(name: str, backend: str = "numba") -> Callable[[Callable[..., Any]], Ca
     """Mark the implementation of an op on a fast backend."""
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        _ops[name].twins[backend] = function
+        twins = _ops[name].twins if name in _ops else _early_twins.setdefault(name, {})
+        twins[backend] = function
         return function
 
     return mark
@@ -106,10 +108,9 @@ def ops() -> dict[str, Op]:
 @functools.cache
 def _import_families() -> None:
     # Not "if there are no ops yet": a layer may have imported its own family before.
-    names = [module.name for module in pkgutil.iter_modules(sys.modules[__package__ or ""].__path__)]
-    for name in sorted(names, key=lambda name: name.endswith("_cuda")):  # twins after their ops
-        if name not in NOT_FAMILIES:
-            importlib.import_module(f"{__package__}.{name}")
+    for module in pkgutil.iter_modules(sys.modules[__package__ or ""].__path__):
+        if module.name not in NOT_FAMILIES:
+            importlib.import_module(f"{__package__}.{module.name}")
 
 
 def get(name: str) -> Op:

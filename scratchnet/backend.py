@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import BackendError
-from .kernels import registry
+from .kernels import cuda, gemm_cuda, registry
 from .paths import cache_dir
 
 BACKENDS = ("numpy", "numba", "cupy")
@@ -131,21 +130,70 @@ def _prepare_cupy() -> None:
             "the cupy backend needs CuPy, which is not installed: pip install 'scratchnet[cuda13x]' "
             "(or 'scratchnet[cuda12x]' for a CUDA 12 driver)"
         )
-    import cupy
-
     try:
-        count = cupy.cuda.runtime.getDeviceCount()
+        import cupy
+        from cupy.cuda import nvrtc, runtime
+
+        nvrtc.getVersion()
     except Exception as error:
-        raise BackendError(f"the cupy backend needs an NVIDIA GPU and its driver: {error}") from None
+        raise BackendError(
+            f"the cupy backend: CuPy is installed but does not load ({_one_line(error)}): "
+            "pip install --force-reinstall 'scratchnet[cuda13x]' (or 'scratchnet[cuda12x]')"
+        ) from None
+    driver, made_for = runtime.driverGetVersion() // 1000, runtime.runtimeGetVersion() // 1000
+    if driver == 0:
+        raise BackendError("the cupy backend needs an NVIDIA GPU and its driver: this machine has no driver")
+    if driver < made_for:
+        raise BackendError(
+            f"the cupy backend: the driver is one of CUDA {driver}, the installed CuPy is for CUDA {made_for}: "
+            f"pip uninstall cupy-cuda{made_for}x, then pip install 'scratchnet[cuda{driver}x]'"
+        )
+    try:
+        count = runtime.getDeviceCount()
+    except Exception as error:
+        raise BackendError(f"the cupy backend needs an NVIDIA GPU that works: {_one_line(error)}") from None
     if count == 0:
-        raise BackendError("the cupy backend needs an NVIDIA GPU: the driver sees none")
-    if not any("cupy" in op.twins for op in registry.ops().values()):
-        raise BackendError("the cupy backend has no kernels in this version of scratchnet: use numba or numpy")
+        raise BackendError("the cupy backend needs an NVIDIA GPU: the driver sees none (CUDA_VISIBLE_DEVICES?)")
+    if int(cupy.cuda.Device().compute_capability) < 70:
+        raise BackendError(
+            f"the cupy backend needs a GPU of compute capability 7.0 (Volta) or later, "
+            f"this one has {int(cupy.cuda.Device().compute_capability) / 10}"
+        )
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+PRECISIONS = ("float32", "tf32", "mixed_bfloat16")
+
+
+@contextmanager
+def products_in(precision: str) -> Iterator[None]:
+    """``with products_in("tf32"): ...``: matrix products of float32 arrays run on tensor cores.
+
+    Raises
+    ------
+    BackendError
+        If the backend or the GPU has none.
+    """
+    if precision == "float32":
+        yield
+        return
+    if get_backend() != "cupy":
+        raise BackendError(f"precision={precision!r} needs the cupy backend; {get_backend()!r} computes in float32")
+    if (capability := cuda.driver().compute_capability) < 80:
+        raise BackendError(
+            f"precision={precision!r} needs a GPU of compute capability 8.0 (Ampere) or later, this one has "
+            f"{capability / 10}"
+        )
+    with gemm_cuda.precision(precision):
+        yield
 
 
 def array_module() -> Any:
     """The NumPy-like module of the arrays of the current backend: ``numpy``, or ``cupy`` on a GPU."""
-    return sys.modules["cupy"] if get_backend() == "cupy" else np
+    return cuda.driver().xp if get_backend() == "cupy" else np
 
 
 def to_numpy(array: Any) -> np.ndarray:

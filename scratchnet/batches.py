@@ -8,7 +8,7 @@ import numpy as np
 
 from .backend import array_module, ops
 from .datasets import Pixels
-from .errors import DataError, ShapeError
+from .errors import BackendError, DataError, ShapeError
 from .workspace import Workspace
 
 
@@ -53,10 +53,21 @@ class Source:
                 )
         if x.dtype == bool or x.dtype == np.float16:
             x = x.astype(np.float32)
-        self.rows = np.ascontiguousarray(x).reshape(len(x), -1)
+        self.rows = self._kept(np.ascontiguousarray(x).reshape(len(x), -1), name)
         self.input_shape, self.dtype = input_shape, np.dtype(dtype)
         self.workspace = Workspace()
-        self.ready = self.rows.dtype == self.dtype and self.scale == 1.0 and array_module() is np
+        self.ready = self.rows.dtype == self.dtype and self.scale == 1.0
+
+    @staticmethod
+    def _kept(rows: np.ndarray, name: str) -> Any:
+        try:
+            return array_module().asarray(rows)
+        except MemoryError:
+            if array_module() is np:
+                raise
+            raise BackendError(
+                f"{name}: the GPU's memory has no room for a data set of {rows.nbytes / 2**30:.2f} GiB"
+            ) from None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -64,7 +75,7 @@ class Source:
     def take(self, indices: np.ndarray) -> Any:
         """The samples with these indices: a float array in a reused buffer."""
         out = self.workspace.take(self, "x", (len(indices), *self.input_shape), self.dtype)
-        ops.gather(self.rows, indices, self.scale, out.reshape(len(indices), -1))
+        ops.gather(self.rows, array_module().asarray(indices), self.scale, out.reshape(len(indices), -1))
         return out
 
     def slice(self, start: int, stop: int) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import initializers
-from .backend import to_numpy
+from . import capture, gpu_memory, initializers
+from .backend import array_module, to_numpy
 from .batches import Shuffle, Source
 from .callbacks import CallbackList, report_evaluation
 from .errors import ConfigError, DataError
@@ -142,14 +143,20 @@ def fit(
     self.stop_training = False
     self.progress = progress
     validator = Trainer(self) if validation is not None else None
+    captured = None
+    if capture.possible(trainer):
+        captured = capture.CapturedSteps(trainer, source, targets, sample_weight, order, steps)
     trainer.restore(progress)
     run.on_train_begin()
     run.load_state(progress.callbacks)
     progress.callbacks = {}
-    with trainer.running():
+    with gpu_memory.explained(self, batch_size, partial(trainer.take_memory, targets)), trainer.running():
         while progress.epoch < epochs and not self.stop_training:
             run.on_epoch_begin(progress.epoch)
-            _run_epoch(trainer, source, targets, sample_weight, order, steps, progress, run)
+            if captured is not None:
+                captured.run_epoch(progress, run)
+            else:
+                _run_epoch(trainer, source, targets, sample_weight, order, steps, progress, run)
             if progress.step < steps:  # stopped inside the epoch: it is not finished, and can be taken up again
                 break
             require_finite(self)  # the loss of the last step says nothing about what that step did to the weights
@@ -186,7 +193,8 @@ def _run_epoch(
 
 def _run_test(trainer: Trainer, source: Source, targets: Any, weights: Any, batch_size: int) -> dict[str, float]:
     trainer.reset()
-    with trainer.model.reusing_buffers():
+    model = trainer.model
+    with gpu_memory.explained(model, batch_size, partial(_predict_nothing, model)), model.reusing_buffers():
         for start in range(0, len(source), batch_size):
             x = source.slice(start, start + batch_size)
             rows = slice(start, start + len(x))
@@ -226,13 +234,17 @@ def predict(self: Sequential, x: Any, batch_size: int | None = None, verbose: An
     self.require_built()
     source = Source(x, self.input_shape, self.dtype)
     result = np.empty((len(source), *self.output_shape), self.dtype)
-    with self.reusing_buffers():
+    with gpu_memory.explained(self, batch_size, partial(_predict_nothing, self)), self.reusing_buffers():
         for start in range(0, len(source), batch_size):
             y = source.slice(start, start + batch_size)
             for layer in self.layers:
                 y = layer.forward(y, False)
             result[start : start + len(y)] = to_numpy(y)
     return result
+
+
+def _predict_nothing(model: Sequential, n: int) -> None:
+    model.forward(array_module().empty((n, *model.input_shape), model.dtype))
 
 
 def predict_classes(self: Sequential, x: Any, batch_size: int | None = None, verbose: Any = 0) -> np.ndarray:

@@ -11,9 +11,9 @@ import numpy as np
 
 from . import fitting, losses, optimizers, summary, training
 from . import metrics as metrics_module
-from .backend import array_module, to_numpy
+from .backend import PRECISIONS, array_module, products_in, to_numpy
 from .callbacks import CallbackList, History
-from .errors import ShapeError
+from .errors import ConfigError, ShapeError
 from .layers.base import Layer
 from .layers.serialization import register
 from .layers.stack import Stack
@@ -60,6 +60,7 @@ class Sequential(Stack):
         self.buffers = Workspace()
         self.progress: training.Progress | None = None
         self._trainer: training.Trainer | None = None
+        self.precision, self.capture = "float32", True
         super().__init__(layers, name=name or "sequential", **kwargs)
 
     def add(self, layer: Layer) -> None:
@@ -129,12 +130,33 @@ class Sequential(Stack):
 
     # Training -----------------------------------------------------------------------------------------------------
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None) -> None:
-        """Choose the optimizer, the loss and what else to measure, by name or as objects."""
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, *,
+        precision: str = "float32", capture: bool = True,
+    ) -> None:  # fmt: skip
+        """Choose the optimizer, the loss and what else to measure, by name or as objects.
+
+        Parameters
+        ----------
+        precision : {"float32", "tf32", "mixed_bfloat16"}
+            Of matrix products and convolutions of a float32 model on a GPU. ``tf32`` and ``mixed_bfloat16`` round their
+            inputs to 10 or 7 bits of fraction, for tensor cores; sums, weights and everything else stay float32.
+        capture : bool
+            On a GPU, replay the captured training step (capture.py). False runs every step from Python, for lectures
+            and debugging, with the same results.
+
+        Raises
+        ------
+        ConfigError
+            For names or values that make no sense.
+        """
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
         names = [metrics] if isinstance(metrics, str) else list(metrics or [])
         self.metrics = [metrics_module.get(name) for name in names]
+        if precision not in PRECISIONS:
+            raise ConfigError(f"compile: precision: expected one of {', '.join(PRECISIONS)}, got {precision!r:.80}")
+        self.precision, self.capture = precision, bool(capture)
         self.flat_params = None  # the optimizer starts anew: the next step lays its vectors out
 
     def trainer(self) -> training.Trainer:
@@ -159,7 +181,8 @@ class Sequential(Stack):
         for layer in layers:
             layer.workspace = self.buffers
         try:
-            yield
+            with products_in(self.precision):
+                yield
         finally:
             for layer in layers:
                 layer.workspace = None

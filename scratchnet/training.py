@@ -75,6 +75,7 @@ class Trainer:
         self.totals = array_module().zeros(2, np.float64)
         self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct]
         self.measured = [m for m in model.metrics if m not in self.counted]
+        self.watches_loss = True  # a captured step looks at it on the GPU
         self._ones: dict[int, Any] = {}
 
     @contextmanager
@@ -86,6 +87,25 @@ class Trainer:
                 yield
         finally:
             self.first_trainable.needs_input_gradient = True
+
+    @contextmanager
+    def tracing(self) -> Iterator[None]:
+        """Steps leave no trace on the host: counters stay, the loss is not looked at. For a GPU that only records."""
+        layers = [layer for layer in self.model.walk() if hasattr(layer, "step")]
+        before = int(self.model.optimizer.iterations), [layer.step for layer in layers]
+        self.watches_loss = False
+        try:
+            yield
+        finally:
+            self.watches_loss, self.model.optimizer.iterations = True, before[0]
+            for layer, step in zip(layers, before[1], strict=True):
+                layer.step = step
+
+    def take_memory(self, targets: Any, n: int) -> None:
+        """Ask for all buffers of a step with n samples."""
+        with self.tracing():
+            x = array_module().empty((n, *self.model.input_shape), self.model.dtype)
+            self.step(x, targets[:n], self.weights(n))
 
     def weights(self, n: int, weights: Any = None) -> Any:
         """Sample weights as an array of the model's dtype; ones where there are none."""
@@ -112,7 +132,7 @@ class Trainer:
         y = self.forward(x, True)
         dy = self.model.buffers.take(self, "dy", y.shape, y.dtype)
         self.loss.evaluate(y, targets, weights, self.logits, self.totals, dy)
-        if not np.isfinite(self.totals[0]):
+        if self.watches_loss and not np.isfinite(self.totals[0]):
             raise numerics.explain(self.model, x, int(self.model.optimizer.iterations))
         self.measure(y, targets)
         for backward in self.backwards:

@@ -37,10 +37,20 @@ class Workspace:
         view = self._views[(owner, name, shape)] = memory[:size].reshape(shape)
         return view
 
+    def clear(self) -> None:
+        """Let go of all buffers."""
+        self._memory.clear()
+        self._views.clear()
+
+    @property
+    def arrays(self) -> list[Any]:
+        """The memory of all buffers."""
+        return list(self._memory.values())
+
     @property
     def nbytes(self) -> int:
         """Bytes held by all buffers."""
-        return sum(memory.nbytes for memory in self._memory.values())
+        return sum(memory.nbytes for memory in self.arrays)
 
 
 def flatten_into_views(

@@ -24,7 +24,8 @@ ORDER = [
     "backend config initializers",
     "workspace",
     "layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
-    "numerics training batches callbacks progress summary checkpoint safetensors_io saved_model fitting model",
+    "numerics training batches callbacks progress summary checkpoint safetensors_io saved_model gpu_memory capture "
+    "fitting model",
     "gradient_probes gradient_check utils compiling environment",
     "interop plots recipes console run_callbacks run_folder run_report run",
     "cli __main__",

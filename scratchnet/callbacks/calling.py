@@ -115,6 +115,11 @@ class CallbackList:
         for callback in self.callbacks:
             callback.on_epoch_end(epoch, logs)
 
+    @property
+    def watches_batches(self) -> bool:
+        """Whether a callback wants to be called between batches."""
+        return bool(self._batch_begin or self._batch_end)
+
     def on_train_batch_begin(self, batch: int) -> None:
         for callback in self._batch_begin:
             callback.on_train_batch_begin(batch, {})

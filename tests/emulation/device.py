@@ -26,7 +26,12 @@ at_end = True  # of its pages: whether an access behind an array or one before i
 class _Memory:
     """Bytes between two pages that nobody may touch, filled with 0xff: NaN in every float."""
 
+    used, total = 0, 2**34
+
     def __init__(self, size: int) -> None:
+        if _Memory.used + size > _Memory.total:
+            raise MemoryError(f"Out of memory allocating {size:,} bytes (allocated so far: {_Memory.used:,} bytes).")
+        _Memory.used += size
         inner = -(-size // PAGE) * PAGE
         self.size, self.length = size, inner + 2 * PAGE
         self.base = _libc.mmap(None, self.length, PROT_NONE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
@@ -36,7 +41,19 @@ class _Memory:
         ctypes.memset(start, 0xFF, size)
 
     def __del__(self) -> None:
+        if not hasattr(self, "base"):
+            return
+        _Memory.used -= self.size
         _libc.munmap(self.base, self.length)
+
+
+capturing = False  # whether launches are being recorded: nothing else may be asked of the GPU then
+
+
+def _executes() -> None:
+    """Called by everything that makes the GPU work, or waits for it, in another way than by a launch of ours."""
+    if capturing:
+        raise RuntimeError("cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing")
 
 
 def _host(value: Any) -> Any:
@@ -44,21 +61,14 @@ def _host(value: Any) -> Any:
         return value.host
     if isinstance(value, np.ndarray) and value.ndim:
         raise TypeError("Unsupported type <class 'numpy.ndarray'>")  # as CuPy says it
-    if isinstance(value, tuple):
-        return tuple(_host(item) for item in value)
     return value
 
 
 class Array:
     """An array of the emulated GPU. As CuPy's, it does not mix with NumPy's arrays, nor turn into one by itself."""
 
-    __array_priority__ = 100
-
     def __init__(self, host: np.ndarray, memory: Any) -> None:
         self.host, self.memory = host, memory
-
-    def _view(self, host: np.ndarray) -> Array:
-        return Array(host, self.memory)
 
     shape = property(lambda self: self.host.shape)
     dtype = property(lambda self: self.host.dtype)
@@ -67,10 +77,7 @@ class Array:
     nbytes = property(lambda self: self.host.nbytes)
     itemsize = property(lambda self: self.host.itemsize)
     flags = property(lambda self: self.host.flags)
-
-    @property
-    def address(self) -> int:
-        return self.host.ctypes.data
+    address = property(lambda self: self.host.ctypes.data)
 
     def __len__(self) -> int:
         return len(self.host)
@@ -78,39 +85,69 @@ class Array:
     def __array__(self, *_: Any, **__: Any) -> None:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`.")
 
-    def __array_ufunc__(self, *_: Any, **__: Any) -> None:
-        raise TypeError("a NumPy function was called with an array of the GPU")
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        _executes()
+        return asarray(np.asarray(getattr(ufunc, method)(*map(_host, inputs), **kwargs)))
 
     def get(self) -> np.ndarray:
+        _executes()
         return self.host.copy()
 
     def set(self, values: np.ndarray) -> None:
+        _executes()
+        if values.shape != self.shape or values.dtype != self.dtype:
+            raise ValueError("Shape or dtype mismatch")
         self.host[...] = values
 
-    def fill(self, value: Any) -> None:
-        self.host.fill(value)
-
     def copy(self) -> Array:
-        return asarray(self.host)
+        return array(self)
 
     def reshape(self, *shape: Any) -> Array:
         view = self.host.reshape(*shape)
         if view.size and not np.shares_memory(view, self.host):
             raise AssertionError("reshape made a copy")
-        return self._view(view)
+        return Array(view, self.memory)
 
     def astype(self, dtype: Any) -> Array:
-        return asarray(self.host.astype(dtype))
+        return array(self, dtype)
+
+    def any(self) -> Array:
+        _executes()
+        return asarray(np.asarray(self.host.any()))
+
+    def sum(self, *args: Any, **kwargs: Any) -> Array:
+        _executes()
+        return asarray(np.asarray(self.host.sum(*args, **kwargs)))
 
     def __getitem__(self, key: Any) -> Array:
-        part = self.host[_host(key)]
-        return self._view(part) if np.shares_memory(part, self.host) else asarray(np.asarray(part))
+        part = np.asarray(self.host[key.host if isinstance(key, Array) else key])
+        if np.shares_memory(part, self.host):
+            return Array(part, self.memory)
+        _executes()
+        return asarray(part)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.host[_host(key)] = _host(value)
+        _executes()
+        self.host[key] = _host(value)
 
     def __float__(self) -> float:
-        return float(self.host)
+        return float(self.get())
+
+    def __bool__(self) -> bool:
+        return bool(self.get())
+
+
+def _operator(name: str) -> Any:
+    def method(self: Array, other: Any) -> Array:
+        _executes()
+        result = getattr(self.host, name)(_host(other))
+        return self if name.startswith("__i") else asarray(np.asarray(result))
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "radd", "rsub", "rmul", "rtruediv", "iadd", "isub", "imul", "eq", "ne"):
+    setattr(Array, f"__{_name}__", _operator(f"__{_name}__"))
 
 
 def empty(shape: Any, dtype: Any = np.float64) -> Array:
@@ -122,29 +159,41 @@ def empty(shape: Any, dtype: Any = np.float64) -> Array:
     return Array(np.frombuffer(memory.bytes, dtype).reshape(shape), memory)
 
 
-def zeros(shape: Any, dtype: Any = np.float64) -> Array:
+def full(shape: Any, value: Any, dtype: Any = np.float64) -> Array:
+    _executes()
     array = empty(shape, dtype)
-    array.fill(0)
+    array.host.fill(value)
     return array
+
+
+def zeros(shape: Any, dtype: Any = np.float64) -> Array:
+    return full(shape, 0, dtype)
 
 
 def ones(shape: Any, dtype: Any = np.float64) -> Array:
-    array = empty(shape, dtype)
-    array.fill(1)
-    return array
+    return full(shape, 1, dtype)
+
+
+def full_like(other: Array, value: Any) -> Array:
+    return full(other.shape, value, other.dtype)
+
+
+def shares_memory(a: Array, b: Array) -> bool:
+    return bool(np.shares_memory(a.host, b.host))
 
 
 def asarray(values: Any, dtype: Any = None) -> Array:
     if isinstance(values, Array) and (dtype is None or values.dtype == dtype):
         return values
-    host = np.asarray(values.host if isinstance(values, Array) else values, dtype)
-    array = empty(host.shape, host.dtype)
-    array.host[...] = host
-    return array
+    return array(values, dtype)
 
 
 def array(values: Any, dtype: Any = None) -> Array:
-    return asarray(np.array(_host(values) if isinstance(values, Array) else values, dtype))
+    _executes()
+    host = np.asarray(values.host if isinstance(values, Array) else values, dtype)
+    made = empty(host.shape, host.dtype)
+    made.host[...] = host
+    return made
 
 
 def ascontiguousarray(values: Any, dtype: Any = None) -> Array:
@@ -157,30 +206,76 @@ class Module:
     """What ``import cupy`` would give, as far as scratchnet uses it."""
 
     ndarray = Array
-    empty, zeros, ones = staticmethod(empty), staticmethod(zeros), staticmethod(ones)
-    array, asarray, ascontiguousarray = staticmethod(array), staticmethod(asarray), staticmethod(ascontiguousarray)
+    empty, zeros, ones, full, full_like = map(staticmethod, (empty, zeros, ones, full, full_like))
+    array, asarray, ascontiguousarray = map(staticmethod, (array, asarray, ascontiguousarray))
+    shares_memory = staticmethod(shares_memory)
+
+
+class Graph:
+    """Recorded launches; arrays stay where the launches found them."""
+
+    def __init__(self, driver: Driver, recorded: list[Any]) -> None:
+        self._driver, self._recorded = driver, recorded
+        self.memory: list[Any] = []
+
+    def launch(self) -> None:
+        self._driver.replays += 1
+        for function, grid, threads, values in self._recorded:
+            self._driver.run(function, grid, threads, values)
 
 
 class Driver:
-    """The emulated counterpart of `scratchnet.kernels.cuda.CupyDriver`."""
+    """The emulated counterpart of `scratchnet.kernels.cuda.CupyDriver`.
+
+    ``launches`` are the names of all kernels that ran, ``replays`` counts the graphs that were launched.
+    """
+
+    compute_capability = 90
 
     def __init__(self, order: int = 0) -> None:
         self.xp, self.order = Module, order
         self.launches: list[str] = []
-        self._recording: list[Any] | None = None
+        self.replays = 0
+        self._recorded: list[Any] = []
 
     def function(self, source: str, kernel: str, options: tuple[str, ...]) -> Any:
+        if capturing:
+            raise RuntimeError(f"{kernel} is compiled inside a capture")
         return build.kernel(source, kernel, options)
 
     def is_array(self, value: Any) -> bool:
         return isinstance(value, Array)
 
+    def memory(self) -> dict[str, int]:
+        return {"total": _Memory.total, "free": _Memory.total - _Memory.used, "used": _Memory.used}
+
+    def release(self) -> None:
+        pass
+
+    def pinned(self, shape: Any, dtype: Any) -> np.ndarray:
+        return np.empty(shape, dtype)
+
+    def upload(self, array: Array, values: np.ndarray) -> None:
+        array.set(values)
+
+    def capture(self, work: Any) -> Graph:
+        global capturing
+        capturing, self._recorded = True, []
+        try:
+            work()
+        finally:
+            capturing = False
+        return Graph(self, self._recorded)
+
     def launch(self, function: Any, grid: tuple[int, ...], threads: int, arguments: list[Any]) -> None:
-        if self._recording is not None:
-            self._recording.append((function, grid, threads, arguments))
-            return
+        values = [self._value(argument) for argument in arguments]  # by value, and arrays by their addresses
+        if capturing:
+            self._recorded.append((function, grid, threads, values))
+        else:
+            self.run(function, grid, threads, values)
+
+    def run(self, function: Any, grid: tuple[int, ...], threads: int, values: list[np.ndarray]) -> None:
         self.launches.append(function.name)
-        values = [self._value(argument) for argument in arguments]
         addresses = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
         dims = (ctypes.c_uint * 4)(*[*grid, 1, 1][:3], threads)
         if error := function.run(dims, self.order, addresses):
@@ -192,7 +287,20 @@ class Driver:
             return np.zeros(1, np.uint64)
         if isinstance(argument, Array):
             return np.array([argument.address], np.uint64)
-        return np.atleast_1d(np.asarray(argument))
+        return np.atleast_1d(np.array(argument))
+
+
+@contextlib.contextmanager
+def backend() -> Iterator[Driver]:
+    """Inside the block ``cupy`` is the current backend, on the emulated GPU."""
+    import scratchnet as sn
+
+    prepare, sn.backend._prepare_cupy = sn.backend._prepare_cupy, lambda: None
+    try:
+        with device() as driver, sn.use_backend("cupy"):
+            yield driver
+    finally:
+        sn.backend._prepare_cupy = prepare
 
 
 @contextlib.contextmanager

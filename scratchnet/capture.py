@@ -1,0 +1,169 @@
+"""An epoch on the GPU as the replay of captured steps.
+
+A training step of a small network is ten launches of a few microseconds each, and Python needs longer than that to ask
+for them. So the step is run once for each batch size while the GPU records instead of computing, and an epoch is the
+replay of that record (a CUDA graph; up to `UNROLLED` steps in one). What differs from step to step stands in the GPU's
+memory: the order of the samples, the batch and step counters, the numbers that the optimizer works out anew (learning
+rate, bias corrections), the running totals. Nothing is read back before the epoch's end.
+
+The kernels are those of the eager step, so both give the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import numerics
+from .backend import get_backend
+from .kernels import batching_cuda, cuda
+
+if TYPE_CHECKING:
+    from .batches import Shuffle, Source
+    from .training import Progress, Trainer
+
+UNROLLED = 32  # steps in one graph: launching it then costs a step about a tenth of a microsecond
+
+
+def possible(trainer: Trainer) -> bool:
+    """Whether a model's step can be captured: on a GPU, without metrics that are computed on the host."""
+    return get_backend() == "cupy" and trainer.model.capture and not trainer.measured
+
+
+class CapturedSteps:
+    """The captured steps of one fit.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    source, targets, weights
+        The data set, on the GPU but for ``weights``, which may be None.
+    order : Shuffle
+        The samples of every step.
+    steps : int
+        In an epoch.
+    """
+
+    def __init__(
+        self, trainer: Trainer, source: Source, targets: Any, weights: Any, order: Shuffle, steps: int
+    ) -> None:
+        self.trainer, self.source, self.order, self.steps = trainer, source, order, steps
+        self.model = trainer.model
+        self.device = device = cuda.driver()
+        dtype = self.model.dtype
+        self.targets = device.xp.asarray(targets, dtype=dtype) if targets.dtype.kind == "f" else targets
+        self.weights = None if weights is None else device.xp.asarray(weights, dtype=dtype)
+        self.host_order = device.pinned((steps, order.batch_size), np.int32)
+        self.host_table = device.pinned((steps, cuda.PER_STEP), np.float64)
+        self.host_clock = device.pinned(3, np.int64)
+        self.device_order = device.xp.empty((steps, order.batch_size), np.int32)
+        table, counters = device.xp.empty((steps, cuda.PER_STEP), np.float64), device.xp.empty(3, np.int64)
+        self.clock = cuda.Clock(counters, table, order.batch_size)
+        self.sizes = np.zeros(steps, np.int64)
+        self.graphs: dict[tuple[int, int], Any] = {}
+        # The steps that the table has numbers for (first, stop), and the learning rate that they were worked out with.
+        self.noted: tuple[int, int, Any] = (0, 0, None)
+
+    def run_epoch(self, progress: Progress, run: Any) -> None:
+        """All steps of an epoch from where it stands, or until a callback stops the fit.
+
+        Raises
+        ------
+        NumericsError
+            If a loss was not finite. The weights are those before that step.
+        """
+        self._begin(progress)
+        first, began = progress.step, int(self.model.optimizer.iterations)
+        while progress.step < self.steps:
+            run.on_train_batch_begin(progress.step)
+            n = int(self.sizes[progress.step])
+            count = self._together(progress.step, 1 if run.watches_batches else UNROLLED)
+            self._note(progress.step, count)
+            self._graph(n, count).launch()
+            self._advance(count)
+            progress.step += count
+            progress.samples += count * n
+            run.on_train_batch_end(progress.step - 1, self.trainer, progress)
+            if self.model.stop_training:
+                break
+        failed = int(self.clock.array.get()[2])
+        if failed:
+            self._explain(progress, first + failed - 1 - began, failed - 1)
+
+    def _begin(self, progress: Progress) -> None:
+        """The order of the epoch's samples and the counters, to the GPU."""
+        for step in range(progress.step, self.steps):
+            rows = self.order.indices(progress.epoch * self.steps + step)
+            self.host_order[step, : len(rows)], self.sizes[step] = rows, len(rows)
+        self.host_clock[:] = progress.step, int(self.model.optimizer.iterations), 0
+        self.device.upload(self.device_order, self.host_order)
+        self.device.upload(self.clock.array, self.host_clock)
+        self.noted = (0, 0, None)
+
+    def _together(self, step: int, most: int) -> int:
+        """How many steps of one batch size go into the next launch: so many as one graph has, or one."""
+        alike = self.sizes[step : step + most] == self.sizes[step]
+        return most if len(alike) == most and alike.all() else 1
+
+    def _note(self, step: int, count: int) -> None:
+        """What the optimizer needs for the next steps, worked out by its own code, to the GPU."""
+        optimizer = self.model.optimizer
+        first, stop, rate = self.noted
+        if first <= step and step + count <= stop and rate is optimizer.learning_rate:
+            return
+        first, stop = step, min(step + UNROLLED, self.steps)
+        iterations = optimizer.iterations
+        with cuda.using(self.clock), cuda.silent():
+            for row in self.host_table[first:stop]:
+                optimizer.apply(self.model.flat_params, self.model.flat_grads)
+                row[: len(self.clock.noted)] = self.clock.noted
+        optimizer.iterations = iterations
+        self.device.upload(self.clock.table[first:stop], self.host_table[first:stop])
+        self.noted = (first, stop, optimizer.learning_rate)
+
+    def _advance(self, count: int) -> None:
+        """The host's counters follow the GPU's."""
+        self.model.optimizer.iterations += count
+        for layer in self.model.walk():
+            if hasattr(layer, "step"):
+                layer.step += count
+
+    def _graph(self, n: int, count: int) -> Any:
+        """``count`` steps with batches of n samples."""
+        if (n, count) not in self.graphs:
+            with self.trainer.tracing(), cuda.using(self.clock):
+                with cuda.silent():  # takes all memory and compiles all kernels, which a capture must not do
+                    self._step(n)
+                self.graphs[n, count] = self.device.capture(lambda: self._steps(n, count))
+            # The launches know addresses: this memory must stay where it is, even when larger buffers take its place.
+            kept = cuda.scratch_arrays(), self.model.buffers.arrays, self.source.workspace.arrays
+            self.graphs[n, count].memory = [array for arrays in kept for array in arrays]
+        return self.graphs[n, count]
+
+    def _steps(self, n: int, count: int) -> None:
+        for _ in range(count):
+            self._step(n)
+
+    def _step(self, n: int) -> None:
+        """One step whose batch the clock tells."""
+        self.clock.step = int(self.model.optimizer.iterations)
+        source, take = self.source, self.source.workspace.take
+        x = take(source, "x", (n, *source.input_shape), source.dtype)
+        targets = take(self, "targets", (n, *self.targets.shape[1:]), self.targets.dtype)
+        weights = self.trainer.weights(n) if self.weights is None else take(self, "weights", (n,), self.model.dtype)
+        batching_cuda.begin_step(
+            source.rows, self.targets, self.weights, self.device_order, source.scale, self.clock, x, targets, weights
+        )
+        self.trainer.step(x, targets, weights)
+
+    def _explain(self, progress: Progress, step: int, iterations: int) -> None:
+        """Go back to before the step whose loss was not finite, and say where the numbers went wrong."""
+        self.model.optimizer.iterations = iterations
+        for layer in self.model.walk():
+            if hasattr(layer, "step"):
+                layer.step = iterations
+        progress.samples -= int(self.sizes[step : progress.step].sum())
+        progress.step = step
+        x = self.source.take(self.order.indices(progress.epoch * self.steps + step))
+        raise numerics.explain(self.model, x, iterations)

@@ -1,0 +1,75 @@
+"""The GPU's memory: how much is in use, and which batch would have fitted when there was not enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .backend import get_backend
+from .errors import BackendError
+from .kernels import cuda
+
+if TYPE_CHECKING:
+    from .model import Sequential
+
+GIB = 2**30
+
+
+def device_memory() -> dict[str, int] | None:
+    """Bytes of the GPU's memory: ``total``, ``free`` for anybody, ``used`` by our arrays; None on a CPU."""
+    return cuda.driver().memory() if get_backend() == "cupy" else None
+
+
+@contextmanager
+def explained(model: Sequential, batch_size: int, run: Callable[[int], Any]) -> Iterator[None]:
+    """Inside the block, memory that runs out on the GPU is answered with the batch size that would fit.
+
+    Parameters
+    ----------
+    model : Sequential
+    batch_size : int
+        What the block tries.
+    run : callable
+        ``run(n)`` takes all memory that a batch of n samples needs.
+
+    Raises
+    ------
+    BackendError
+        In place of the error of the memory's allocator.
+    """
+    try:
+        yield
+    except MemoryError:
+        if get_backend() != "cupy":
+            raise
+    else:
+        return
+    needs = []
+    for n in (1, 2):
+        _release(model)
+        with cuda.silent(), model.reusing_buffers():
+            run(n)
+        needs.append(cuda.driver().memory()["used"])
+    _release(model)
+    memory = cuda.driver().memory()
+    per_sample = max(needs[1] - needs[0], 1)
+    fixed = needs[0] - per_sample - memory["used"]
+    fits = (memory["free"] - fixed) // per_sample
+    advice = f"batch_size={fits} would fit" if fits > 0 else "not even one sample fits"
+    needed = per_sample * batch_size / GIB
+    raise BackendError(
+        f"the GPU's memory is too small for batch_size={batch_size}, which takes {needed:.2f} GiB; "
+        f"{memory['free'] / GIB:.2f} of {memory['total'] / GIB:.2f} GiB are free: {advice}"
+    )
+
+
+def _release(model: Sequential) -> None:
+    """Give back the memory of all buffers; they are taken again when they are needed."""
+    for layer in model.walk():
+        for name, value in vars(layer).items():
+            if cuda.driver().is_array(value):
+                setattr(layer, name, None)
+    model.buffers.clear()
+    cuda.forget_scratch()
+    cuda.driver().release()
