@@ -156,7 +156,7 @@ def edited(text: str, old: str, new: str) -> tuple[str, int]:
             "kernel_size = 5\nkernel_initializer = { name = 'TruncatedNormal', sigma = 1 }",
             "TruncatedNormal has no argument 'sigma'",
         ),
-        ("[expect]", "[expect]\naccuracy = 88.4", r"\[expect\] accuracy: .*less than or equal to 1, got 88\.4"),
+        ("accuracy = 0.896", "accuracy = 88.4", r"\[expect\] accuracy: .*less than or equal to 1, got 88\.4"),
         ("[data]", "[data\n", "not valid TOML"),
     ],
 )
