@@ -22,3 +22,15 @@ extern "C" __global__ void rescale(const REAL* x, REAL scale, REAL offset, i64 s
         store<N>(y, k, p);
     });
 }
+
+// Whether there is NaN or Inf: `found` becomes 1. Whichever thread writes it, it is the same number.
+extern "C" __global__ void find_not_finite(const REAL* x, i64 size, int* found) {
+    each(size, aligned(x), [&](auto count, i64 k) {
+        constexpr int N = count;
+        const Pack<N> p = load<N>(x, k);
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            if (!isfinite(p.v[i])) *found = 1;
+        }
+    });
+}

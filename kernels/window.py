@@ -33,9 +33,7 @@ def output_extent(size: int, window: int, stride: int, padding: str, dilation: i
     effective = (window - 1) * dilation + 1
     padded = size + sum(pad_amounts(size, window, stride, padding, dilation))
     if size < 1 or padded < effective:
-        raise ShapeError(
-            f"a window of {effective} does not fit into an input of {size} with padding {padding!r}"
-        )
+        raise ShapeError(f"a window of {effective} does not fit into an input of {size} with padding {padding!r}")
     return (padded - effective) // stride + 1
 
 

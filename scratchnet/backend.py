@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -199,6 +199,15 @@ def array_module() -> Any:
 def to_numpy(array: Any) -> np.ndarray:
     """A NumPy array with the content of an array of any backend."""
     return array.get() if hasattr(array, "get") else np.asarray(array)
+
+
+def all_finite(arrays: Iterable[Any]) -> bool:
+    """Whether arrays of floats, of the current backend, hold neither NaN nor Inf."""
+    if get_backend() == "cupy":
+        from .kernels import elementwise_cuda
+
+        return elementwise_cuda.all_finite(arrays)
+    return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
 def set_threads(count: int) -> None:

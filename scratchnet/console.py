@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import run_report, summary
+from . import summary
 
 if TYPE_CHECKING:
     from .compiling import Compilation
@@ -124,7 +124,8 @@ class Lines(Quiet):
             self.say(f"expected with the recipe's own settings: {'; '.join(hopes)}")
         speed = f"{results['images_per_second']:,.0f} images/s"
         self.say(f"trained {seconds['training']:.1f} s at {speed}; {seconds['total']:.1f} s in all")
-        self.say(f"in {out}: model.safetensors, report.txt, metrics.csv and .jsonl, {', '.join(run_report.PICTURES)}")
+        pictures = ", ".join(sorted(path.name for path in out.glob("*.png")))
+        self.say(f"in {out}: model.safetensors, report.txt, metrics.csv and .jsonl, {pictures}")
 
 
 class Live(Lines):

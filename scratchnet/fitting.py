@@ -252,9 +252,7 @@ def predict_classes(self: Sequential, x: Any, batch_size: int | None = None, ver
     return np.asarray(predict(self, x, batch_size, verbose).argmax(axis=-1))
 
 
-def train_on_batch(
-    self: Sequential, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False
-) -> Any:
+def train_on_batch(self: Sequential, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
     """One optimizer step on one batch; returns the loss (and metrics) of that batch before the step."""
     trainer = self.trainer()
     trainer.reset()
@@ -265,7 +263,11 @@ def train_on_batch(
 
 
 def test_on_batch(
-    self: Sequential, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False  # noqa: PT028
+    self: Sequential,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    return_dict: bool = False,  # noqa: PT028
 ) -> Any:
     """Loss (and metrics) of one batch."""
     trainer = self.trainer()

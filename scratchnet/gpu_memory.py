@@ -45,28 +45,43 @@ def explained(model: Sequential, batch_size: int, run: Callable[[int], Any]) -> 
             raise
     else:
         return
-    needs = []
-    for n in (1, 2):
-        _release(model)
-        with cuda.silent(), model.reusing_buffers():
-            run(n)
-        needs.append(cuda.driver().memory()["used"])
+    needs = [_need(model, run, n) for n in (1, 2)]
     _release(model)
     memory = cuda.driver().memory()
     per_sample = max(needs[1] - needs[0], 1)
-    fixed = needs[0] - per_sample - memory["used"]
-    fits = (memory["free"] - fixed) // per_sample
-    advice = f"batch_size={fits} would fit" if fits > 0 else "not even one sample fits"
-    needed = per_sample * batch_size / GIB
+    fits = _largest(model, run, (memory["free"] - (needs[0] - per_sample - memory["used"])) // per_sample)
+    needed, free, total = per_sample * batch_size / GIB, memory["free"] / GIB, memory["total"] / GIB
     raise BackendError(
         f"the GPU's memory is too small for batch_size={batch_size}, which takes {needed:.2f} GiB; "
-        f"{memory['free'] / GIB:.2f} of {memory['total'] / GIB:.2f} GiB are free: {advice}"
+        f"{free:.2f} of {total:.2f} GiB are free: "
+        + (f"batch_size={fits} would fit" if fits else "not even one sample fits")
     )
+
+
+def _need(model: Sequential, run: Callable[[int], Any], n: int) -> int:
+    """Bytes in use when all memory for a batch of n samples is taken."""
+    _release(model)
+    with cuda.silent(), model.reusing_buffers():
+        run(n)
+    return cuda.driver().memory()["used"]
+
+
+def _largest(model: Sequential, run: Callable[[int], Any], guess: int) -> int:
+    """The guess, or the next smaller batch that really fits: partial sums do not grow in step with the batch."""
+    while guess > 0:
+        try:
+            _need(model, run, guess)
+        except MemoryError:
+            guess = guess * 9 // 10
+        else:
+            break
+    _release(model)
+    return max(guess, 0)
 
 
 def _release(model: Sequential) -> None:
     """Give back the memory of all buffers; they are taken again when they are needed."""
-    for layer in model.walk():
+    for layer in model.walk()[1:]:  # they hold on to what they computed last
         for name, value in vars(layer).items():
             if cuda.driver().is_array(value):
                 setattr(layer, name, None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .backend import to_numpy
+from .backend import all_finite, to_numpy
 from .errors import NumericsError
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ def _bad(array: Any) -> str | None:
 def require_finite(model: Sequential) -> None:
     """Raise NumericsError, naming step, layer and array, if a weight or a slot of the optimizer is not finite."""
     step = 0 if model.optimizer is None else int(model.optimizer.iterations)
+    slots = model.optimizer.slots if model.optimizer is not None else {}
+    laid_out = model.flat_params is not None  # then the parameters are one array
+    params = [model.flat_params] if laid_out else [a for layer in model.walk() for a in layer.params.values()]
+    if all_finite([*params, *(a for layer in model.walk() for a in layer.state.values()), *slots.values()]):
+        return
     for layer in model.walk():
         for name, array in {**layer.params, **layer.state}.items():
             if kind := _bad(array):
@@ -32,11 +37,9 @@ def require_finite(model: Sequential) -> None:
                     f"step {step}: {kind} in {name!r} of layer {layer.name!r}: {ADVICE}",
                     step=step, layer=layer.name, array=name,
                 )  # fmt: skip
-    for name, array in (model.optimizer.slots if model.optimizer is not None else {}).items():
+    for name, array in slots.items():
         if kind := _bad(array):
-            raise NumericsError(
-                f"step {step}: {kind} in the optimizer's {name!r}: {ADVICE}", step=step, array=name
-            )
+            raise NumericsError(f"step {step}: {kind} in the optimizer's {name!r}: {ADVICE}", step=step, array=name)
 
 
 def explain(model: Sequential, x: Any, step: int) -> NumericsError:

@@ -204,8 +204,8 @@ class _Run:
         test = self.model.evaluate(x, y, verbose=0, return_dict=True)
         scores = probabilities(self.model, self.model.predict(x))
         self.seconds["testing"] = time.perf_counter() - began
-        matrix = report.confusion_matrix(y, scores, len(self.data.class_names))
-        names = self.data.class_names
+        names = self.data.names_for(scores.shape[-1])
+        matrix = report.confusion_matrix(y, scores, len(names))
         results = {
             **self._facts(recorder),
             "finished": True,

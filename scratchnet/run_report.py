@@ -13,13 +13,11 @@ from .model import Sequential
 from .recipes.recipe import Recipe, RecipeData
 from .run_folder import RunFolder
 
-PICTURES = ("samples.png", "curves.png", "correct.png", "misclassified.png", "confusion.png")
-
 
 def text(recipe: Recipe, model: Sequential, data: RecipeData, results: dict[str, Any]) -> str:
     """The whole report."""
     matrix = np.array(results["confusion_matrix"])
-    names = data.class_names
+    names = results["class_names"]
     parts = [
         f"{recipe.name}: {recipe.content.recipe.title}",
         "\n".join(f"{name:<12} {value}" for name, value in facts(recipe, data, results)),
@@ -83,7 +81,7 @@ def draw(
     matrix: np.ndarray,
 ) -> None:  # fmt: skip
     """All pictures; those of samples only where the samples are images."""
-    names, (x, y), (x_train, y_train) = data.class_names, data.test, data.train
+    names, (x, y), (x_train, y_train) = data.names_for(len(matrix)), data.test, data.train
     draw_curves(folder, recipe, curves)
     figure = plots.plot_confusion_matrix(matrix, names, title=f"{recipe.name}: test set")
     folder.write("confusion.png", plots.png(figure))

@@ -25,8 +25,6 @@ def _numpy_backend():
         yield
 
 
-
-
 def test_a_failing_disk_never_damages_what_was_there(tmp_path):
     model, path = tiny(), tmp_path / "model"
     for how in ("once", "forever"):

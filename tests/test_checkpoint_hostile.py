@@ -28,7 +28,6 @@ def _numpy_backend():
         yield
 
 
-
 @pytest.fixture(scope="module")
 def victim():
     """A model that hostile files are loaded into."""
@@ -121,6 +120,7 @@ def saved(tmp_path_factory):
 
 def reader_of(model):
     """A function that reads a file every way there is and returns None, or raises one line."""
+
     def read(path):
         problems = []
         for reader in (sn.load_model, model.load_weights, lambda path: checkpoint.resume(path, model)):

@@ -355,6 +355,23 @@ def test_a_second_signal_ends_at_once():
     assert time.perf_counter() - began < 10
 
 
+def test_data_that_are_no_images_and_outputs_that_no_label_needs(small, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(900, 21)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+    np.savez(tmp_path / "own.npz", x_train=x[:800], y_train=y[:800], x_test=x[800:], y_test=y[800:])
+    text = SMALL.replace('"digits"', '"own.npz"').replace("[64]", "[21]").replace("= 100", "= 0")
+    small.write_text(text.replace("units = 10", "units = 5"))
+    done = train(small, "--backend", "numpy", "--out", "x", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "x" / "results.json").read_text())
+    assert results["class_names"] == ["0", "1", "2", "3", "4"]
+    assert np.sum(results["confusion_matrix"]) == 100
+    assert results["test"]["accuracy"] > 0.8
+    assert {path.name for path in (tmp_path / "x").glob("*.png")} == {"confusion.png", "curves.png"}
+    assert done.stdout.rstrip().endswith("confusion.png, curves.png")
+
+
 def test_list_prints_every_recipe(tmp_path):
     done = train("list", cwd=tmp_path)
     assert done.returncode == 0

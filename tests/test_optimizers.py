@@ -153,9 +153,7 @@ def test_formula_and_defaults(backend: str, name: str) -> None:
 @pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=IDS)
 @pytest.mark.parametrize("size", [1, 16_385, 50_001])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 3e-6), ("float64", 1e-14)])
-def test_twin_equals_reference(
-    name: str, settings: dict[str, Any], size: int, dtype: str, tolerance: float
-) -> None:
+def test_twin_equals_reference(name: str, settings: dict[str, Any], size: int, dtype: str, tolerance: float) -> None:
     rng = np.random.default_rng(size)
     start, gradients = rng.standard_normal(size).astype(dtype), rng.standard_normal((3, size)).astype(dtype)
     results = []

@@ -26,8 +26,6 @@ def _numpy_backend():
         yield
 
 
-
-
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """Real digits in a .npz file."""

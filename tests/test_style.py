@@ -40,6 +40,12 @@ def test_ruff_finds_nothing():
     assert code == 0, said
 
 
+def test_ruff_has_nothing_to_format():
+    needs("ruff")
+    code, said = run("ruff", "format", "--no-cache", "--check", ".")
+    assert code == 0, said
+
+
 def test_mypy_finds_nothing(tmp_path):
     needs("mypy")
     code, said = run("mypy", "--cache-dir", str(tmp_path))

@@ -92,5 +92,3 @@ def _layer(keras: Any, layer: Layer) -> Any:
     if isinstance(inner, Layer):
         kept["activation"] = _layer(keras, inner)
     return getattr(keras.layers, name)(**kept)
-
-

@@ -44,9 +44,7 @@ def with_inner(owner: str, value: Any, path: str, setting: Any) -> Any:
     ConfigError
         If there is no such inner parameter.
     """
-    takes_any = callable(value) and any(
-        p.kind is p.VAR_KEYWORD for p in inspect.signature(value).parameters.values()
-    )
+    takes_any = callable(value) and any(p.kind is p.VAR_KEYWORD for p in inspect.signature(value).parameters.values())
     known = inner_parameters(owner, value)
     if path not in known and not (owner == "layers" and takes_any):
         raise ConfigError(f"{owner} has no parameter {path!r}; there are: {', '.join(known) or 'none'}")
@@ -57,9 +55,7 @@ def with_inner(owner: str, value: Any, path: str, setting: Any) -> Any:
     if callable(value):
         return functools.partial(value, **{path: setting})
     name, _, argument = path.partition("__")
-    return [
-        _with_argument(layer, argument, setting) if name == own else layer for own, layer in named_layers(value)
-    ]
+    return [_with_argument(layer, argument, setting) if name == own else layer for own, layer in named_layers(value)]
 
 
 def named_layers(layers: Any) -> list[tuple[str, Layer]]:

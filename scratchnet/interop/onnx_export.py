@@ -191,9 +191,7 @@ def _batch_normalization(graph: Graph, layer: Any, label: str, x: Value) -> Valu
         "moving_variance": variance,
     }
     names = [graph.constant(f"{label}/{name}", array) for name, array in arrays.items()]
-    y = graph.node(
-        "BatchNormalization", label, x.name, *names, epsilon=layer.epsilon, momentum=layer.momentum
-    )
+    y = graph.node("BatchNormalization", label, x.name, *names, epsilon=layer.epsilon, momentum=layer.momentum)
     return Value(y, x.shape, x.first)
 
 

@@ -36,6 +36,10 @@ class RecipeData:
         """Number of training, validation and test samples."""
         return len(self.train[0]), len(self.validation[0]) if self.validation else 0, len(self.test[0])
 
+    def names_for(self, outputs: int) -> list[str]:
+        """A name for every output of a network: numbers where it has more outputs than the data have classes."""
+        return [*self.class_names, *(str(number) for number in range(len(self.class_names), outputs))]
+
     def check_labels(self, classes: int) -> None:
         """Refuse labels that a network with this many outputs cannot predict, before it is trained.
 

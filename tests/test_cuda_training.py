@@ -1,0 +1,386 @@
+"""Whole trainings on the emulated GPU: every layer's gradient, captured steps, what comes back and what is refused.
+
+The emulated arrays refuse what CuPy refuses (NumPy's arrays among them, anything but a launch inside a capture), and a
+captured step is only recorded, as on a real GPU: a number of the host that was baked in would show.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import LAYERS, LOSSES, LayerCase, LossCase
+from emulation import build
+from emulation.device import Driver, _Memory, backend
+
+import scratchnet as sn
+from scratchnet import capture, gpu_memory
+from scratchnet import layers as L  # noqa: N812
+
+pytestmark = pytest.mark.skipif(build.compiler() is None, reason="needs g++ to build the kernels for the CPU")
+
+
+@pytest.fixture
+def gpu() -> Iterator[Driver]:
+    with backend() as driver:
+        yield driver
+
+
+X = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 1)).astype(np.uint8)
+Y = np.random.default_rng(1).integers(0, 10, 70)
+
+
+def network() -> list[Any]:
+    return [
+        L.Conv2D(8, 3, padding="same", activation="relu"), L.MaxPooling2D(2), L.Dropout(0.3), L.BatchNormalization(),
+        L.Flatten(), L.Dense(16, activation="relu"), L.Dropout(0.2), L.Dense(10),
+    ]  # fmt: skip
+
+
+def model(optimizer: Any = "adam", layers: Any = None, loss: Any = None, **kwargs: Any) -> sn.Sequential:
+    sn.utils.set_random_seed(3)
+    made = sn.Sequential([L.Input((8, 8, 1)), *(layers or network())])
+    loss = loss or sn.losses.SparseCategoricalCrossentropy(from_logits=True)
+    made.compile(optimizer, loss, **{"metrics": ["accuracy"], **kwargs})
+    return made
+
+
+def pixels(x: np.ndarray = X) -> Any:
+    return sn.datasets.Pixels(x)
+
+
+def trained(capture: bool = True, fit: Any = None, **kwargs: Any) -> tuple[list[np.ndarray], dict[str, list[float]]]:
+    """Weights and history after a short fit."""
+    made = model(capture=capture, **kwargs)
+    history = made.fit(pixels(), Y, **{"batch_size": 16, "epochs": 2, "verbose": 0, **(fit or {})})
+    return made.get_weights(), history.history
+
+
+def assert_same_bits(one: Any, other: Any) -> None:
+    for a, b in zip(one[0], other[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert one[1] == other[1]
+
+
+# Gradients ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+def test_gradients_of_every_layer(case: LayerCase, gpu: Driver) -> None:
+    rng = np.random.default_rng(zlib.crc32(case.id.encode()))
+    x = rng.standard_normal(case.shape)
+    report = sn.check_gradients(case.make(dtype="float32"), x, training=case.training, max_elements=16, projections=2)
+    assert report.ok, report
+
+
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
+def test_gradients_of_every_loss(case: LossCase, gpu: Driver) -> None:
+    report = sn.check_gradients(case.loss, *case.make(np.random.default_rng(3)))
+    assert report.ok, report
+
+
+# Captured steps -------------------------------------------------------------------------------------------------------
+
+OPTIMIZERS = {
+    "adam-schedule-clipnorm": lambda: sn.optimizers.Adam(
+        sn.optimizers.schedules.ExponentialDecay(1e-2, 3, 0.8), clipnorm=0.5
+    ),
+    "adamw-amsgrad": lambda: sn.optimizers.AdamW(1e-2, amsgrad=True),
+    "sgd-nesterov-clipvalue": lambda: sn.optimizers.SGD(0.01, 0.9, True, clipvalue=0.1),
+    "sgd-global": lambda: sn.optimizers.SGD(0.01, global_clipnorm=0.5),
+    "nadam": lambda: sn.optimizers.Nadam(),
+    "rmsprop": lambda: sn.optimizers.RMSprop(1e-3, momentum=0.5, centered=True),
+    "adagrad": lambda: sn.optimizers.Adagrad(0.01),
+    "adadelta": lambda: sn.optimizers.Adadelta(0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_captured_steps_give_the_bits_of_eager_ones(name: str, gpu: Driver) -> None:
+    captured = trained(True, optimizer=OPTIMIZERS[name]())
+    assert gpu.replays == 2 * 5
+    eager = trained(False, optimizer=OPTIMIZERS[name]())
+    assert gpu.replays == 2 * 5
+    assert_same_bits(captured, eager)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        {"batch_size": 2},  # two epochs of 35 steps: 32 in one graph, then 3 single ones
+        {"steps_per_epoch": 7},  # the shuffled stream goes on across epochs
+        {"sample_weight": np.linspace(0, 2, 70)},
+        {"class_weight": {3: 2.0}, "drop_last": True},
+        {"shuffle": False, "validation_data": (pixels(X[:9]), Y[:9])},
+        {"validation_split": 0.3, "validation_batch_size": 30},  # takes larger buffers between two replays
+    ],
+    ids=lambda fit: "-".join(fit),
+)
+def test_captured_fits_of_all_kinds(fit: dict[str, Any], gpu: Driver) -> None:
+    assert_same_bits(trained(True, fit), trained(False, fit))
+
+
+def test_other_targets_and_dtypes(gpu: Driver) -> None:
+    onehot = sn.losses.CategoricalCrossentropy(from_logits=True)
+    for capture_it in (True, False):
+        sn.config.set_floatx("float64")
+        try:
+            double = model(loss=onehot, capture=capture_it)
+        finally:
+            sn.config.set_floatx("float32")
+        double.fit(pixels(), np.eye(10)[Y], batch_size=16, verbose=0)
+        single = model(loss="mse", layers=[L.Flatten(), L.Dense(3)], metrics=None, capture=capture_it)
+        single.fit(X / np.float32(255), np.linspace(0, 1, 210).reshape(70, 3), batch_size=16, verbose=0)
+        weights = [*double.get_weights(), *single.get_weights()]
+        if capture_it:
+            first = weights
+    assert first[0].dtype == np.float64
+    assert all((a == b).all() for a, b in zip(first, weights, strict=True))
+
+
+def test_an_epoch_is_replayed_and_read_back_once(gpu: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[Any] = []
+    array = type(gpu.xp.zeros(1))
+    get = array.get
+    monkeypatch.setattr(array, "get", lambda self: reads.append(self.shape) or get(self))
+    made = model(metrics=["accuracy"])
+    made.fit(pixels(), Y, batch_size=1, epochs=3, verbose=0)
+    assert gpu.replays == 3 * (70 // capture.UNROLLED + 70 % capture.UNROLLED)
+    assert reads == [(3,), (1,), (2,)] * 3  # after an epoch: the clock, whether all weights are finite, the totals
+    assert made.optimizer.iterations == 210
+    assert [layer.step for layer in made.layers if isinstance(layer, L.Dropout)] == [210, 210]
+
+
+def test_the_gpu_follows_the_cpu(gpu: Driver) -> None:
+    weights, history = trained()
+    with sn.use_backend("numba"):
+        others, other_history = trained()
+    assert history["accuracy"] == other_history["accuracy"]
+    np.testing.assert_allclose(history["loss"], other_history["loss"], rtol=1e-5)
+    for one, other in zip(weights, others, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+class Rates(sn.callbacks.Callback):
+    """Changes the learning rate inside the epoch, as a warm-up does."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.model.optimizer.learning_rate = 0.01 / (batch + 1)
+
+
+class Watcher(sn.callbacks.Callback):
+    """Looks at the running means and at the counters after every batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Any] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.seen.append((batch, dict(logs), self.model.optimizer.iterations, self.model.progress.samples))
+
+
+def test_callbacks_between_batches_see_and_change_what_they_do_eagerly(gpu: Driver) -> None:
+    runs = []
+    for capture_it in (True, False):
+        watcher = Watcher()
+        result = trained(capture_it, {"callbacks": [Rates(), watcher]}, optimizer="sgd")
+        runs.append((result, watcher.seen))
+    assert_same_bits(runs[0][0], runs[1][0])
+    assert runs[0][1] == runs[1][1]
+    assert len(runs[0][1]) == 10
+
+
+class StopAfter(sn.callbacks.Callback):
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.model.stop_training = self.model.optimizer.iterations == self.steps
+
+
+def test_a_stopped_fit_goes_on_with_the_same_bits(gpu: Driver, tmp_path: Any) -> None:
+    from scratchnet import checkpoint
+
+    whole = trained(True, {"epochs": 3})
+    keep = lambda: sn.callbacks.TrainingCheckpoint(tmp_path)  # noqa: E731
+    trained(True, {"epochs": 3, "callbacks": [StopAfter(7), keep()]})
+    made = model()
+    progress = checkpoint.resume(tmp_path, made)
+    assert (progress.epoch, progress.step) == (1, 2)
+    history = made.fit(pixels(), Y, batch_size=16, epochs=3, verbose=0, progress=progress, callbacks=[keep()])
+    assert_same_bits(whole, (made.get_weights(), history.history))
+
+
+def test_a_loss_that_is_not_finite_is_found_and_the_weights_are_those_before_it(gpu: Driver) -> None:
+    layers = [L.Flatten(), L.Dense(16, activation="relu"), L.Dense(10)]
+    messages, weights = [], []
+    for name, capture_it in (("cupy", True), ("cupy", False), ("numba", True)):
+        with sn.use_backend(name):
+            fresh = [type(one)(**one.config()) for one in layers]
+            made = model(sn.optimizers.SGD(1e30), layers=fresh, capture=capture_it)  # the logits overflow soon
+            with pytest.raises(sn.errors.NumericsError) as caught:
+                made.fit(pixels(), Y, batch_size=4, epochs=2, verbose=0)
+            messages.append((str(caught.value), caught.value.step, made.optimizer.iterations, made.progress.step))
+            weights.append(made.get_weights())
+    assert messages[0] == messages[1]
+    assert messages[0][1:] == messages[2][1:]
+    assert 0 < messages[0][1] < 10
+    assert all((a == b).all() for a, b in zip(weights[0], weights[1], strict=True))
+    assert all(np.isfinite(a).all() for a in weights[0])
+
+
+def test_metrics_on_the_host_are_computed_step_by_step(gpu: Driver) -> None:
+    result = trained(metrics=["accuracy", "sparse_top_k_categorical_accuracy"])
+    assert gpu.replays == 0
+    with sn.use_backend("numba"):
+        other = trained(metrics=["accuracy", "sparse_top_k_categorical_accuracy"])
+    assert result[1]["sparse_top_k_categorical_accuracy"] == other[1]["sparse_top_k_categorical_accuracy"]
+
+
+# Everything else a user meets -----------------------------------------------------------------------------------------
+
+
+def test_weights_go_from_gpu_to_cpu_and_back(gpu: Driver, tmp_path: Any) -> None:
+    made = model()
+    made.fit(pixels(), Y, batch_size=16, verbose=0)
+    made.save(tmp_path / "gpu.safetensors")
+    with sn.use_backend("numba"):
+        cpu = sn.load_model(tmp_path / "gpu.safetensors")
+        expected = cpu.predict(pixels())
+        cpu.fit(pixels(), Y, batch_size=16, verbose=0)
+        cpu.save(tmp_path / "cpu.safetensors")
+        further = cpu.predict(pixels())
+    np.testing.assert_allclose(made.predict(pixels(), batch_size=16), expected, rtol=0, atol=1e-5)
+    back = sn.load_model(tmp_path / "cpu.safetensors")
+    np.testing.assert_allclose(back.predict(pixels()), further, rtol=0, atol=1e-5)
+    assert back.optimizer.iterations == 10
+
+
+def test_single_batches_and_evaluation(gpu: Driver) -> None:
+    made = model()
+    by_batch = [made.train_on_batch(X[:16] / np.float32(255), Y[:16]) for _ in range(2)]
+    results = made.evaluate(pixels(), Y, verbose=0), made.test_on_batch(X / np.float32(255), Y)
+    with sn.use_backend("numba"):
+        other = model()
+        expected = [other.train_on_batch(X[:16] / np.float32(255), Y[:16]) for _ in range(2)]
+        np.testing.assert_allclose(by_batch, expected, rtol=1e-5)
+        np.testing.assert_allclose(results[0], other.evaluate(pixels(), Y, verbose=0), rtol=1e-4)
+    np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("precision", "rtol"), [("tf32", 3e-3), ("mixed_bfloat16", 3e-2)])
+def test_tensor_cores_on_request(precision: str, rtol: float, gpu: Driver) -> None:
+    losses = []
+    for one in ("float32", precision):
+        rounded = model(precision=one, layers=network()[3:])
+        losses += rounded.fit(pixels(), Y, batch_size=16, verbose=0).history["loss"]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=rtol)
+    with sn.use_backend("numba"), pytest.raises(sn.errors.BackendError, match="needs the cupy backend"):
+        model(precision=precision).predict(pixels())
+    gpu.compute_capability = 75
+    with pytest.raises(sn.errors.BackendError, match=r"8\.0 \(Ampere\) or later, this one has 7\.5"):
+        rounded.predict(pixels())
+    with pytest.raises(sn.errors.ConfigError, match="expected one of float32, tf32, mixed_bfloat16, got 'bf16'"):
+        model(precision="bf16")
+
+
+def test_a_full_gpu_is_answered_with_the_batch_that_would_fit(gpu: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = np.tile(X, (60, 1, 1, 1)), np.tile(Y, 60)
+    made = model(layers=network()[:2] + network()[4:])
+    monkeypatch.setattr(_Memory, "total", _Memory.used + 20_000_000)
+    message = r"batch_size=4000, which takes .* batch_size=\d+ would fit"
+    with pytest.raises(sn.errors.BackendError, match=message) as caught:
+        made.fit(pixels(many[0]), many[1], batch_size=4000, verbose=0)
+    fits = int(str(caught.value).split("batch_size=")[2].split()[0])
+    del caught  # its traceback holds on to arrays
+    assert 100 < fits < 4000
+    made.fit(pixels(many[0]), many[1], batch_size=int(0.95 * fits), verbose=0)
+    with pytest.raises(sn.errors.BackendError, match="would fit"):
+        made.fit(pixels(many[0]), many[1], batch_size=int(1.3 * fits), verbose=0)
+    del made  # prediction needs less: no gradients
+    other = model(layers=network()[:2] + network()[4:])
+    monkeypatch.setattr(_Memory, "total", _Memory.used + 8_000_000)
+    with pytest.raises(sn.errors.BackendError, match="would fit"):
+        other.predict(pixels(many[0]), batch_size=4000)
+    monkeypatch.setattr(_Memory, "total", _Memory.used + 100_000)
+    with pytest.raises(sn.errors.BackendError, match=r"no room for a data set of 0\.00 GiB"):
+        other.predict(pixels(many[0]))
+
+
+def test_memory_is_reported(gpu: Driver) -> None:
+    report = gpu_memory.device_memory()
+    assert report is not None
+    assert report["free"] + report["used"] == report["total"]
+    with sn.use_backend("numba"):
+        assert gpu_memory.device_memory() is None
+
+
+# Machines without a GPU, or with the wrong CuPy -----------------------------------------------------------------------
+
+
+def fake_cupy(driver: int, runtime: int, count: Any = 1, capability: str = "90", nvrtc: Any = None) -> dict[str, Any]:
+    """A cupy module as it is on such a machine."""
+
+    def devices() -> int:
+        if isinstance(count, Exception):
+            raise count
+        return int(count)
+
+    def version() -> tuple[int, int]:
+        if nvrtc is not None:
+            raise nvrtc
+        return 13, 0
+
+    cupy, cuda = ModuleType("cupy"), ModuleType("cupy.cuda")
+    cuda.runtime = SimpleNamespace(  # type: ignore[attr-defined]
+        driverGetVersion=lambda: driver, runtimeGetVersion=lambda: runtime, getDeviceCount=devices
+    )
+    cuda.nvrtc = SimpleNamespace(getVersion=version)  # type: ignore[attr-defined]
+    cuda.Device = lambda: SimpleNamespace(compute_capability=capability)  # type: ignore[attr-defined]
+    cupy.cuda = cuda  # type: ignore[attr-defined]
+    return {"cupy": cupy, "cupy.cuda": cuda}
+
+
+REFUSALS = {
+    "no driver": ({"driver": 0, "runtime": 13000}, "this machine has no driver"),
+    "wrong extra": (
+        {"driver": 12040, "runtime": 13000},
+        r"the driver is one of CUDA 12, the installed CuPy is for CUDA 13: .*'scratchnet\[cuda12x\]'",
+    ),
+    "no library": (
+        {"driver": 13000, "runtime": 13000, "nvrtc": RuntimeError("libnvrtc.so.13: cannot open\nmore")},
+        r"does not load \(libnvrtc\.so\.13: cannot open\): pip install",
+    ),
+    "broken": (
+        {"driver": 13000, "runtime": 13000, "count": RuntimeError("cudaErrorUnknown: unknown error")},
+        "an NVIDIA GPU that works: cudaErrorUnknown",
+    ),
+    "hidden": ({"driver": 13000, "runtime": 13000, "count": 0}, "CUDA_VISIBLE_DEVICES"),
+    "old": ({"driver": 12080, "runtime": 12080, "capability": "61"}, r"7\.0 \(Volta\) or later, this one has 6\.1"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusals_say_in_one_line_what_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, message = REFUSALS[name]
+    for module, fake in fake_cupy(**machine).items():
+        monkeypatch.setitem(sys.modules, module, fake)
+    monkeypatch.setattr(sn.backend.importlib.util, "find_spec", lambda name: SimpleNamespace())
+    with pytest.raises(sn.errors.BackendError, match=message) as caught:
+        sn.set_backend("cupy")
+    assert "\n" not in str(caught.value)
+    with sn.use_backend("auto"):
+        assert sn.get_backend() == "numba"
+
+
+def test_without_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sn.backend.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(sn.errors.BackendError, match=r"not installed: pip install 'scratchnet\[cuda13x\]'"):
+        sn.set_backend("cupy")
