@@ -262,13 +262,7 @@ def train_on_batch(self: Sequential, x: Any, y: Any, sample_weight: Any = None, 
     return _answer(trainer.results(len(x)), return_dict)
 
 
-def test_on_batch(
-    self: Sequential,
-    x: Any,
-    y: Any,
-    sample_weight: Any = None,
-    return_dict: bool = False,  # noqa: PT028
-) -> Any:
+def test_on_batch(self: Sequential, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
     """Loss (and metrics) of one batch."""
     trainer = self.trainer()
     trainer.reset()
