@@ -1,0 +1,117 @@
+"""Mutants of optimizers, their corrections, schedules, losses and initial values."""
+
+from __future__ import annotations
+
+from mutation_common import Mutant
+
+O = "kernels/optimizers.py"  # noqa: E741
+BASE, ADAM, ADAPTIVE, SGD = (f"scratchnet/optimizers/{name}.py" for name in ("base", "adam", "adaptive", "sgd"))
+KERNELS = "tests/test_kernels.py -k "
+FORMULA = "tests/test_optimizers.py -k 'formula or golden'"
+ROOT_B = "math.sqrt(b + epsilon)"
+
+
+def optimizer(name: str) -> str:
+    """The kernel's tests, and where these see nothing all tests of optimizers without TensorFlow."""
+    return f"{KERNELS}{name}-;tests/test_optimizers.py -k 'not beside_keras'"
+
+
+# fmt: off
+MUTANTS = [
+    Mutant(O, "SGD without momentum: sign",
+        "q[k] = q[k] - decay * q[k] - rate * d[k]\n", "q[k] = q[k] - decay * q[k] + rate * d[k]\n", optimizer("sgd")),
+    Mutant(O, "SGD: momentum's gradient: sign",
+        "momentum * s[k] - rate * d[k]", "momentum * s[k] + rate * d[k]", optimizer("sgd"), 1),
+    Mutant(O, "SGD: no look ahead", "+ (momentum * a - rate * d[k])", "+ a", optimizer("sgd")),
+    Mutant(O, "SGD: decay's sign",
+        "q[k] = q[k] - decay * q[k] + a", "q[k] = q[k] + decay * q[k] + a", optimizer("sgd")),
+    Mutant(O, "Adam: second moment of g, not of g^2",
+        "(d[k] * d[k] - second[k]) * rest_2", "(d[k] - second[k]) * rest_2", optimizer("adam")),
+    Mutant(O, "Adam: epsilon inside the root",
+        "alpha * a / (math.sqrt(b) + epsilon)", "alpha * a / math.sqrt(b + epsilon)", optimizer("adam")),
+    Mutant(O, "AMSGrad: the smallest",
+        "largest[k] if largest[k] >= b else b", "largest[k] if largest[k] <= b else b", optimizer("adam")),
+    Mutant(O, "AMSGrad not used",
+        "alpha * a / (math.sqrt(c) + epsilon)", "alpha * a / (math.sqrt(b) + epsilon)", optimizer("adam")),
+    Mutant(O, "Adam: betas exchanged",
+        "numbers(p, alpha, 1 - beta_1, 1 - beta_2, epsilon, decay)",
+        "numbers(p, alpha, 1 - beta_2, 1 - beta_1, epsilon, decay)", optimizer("adam")),
+    Mutant(O, "Adam: beta for its rest",
+        "numbers(p, alpha, 1 - beta_1,", "numbers(p, alpha, beta_1,", optimizer("adam")),
+    Mutant(O, "Adam skips the last slice", "(p.size + CHUNK - 1) // CHUNK", "p.size // CHUNK", optimizer("adam"), 1),
+    Mutant(O, "Adam: decay's sign",
+        "q[k] = q[k] - decay * q[k] - alpha * a / (math.sqrt(b)",
+        "q[k] = q[k] + decay * q[k] - alpha * a / (math.sqrt(b)", optimizer("adam")),
+    Mutant(O, "Nadam: moments exchanged", "(on_m * a + on_g * d[k])", "(on_m * d[k] + on_g * a)", optimizer("nadam")),
+    Mutant(O, "Nadam: correction outside the root", "math.sqrt(on_v * b)", "on_v * math.sqrt(b)", optimizer("nadam")),
+    Mutant(O, "RMSprop: mean not squared", "b -= c * c", "b -= c", optimizer("rmsprop")),
+    Mutant(O, "RMSprop: epsilon outside the root", ROOT_B, "(math.sqrt(b) + epsilon)", optimizer("rmsprop"), 0),
+    Mutant(O, "RMSprop: a negative variance",
+        "            b = floor - floor if b < floor else b  # rounding could make it negative\n", "",
+        optimizer("rmsprop")),
+    Mutant(O, "RMSprop: momentum forgets the step",
+        "momentum * speed[k] + step", "momentum * speed[k]", optimizer("rmsprop")),
+    Mutant(O, "Adagrad forgets", "size[k] + d[k] * d[k]", "d[k] * d[k]", optimizer("adagrad")),
+    Mutant(O, "Adagrad: epsilon outside the root", ROOT_B, "(math.sqrt(b) + epsilon)", optimizer("adagrad"), 1),
+    Mutant(O, "Adadelta: no epsilon in the unit",
+        "math.sqrt(steps[k] + epsilon)", "math.sqrt(steps[k])", optimizer("adadelta")),
+    Mutant(O, "Adadelta: steps not squared", "rest * step * step", "rest * step", optimizer("adadelta")),
+    Mutant(O, "Adadelta: rho for its rest",
+        "numbers(p, rate, rho, 1 - rho, epsilon, decay)", "numbers(p, rate, rho, rho, epsilon, decay)",
+        optimizer("adadelta")),
+    Mutant(O, "denormal moments stay", "return floor - floor if abs(x) < floor else x", "return x", optimizer("adam")),
+    Mutant(O, "a parameter less in each chunk",
+        "min(CHUNK, size - task * CHUNK)", "min(CHUNK - 1, size - task * CHUNK)", optimizer("adam")),
+    Mutant(O, "reference: Adam's second moment",
+        "v = v + (g * g - v) * (1 - beta_2)", "v = v + (g * g - v) * beta_2", optimizer("adam")),
+    Mutant(ADAM, "correction without the root",
+        "rate * math.sqrt(1 - self.rounded(self.beta_2) ** t)", "rate * (1 - self.rounded(self.beta_2) ** t)", FORMULA),
+    Mutant(ADAM, "correction of a constant step",
+        "(1 - self.rounded(self.beta_1) ** t)", "(1 - self.rounded(self.beta_1))", FORMULA),
+    Mutant(ADAM, "steps counted from one too many", "t = self.iterations + 1", "t = self.iterations + 2", FORMULA, 0),
+    Mutant(ADAM, "Nadam: the next step's momentum", "(1 - product * next_u)", "(1 - product)", FORMULA),
+    Mutant(ADAM, "Nadam: no correction of v", "1 / (1 - self.rounded(self.beta_2) ** t)", "1.0", FORMULA),
+    Mutant(ADAM, "Nadam: another constant", "self.rounded(0.96)", "self.rounded(0.9)", FORMULA),
+    Mutant(ADAM, "betas not rounded as Keras rounds them",
+        "return float(self.dtype.type(value))", "return float(value)", f"{FORMULA};tests/test_optimizers.py"),
+    Mutant(BASE, "decay without the learning rate",
+        "rate * (self.weight_decay or 0.0)", "(self.weight_decay or 0.0)", FORMULA),
+    Mutant(BASE, "global norm span by span",
+        "self.global_clipnorm, True)", "self.global_clipnorm, False)",
+        "tests/test_optimizers.py -k golden;tests/test_optimizers.py"),
+    Mutant(BASE, "steps counted twice", "self.iterations += 1", "self.iterations += 2", FORMULA),
+    Mutant(BASE, "slots start at zero", "xp.full(size, value, self.dtype)", "xp.full(size, 0, self.dtype)", FORMULA),
+    Mutant(ADAPTIVE, "RMSprop's slots exchanged",
+        'self.slot("average_gradient"), self.slot("momentum")', 'self.slot("momentum"), self.slot("average_gradient")',
+        FORMULA),
+    Mutant(ADAPTIVE, "Adadelta's slots exchanged",
+        'self.slots["accumulated_grad"], self.slots["accumulated_delta_var"]',
+        'self.slots["accumulated_delta_var"], self.slots["accumulated_grad"]',
+        f"{FORMULA};tests/test_optimizers.py;tests/test_keras_weights.py"),
+    Mutant(SGD, "Nesterov forgotten",
+        "rate, self.momentum, self.nesterov, decay", "rate, self.momentum, False, decay", FORMULA),
+    Mutant("scratchnet/optimizers/schedules.py", "cosine turned round",
+        "0.5 * (1 + math.cos", "0.5 * (1 - math.cos", "tests/test_schedules.py -k 'golden or formula'"),
+    Mutant("scratchnet/optimizers/schedules.py", "boundaries off by one",
+        "step > boundary", "step >= boundary", "tests/test_schedules.py -k 'golden or formula'"),
+    Mutant("scratchnet/losses.py", "forget the 1/n",
+        "return float(totals[0]) / n", "return float(totals[0])", "tests/test_losses.py"),
+    Mutant("scratchnet/losses.py", "ops exchanged",
+        "ops.sparse_softmax_cross_entropy if logits", "ops.sparse_softmax_cross_entropy if not logits",
+        "tests/test_losses.py"),
+    Mutant("scratchnet/initializers.py", "limit of the uniform",
+        "math.sqrt(3 * variance)", "math.sqrt(variance)", "tests/test_keras_names.py"),
+    Mutant("scratchnet/initializers.py", "receptive field forgotten",
+        "return receptive_field * shape[-2], receptive_field * shape[-1]", "return shape[-2], shape[-1]",
+        "tests/test_keras_names.py"),
+    Mutant("scratchnet/initializers.py", "truncation not corrected",
+        "TRUNCATED_STDDEV = 0.87962566103423978", "TRUNCATED_STDDEV = 1.0", "tests/test_keras_names.py"),
+    Mutant("scratchnet/layers/dropout.py", "the same mask every step",
+        "self.step, self.step + 1", "self.step, self.step", "tests/test_layers.py -k dropout"),
+    Mutant("scratchnet/layers/conv2d.py", "dilation given as strides",
+        "(self.strides, self.pads, self.dilation_rate,", "(self.dilation_rate, self.pads, self.strides,",
+        "tests/test_gradients.py -k Conv2D;tests/test_keras_layers.py -k Conv2D"),
+    Mutant("scratchnet/layers/normalization.py", "training with the moving statistics",
+        "        if training:\n", "        if not training:\n", "tests/test_layers.py -k batch_norm"),
+]
+# fmt: on
