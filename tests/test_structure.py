@@ -28,7 +28,7 @@ ORDER = [
     "fitting model",
     "gradient_probes gradient_check utils compiling environment",
     "interop plots recipes console run_callbacks run_folder run_report run",
-    "cli __main__",
+    "cli commands __main__",
 ]
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
 

@@ -1,0 +1,58 @@
+"""What the commands have in common: parsers of options, each with a refusal of one line, and the reporter."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+
+def count(text: str) -> int:
+    """A whole number from 1 up, as the parser of an option."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text)):
+        raise typer.BadParameter(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def seed_number(text: str) -> int:
+    """A seed, as the parser of an option."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) < 2**32):
+        raise typer.BadParameter(f"expected a whole number from 0 to {2**32 - 1}, got {text!r}")
+    return int(text)
+
+
+def rate(text: str) -> float:
+    """A finite number above 0, as the parser of an option."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise typer.BadParameter(f"expected a positive number, got {text!r}")
+    return number
+
+
+def recipe_names(incomplete: str) -> list[str]:
+    """The recipes that a shell may complete a word to."""
+    from ..recipes import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def option(*names: str, help: str, metavar: str | None = None, parser: Callable[[str], Any] | None = None) -> Any:
+    """An option that says nothing of its default."""
+    return typer.Option(*names, help=help, metavar=metavar, parser=parser, show_default=False)
+
+
+def reporter_for(as_json: bool, quiet: bool) -> Any:
+    """Who says what happens in a run, and how."""
+    from .. import console
+
+    if as_json:
+        return console.JsonLines()
+    if quiet:
+        return console.Quiet()
+    return console.Live() if sys.stdout.isatty() else console.Lines()

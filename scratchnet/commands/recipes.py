@@ -1,0 +1,85 @@
+"""``scratchnet-train list`` and ``scratchnet-train show RECIPE``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from .options import recipe_names
+
+
+def list_recipes(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line, for programs.")] = False,
+) -> int:
+    """Print all recipes: network, parameters, data, training, and the test accuracy to expect."""
+    from .. import recipes
+
+    rows = [_row(recipes.load(name).content) for name in recipes.names()]
+    if as_json:
+        for row in rows:
+            print(json.dumps(row))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    headers = {"recipe": "recipe", "network": "network", "parameters": "parameters", "data": "data",
+               "training": "training", "expected": "test accuracy", "text": "the text has"}  # fmt: skip
+    for header in headers.values():
+        table.add_column(header, justify="right" if header == "parameters" else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(f"{row[key]:,}" if key == "parameters" else str(row[key] or "") for key in headers))
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
+    return 0
+
+
+def show_recipe(
+    recipe: Annotated[str, typer.Argument(
+        metavar="RECIPE", help="A name, or a TOML file.", autocompletion=recipe_names,
+    )],
+) -> int:  # fmt: skip
+    """Print a recipe as TOML with every default filled in: the beginning of one of your own."""
+    from .. import recipes
+
+    print(recipes.load(recipe).as_toml(), end="")
+    return 0
+
+
+def _row(content: Any) -> dict[str, Any]:
+    training, expect = content.training, content.expect
+    length = f"{training.steps:,} steps" if training.steps else f"{training.epochs} epochs"
+    return {
+        "recipe": content.recipe.name,
+        "title": content.recipe.title,
+        "network": _network(content.layers),
+        "parameters": expect.parameters,
+        "data": content.data.dataset,
+        "training": f"{training.optimizer['name']}, batch {training.batch_size}, {length}",
+        "expected": None if expect.accuracy is None else f"{expect.accuracy:.1%}",
+        "text": expect.text or None,
+    }
+
+
+def _network(layers: list[dict[str, Any]]) -> str:
+    """``conv 3x3 32, max-pool, dense 128, dense 10``."""
+    words = []
+    for layer in layers:
+        match layer["type"]:
+            case "Conv2D":
+                size = layer["kernel_size"]
+                size = f"{size}x{size}" if isinstance(size, int) else "x".join(map(str, size))
+                words.append(f"conv {size} {layer['filters']}")
+            case "Dense":
+                words.append(f"dense {layer['units']}")
+            case "Dropout":
+                words.append(f"dropout {layer['rate']}")
+            case "MaxPooling2D" | "MaxPool2D":
+                words.append("max-pool")
+            case "Flatten":
+                continue
+            case other:
+                words.append(other)
+    return ", ".join(words)

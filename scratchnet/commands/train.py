@@ -1,0 +1,101 @@
+"""``scratchnet-train [RECIPE]``: train a network, and leave a folder that says everything about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ConfigError, DataError
+from ..signals import Stop, exit_code
+from .options import count, option, rate, recipe_names, reporter_for, seed_number
+
+
+def _first_words(incomplete: str) -> list[str]:
+    """What the first word may become: a recipe, or another command."""
+    from ..cli import COMMANDS
+
+    return [*recipe_names(incomplete), *(name for name in COMMANDS if name.startswith(incomplete))]
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(
+        metavar="RECIPE", help="A name (scratchnet-train list prints them), or a TOML file of your own.",
+        autocompletion=_first_words,
+    )] = "quickstart",
+    epochs: Annotated[int | None, option(
+        "--epochs", metavar="N", parser=count, help="Train so many epochs."
+    )] = None,
+    steps: Annotated[int | None, option(
+        "--steps", metavar="N", parser=count, help="Train so many steps (batches) instead."
+    )] = None,
+    batch_size: Annotated[int | None, option(
+        "--batch-size", metavar="N", parser=count, help="Samples per step."
+    )] = None,
+    learning_rate: Annotated[float | None, option(
+        "--learning-rate", metavar="RATE", parser=rate, help="Learning rate of the optimizer."
+    )] = None,
+    optimizer: Annotated[str | None, option(
+        "--optimizer", metavar="NAME", help="sgd, adam, nadam ...: with its own defaults, but for --learning-rate."
+    )] = None,
+    seed: Annotated[int | None, option(
+        "--seed", metavar="N", parser=seed_number, help="Same seed, same numbers."
+    )] = None,
+    backend: Annotated[str, option(
+        "--backend", metavar="NAME", help="numpy, numba, cupy, or auto (the fastest that there is)."
+    )] = "auto",
+    data_dir: Annotated[Path | None, option(
+        "--data-dir", metavar="DIR", help="A folder that has mnist/ or fashion-mnist/ in it."
+    )] = None,
+    out: Annotated[Path | None, option(
+        "--out", metavar="DIR", help="Where the results go; runs/RECIPE-DATE-TIME when left out."
+    )] = None,
+    resume: Annotated[bool, option(
+        "--resume", help="Go on with the run in --out, or start where there is none."
+    )] = False,
+    checkpoint_every: Annotated[int | None, option(
+        "--checkpoint-every", metavar="N", parser=count, help="Save every N steps, besides after every epoch."
+    )] = None,
+    as_json: Annotated[bool, option("--json", help="One JSON object per line, for programs.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="One line at the end.")] = False,
+    version: Annotated[bool, option("--version", help="Print the version.")] = False,
+) -> int:  # fmt: skip
+    """Train a network on real data and leave a folder with the model, curves, pictures and a report.
+
+    Without RECIPE it trains a small network on handwritten digits, offline, in less than a minute.
+    """
+    if version:
+        from importlib.metadata import version as installed
+
+        print(installed("scratchnet"))
+        return 0
+    if epochs is not None and steps is not None:
+        raise ConfigError("expected --epochs or --steps, got both")
+    if data_dir is not None and not data_dir.is_dir():
+        raise DataError(f"--data-dir {data_dir}: no such folder")
+    with Stop() as stop:
+        from .. import recipes, run
+
+        chosen = recipes.load(recipe)
+        changes: dict[str, Any] = {
+            key: value
+            for key, value in {"epochs": epochs, "steps": steps, "batch_size": batch_size, "seed": seed}.items()
+            if value is not None
+        }
+        if optimizer is not None:
+            changes["optimizer"] = {"name": optimizer}
+        if learning_rate is not None:
+            table = changes.get("optimizer", chosen.content.training.optimizer)
+            changes["optimizer"] = {**table, "learning_rate": learning_rate}
+        results = run.train(
+            chosen.replace(**changes) if changes else chosen,
+            out,
+            data_dir=data_dir,
+            backend_name=backend,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            reporter=reporter_for(as_json, quiet),
+            stop=stop,
+        )
+    return 0 if results["finished"] else exit_code(results["stopped_by"])
