@@ -77,7 +77,8 @@ def describe_model(model: Sequential) -> tuple[Arrays, dict[str, Any]]:
     """Arrays and content of a model file: weights, architecture, compile settings, the state of the optimizer."""
     arrays, content = describe_weights(model)
     optimizer, loss = model.optimizer, model.loss
-    slots = {} if optimizer is None or model.flat_params is None else optimizer.slots
+    begun = optimizer is not None and model.flat_params is not None  # else the next step starts the optimizer anew
+    slots = optimizer.slots if begun else {}
     content |= {
         "kind": "model",
         "architecture": serialize(model),
@@ -85,7 +86,7 @@ def describe_model(model: Sequential) -> tuple[Arrays, dict[str, Any]]:
         "optimizer": None if optimizer is None else optimizers.serialize(optimizer),
         "loss": None if loss is None else losses.serialize(loss),
         "metrics": [metrics.serialize(metric) for metric in model.metrics],
-        "iterations": 0 if optimizer is None else int(optimizer.iterations),
+        "iterations": int(optimizer.iterations) if begun else 0,
         "slots": _without_arrays(slots, "optimizer", arrays),
     }
     return arrays, content

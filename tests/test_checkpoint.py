@@ -111,6 +111,19 @@ def test_weights_alone(tmp_path):
     assert all((a == b).all() for a, b in zip(before, other.get_weights(), strict=True))
 
 
+def test_a_model_with_another_last_layer_can_be_saved(tmp_path):
+    """The optimizer starts anew after `pop` and `add`: the file says so too."""
+    model = tiny()
+    model.fit(X, Y, batch_size=8, verbose=0)
+    model.pop()
+    model.add(layers.Dense(3, activation="softmax", name="new"))
+    model.save(tmp_path / "model")
+    again = sn.load_model(tmp_path / "model")
+    assert same(model, again)
+    assert again.optimizer.iterations == 0
+    again.fit(X, Y, batch_size=8, verbose=0)
+
+
 class Scale(layers.Layer):
     """A layer of a user's own, with a weight and a state."""
 
