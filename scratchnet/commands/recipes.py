@@ -49,37 +49,17 @@ def show_recipe(
 
 
 def _row(content: Any) -> dict[str, Any]:
+    from ..recipes import words
+
     training, expect = content.training, content.expect
     length = f"{training.steps:,} steps" if training.steps else f"{training.epochs} epochs"
     return {
         "recipe": content.recipe.name,
         "title": content.recipe.title,
-        "network": _network(content.layers),
+        "network": words.network(content.layers),
         "parameters": expect.parameters,
         "data": content.data.dataset,
         "training": f"{training.optimizer['name']}, batch {training.batch_size}, {length}",
         "expected": None if expect.accuracy is None else f"{expect.accuracy:.1%}",
         "text": expect.text or None,
     }
-
-
-def _network(layers: list[dict[str, Any]]) -> str:
-    """``conv 3x3 32, max-pool, dense 128, dense 10``."""
-    words = []
-    for layer in layers:
-        match layer["type"]:
-            case "Conv2D":
-                size = layer["kernel_size"]
-                size = f"{size}x{size}" if isinstance(size, int) else "x".join(map(str, size))
-                words.append(f"conv {size} {layer['filters']}")
-            case "Dense":
-                words.append(f"dense {layer['units']}")
-            case "Dropout":
-                words.append(f"dropout {layer['rate']}")
-            case "MaxPooling2D" | "MaxPool2D":
-                words.append("max-pool")
-            case "Flatten":
-                continue
-            case other:
-                words.append(other)
-    return ", ".join(words)

@@ -1,0 +1,27 @@
+"""Recipes in words: a network in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def network(layers: list[dict[str, Any]]) -> str:
+    """``conv 3x3 32, max-pool, dense 128, dense 10``."""
+    words = []
+    for layer in layers:
+        match layer["type"]:
+            case "Conv2D":
+                size = layer["kernel_size"]
+                size = f"{size}x{size}" if isinstance(size, int) else "x".join(map(str, size))
+                words.append(f"conv {size} {layer['filters']}")
+            case "Dense":
+                words.append(f"dense {layer['units']}")
+            case "Dropout":
+                words.append(f"dropout {layer['rate']}")
+            case "MaxPooling2D" | "MaxPool2D":
+                words.append("max-pool")
+            case "Flatten":
+                continue
+            case other:
+                words.append(other)
+    return ", ".join(words)
