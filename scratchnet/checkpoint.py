@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from . import initializers, losses, metrics, optimizers, safetensors_io, saved_model
 from .datasets.files import remove_leftovers, shown
 from .errors import CheckpointError
-from .layers.base import Layer
 from .layers.serialization import custom_objects as with_classes
 from .layers.serialization import deserialize
 from .numerics import require_finite
@@ -67,14 +66,14 @@ def save_training(model: Sequential, path: PathLike, generation: int = 0) -> Non
     safetensors_io.write(path, *saved_model.describe_fit(model, generation))
 
 
-def load_model(path: PathLike, custom_objects: Mapping[str, type[Layer]] | None = None, compile: bool = True) -> Any:
+def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None, compile: bool = True) -> Any:
     """The model that `save_model` wrote, compiled as it was and with its optimizer's state.
 
     Parameters
     ----------
     path : path-like
-    custom_objects : dict of str to Layer class, optional
-        Classes of your own that the model is made of; those under ``@sn.layers.register`` are known already.
+    custom_objects : dict of str to Layer or Loss class, optional
+        Classes of your own that the model has; those under ``@sn.layers.register`` are known already.
     compile : bool
         Whether to restore optimizer, loss and metrics too. Metrics that were functions cannot be.
 
@@ -103,7 +102,7 @@ def load_model(path: PathLike, custom_objects: Mapping[str, type[Layer]] | None 
             model.build(content["input_shape"])
         saved_model.put(saved_model.match_weights(model, arrays, content, True))
     if compile and content["optimizer"] is not None:
-        with one_line(f"{name}: compile settings (compile=False leaves them out)"):
+        with one_line(f"{name}: compile settings (compile=False leaves them out)"), with_classes(custom_objects):
             loss = None if content["loss"] is None else losses.get(content["loss"])
             measured = [metrics.get(metric) for metric in content["metrics"] if metric is not None]
             model.compile(optimizers.get(content["optimizer"]), loss, measured)

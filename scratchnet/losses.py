@@ -9,6 +9,8 @@ import numpy as np
 from . import config as settings
 from .backend import array_module, ops
 from .checks import snake_case
+from .custom import Part, known
+from .custom import register as register
 from .errors import ConfigError, DataError, ShapeError
 from .workspace import nothing
 
@@ -18,11 +20,12 @@ __all__ = [
     "MeanSquaredError",
     "SparseCategoricalCrossentropy",
     "get",
+    "register",
     "serialize",
 ]
 
 
-class Loss:
+class Loss(Part):
     """Base class of all losses.
 
     ``loss(y_true, y_pred, sample_weight=None)`` is ``sum_i w_i loss_i / n`` over the n samples of a batch, a float; n,
@@ -64,6 +67,7 @@ class Loss:
         return {"name": self.name}
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        self.require_backend()
         xp = array_module()
         y_pred = xp.asarray(y_pred)
         dtype = y_pred.dtype if y_pred.dtype in (np.float32, np.float64) else settings.floatx()
@@ -235,13 +239,14 @@ def get(identifier: Any) -> Loss:
     name, arguments = identifier, {}
     if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
         name, arguments = identifier["class_name"], identifier["config"]
-    for short, cls in _CLASSES.items():
+    for short, cls in {**known(Loss), **_CLASSES}.items():
         if isinstance(name, str) and (name.lower() == short or name == cls.__name__):
             try:
                 return cls(**arguments)
             except TypeError as error:
                 raise ConfigError(f"loss {name}: {error}") from None
-    raise ConfigError(f"loss: expected one of {', '.join(_CLASSES)}, or a Loss, got {str(identifier)[:80]!r}")
+    hint = "" if identifier is name else "; a class of your own: @sn.losses.register, or custom_objects={name: class}"
+    raise ConfigError(f"loss: expected one of {', '.join(_CLASSES)}, or a Loss, got {str(name)[:80]!r}{hint}")
 
 
 def serialize(loss: Loss) -> dict[str, Any]:

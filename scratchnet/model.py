@@ -179,6 +179,7 @@ class Sequential(Stack):
         """Inside the block layers write into reused buffers: what one step returns, the next one overwrites."""
         layers = self.walk()
         for layer in layers:
+            layer.require_backend()
             layer.workspace = self.buffers
         try:
             with products_in(self.precision):
@@ -208,9 +209,7 @@ class Sequential(Stack):
         checkpoint.load_weights(self, path)
 
 
-def load_model(
-    path: str | Path, custom_objects: dict[str, type[Layer]] | None = None, compile: bool = True
-) -> Sequential:
+def load_model(path: str | Path, custom_objects: dict[str, type] | None = None, compile: bool = True) -> Sequential:
     """The model that ``model.save(path)`` wrote: architecture, weights, compile settings and optimizer state.
 
     Parameters
@@ -218,7 +217,7 @@ def load_model(
     path : path
         A ``.safetensors`` file. Nothing in it is executed.
     custom_objects : dict of name to class, optional
-        Layer classes of your own, where they are not registered (`sn.layers.register`).
+        Layer and loss classes of your own, where they are not registered (`sn.layers.register`).
     compile : bool
         Whether to restore the compile settings too.
 

@@ -58,6 +58,7 @@ class Trainer:
         if model.flat_params is None:
             model.flatten()
         self.model, self.loss = model, model.loss
+        self.loss.require_backend()
         # A loss on probabilities behind a final softmax is computed from the logits instead: stable, and one kernel.
         from_logits = getattr(model.loss, "from_logits", None)
         cut = model.layers[-1].without_softmax() if from_logits is False else None

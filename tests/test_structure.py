@@ -23,7 +23,7 @@ ORDER = [
     "kernels",
     "backend config initializers",
     "workspace",
-    "layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
+    "custom layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
     "numerics training batches callbacks progress summary checkpoint safetensors_io saved_model gpu_memory capture "
     "fitting model",
     "gradient_probes gradient_check utils compiling environment",

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import config, initializers
 from ..backend import array_module, ops
+from ..custom import Part
 from ..errors import ShapeError
 from ..workspace import Workspace, nothing
 
@@ -16,7 +17,7 @@ __all__ = ["Layer", "nothing", "ops"]
 Shape = tuple[int, ...]
 
 
-class Layer:
+class Layer(Part):
     """Base class of all layers.
 
     A subclass sets ``output_shape`` and makes its parameters in `build`, computes in `forward`, and returns the
@@ -76,6 +77,7 @@ class Layer:
         self, name: str, shape: Shape, initializer: initializers.Initializer, rng: np.random.Generator
     ) -> None:
         """Make the parameter ``name`` and its gradient."""
+        self.require_backend()
         self.params[name] = array_module().asarray(initializer(shape, rng=rng, dtype=self.dtype))
         self.grads[name] = array_module().zeros(shape, self.dtype)
 
@@ -106,6 +108,8 @@ class Layer:
         if not self.built:
             raise ShapeError(f"layer {label!r} is not built: call build(input_shape, rng) first")
         xp = array_module()
+        if xp is not np:
+            self.require_backend()
         if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
             x = xp.ascontiguousarray(xp.asarray(x, dtype=self.dtype))
         if x.shape[1:] != self.input_shape or x.ndim == 0:

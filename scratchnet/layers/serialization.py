@@ -4,38 +4,14 @@ run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Any
 
+from .. import custom
+from ..custom import custom_objects, register
 from ..errors import ConfigError
 from .base import Layer
 
-_custom: dict[str, type[Layer]] = {}
-_for_now: ContextVar[Mapping[str, type[Layer]]] = ContextVar("custom_objects", default=MappingProxyType({}))
-
-
-def register(cls: type[Layer]) -> type[Layer]:
-    """Class decorator: let `load_model` make a layer class of your own."""
-    if not (isinstance(cls, type) and issubclass(cls, Layer)):
-        raise ConfigError(f"register: expected a subclass of Layer, got {cls!r}")
-    _custom[cls.__name__] = cls
-    return cls
-
-
-@contextmanager
-def custom_objects(classes: Mapping[str, type[Layer]] | None) -> Iterator[None]:
-    """Inside the block `deserialize` may make these classes too, by these names."""
-    for name, cls in (classes or {}).items():
-        if not (isinstance(cls, type) and issubclass(cls, Layer)):
-            raise ConfigError(f"custom_objects: {name!r}: expected a subclass of Layer, got {cls!r}")
-    token = _for_now.set(classes or {})
-    try:
-        yield
-    finally:
-        _for_now.reset(token)
+__all__ = ["custom_objects", "deserialize", "layer_classes", "register", "serialize"]
 
 
 def layer_classes() -> dict[str, type[Layer]]:
@@ -43,7 +19,7 @@ def layer_classes() -> dict[str, type[Layer]]:
     from .. import layers
 
     public = {name: cls for name, cls in vars(layers).items() if isinstance(cls, type) and issubclass(cls, Layer)}
-    return {**public, **_custom, **_for_now.get()}
+    return {**public, **custom.known(Layer)}
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""Parts of a user's own: layer and loss classes that files may name, and the backends that such a class runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from .backend import BACKENDS, get_backend
+from .errors import BackendError, ConfigError
+
+T = TypeVar("T")
+HOST = ("numpy", "numba")
+"""The backends whose arrays are NumPy's."""
+
+_registered: list[type] = []
+_for_now: ContextVar[Mapping[str, type]] = ContextVar("custom_objects", default=MappingProxyType({}))
+
+
+class Part:
+    """What layers and losses have in common: they say on which backends they run.
+
+    Attributes
+    ----------
+    backends : tuple of str
+        A class of a user's own runs where arrays are NumPy's, without a kernel. If its arithmetic takes CuPy's arrays
+        too, it says so: ``backends = ("numpy", "numba", "cupy")``.
+    """
+
+    backends: tuple[str, ...] = BACKENDS
+    name: Any = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        says = next(base for base in cls.__mro__ if "backends" in vars(base))
+        if _ours(says) and not _ours(cls):
+            cls.backends = HOST
+
+    def require_backend(self) -> None:
+        """Raise BackendError if the part does not run on the backend in use."""
+        if (backend := get_backend()) not in self.backends:
+            runs = " and ".join(self.backends)
+            raise BackendError(
+                f"{type(self).__name__} ({self.name or 'no name'}) is a class of your own in NumPy and runs on {runs}, "
+                f'not on {backend}: sn.set_backend("numba"); or, if its arithmetic takes the arrays of {backend} too, '
+                f"add {backend!r} to the class's backends"
+            )
+
+
+def _ours(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _bases() -> dict[str, type]:
+    from .layers.base import Layer
+    from .losses import Loss
+
+    return {"Layer": Layer, "Loss": Loss}
+
+
+def _check(cls: Any, who: str) -> None:
+    bases = _bases()
+    if not (isinstance(cls, type) and issubclass(cls, tuple(bases.values()))):
+        raise ConfigError(f"{who}: expected a subclass of {' or '.join(bases)}, got {cls!r}")
+
+
+def register(cls: type[T]) -> type[T]:
+    """Class decorator: let `load_model` make a layer or a loss of your own.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+
+    Examples
+    --------
+    >>> @sn.layers.register
+    ... class Sine(sn.layers.Layer): ...
+    """
+    _check(cls, "register")
+    _registered.append(cls)
+    return cls
+
+
+@contextmanager
+def custom_objects(classes: Mapping[str, type] | None) -> Iterator[None]:
+    """Inside the block files may name these classes too.
+
+    Raises
+    ------
+    ConfigError
+        If one of them is neither a layer nor a loss.
+    """
+    for name, cls in (classes or {}).items():
+        _check(cls, f"custom_objects: {name!r}")
+    token = _for_now.set(classes or {})
+    try:
+        yield
+    finally:
+        _for_now.reset(token)
+
+
+def known(base: type[T]) -> dict[str, type[T]]:
+    """The subclasses of ``base`` that files may name, besides those of scratchnet."""
+    named = {**{cls.__name__: cls for cls in _registered}, **_for_now.get()}
+    return {name: cls for name, cls in named.items() if issubclass(cls, base)}
