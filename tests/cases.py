@@ -248,6 +248,7 @@ OPS: list[OpCase] = [
     *conv2d("winograd-valid", (2, 8, 5, 16), 16, (3, 3), bias=0),
     *conv2d("winograd-5x5-odd", (10, 7, 9, 16), 32, (5, 5), padding="same"),
     *conv2d("winograd-5x5-valid", (1, 9, 6, 32), 16, (5, 5), relu=True),
+    *conv2d("winograd-groups-of-images", (50, 9, 9, 32), 32, (5, 5), padding="same"),
     *conv2d("large", (12, 14, 14, 16), 24, (3, 3), padding="same", relu=True),
     *loss("softmax_cross_entropy", "small", 5, 4, 0.1),
     *loss("sparse_softmax_cross_entropy", "small", 5, 4, 0.0),

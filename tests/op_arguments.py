@@ -133,11 +133,15 @@ def dense(id: str, n: int, inputs: int, outputs: int, relu: bool = False, bias: 
 
 
 def conv2d(
-    id: str, shape: tuple[int, ...], filters: int, window: Any, strides: Any = (1, 1), padding: str = "valid",
+    id: str, shape: tuple[int, ...], filters: int, window: Any, strides: Any = (1, 1), padding: Any = "valid",
     dilation: Any = (1, 1), groups: int = 1, relu: bool = False, bias: int = 1,
 ) -> list[OpCase]:  # fmt: skip
-    """Convolution, forward and backward."""
-    (oh, ow), pads = plan(id, shape[1:3], window, strides, padding, dilation)
+    """Convolution, forward and backward; the padding is a mode, or (top, bottom, left, right)."""
+    if isinstance(padding, str):
+        (oh, ow), pads = plan(id, shape[1:3], window, strides, padding, dilation)
+    else:
+        size = shape[1] + padding[0] + padding[1], shape[2] + padding[2] + padding[3]
+        (oh, ow), pads = plan(id, size, window, strides, "valid", dilation)[0], padding
 
     def arrays(rng: Rng, dtype: Any) -> tuple[Any, ...]:
         w = normal(rng, dtype, *window, shape[3] // groups, filters)
