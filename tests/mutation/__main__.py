@@ -40,7 +40,7 @@ def try_all(mutants: list[Mutant], jobs: int) -> list[dict[str, Any]]:
                 return
             try:
                 row = rows[number] = tree.attempt(mutants[number])
-            except Exception as error:
+            except Exception as error:  # raised again by the main thread
                 errors.append(error)
                 return
             state = "caught" if row["caught"] else "LIVES"
@@ -86,7 +86,7 @@ def main() -> int:
     alive = [row for row in rows if not row["caught"]]
     for row in alive:
         row["reason"] = ALIKE.get(row["mutant"], "")
-        print(f"lives: {row['mutant']}: {row['reason'] or 'NO TEST SEES IT'}")
+        print(f"lives: {row['mutant']}: {row['reason'] or row['by'] or 'NO TEST SEES IT'}")
     share = (len(rows) - len(alive)) / max(1, len(rows))
     print(f"{len(rows)} mutants, {len(rows) - len(alive)} caught ({share:.1%}), {len(alive)} live")
     if given.out:

@@ -112,7 +112,8 @@ class Tree:
                     row.update(caught=True, by=said if code == 1 else f"ended by signal {-code}")
                     break
                 if code != 0:
-                    raise RuntimeError(f"{mutant.name}: pytest exited with {code}: {said}")
+                    row["by"] = f"not tried: pytest exited with {code}: {said}"
+                    break
         finally:
             path.write_text(original)
             shutil.rmtree(self.cache, ignore_errors=True)
