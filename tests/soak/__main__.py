@@ -16,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import soak_convergence  # noqa: E402
 import soak_disks  # noqa: E402
 import soak_files  # noqa: E402
 import soak_interruptions  # noqa: E402
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[Context], Iterator[Figure]]] = {
     "memory": soak_machine.memory,
     "downloads": soak_machine.downloads,
     "processes": soak_machine.processes,
+    "convergence": soak_convergence.convergence,
 }
 
 
