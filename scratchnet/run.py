@@ -232,6 +232,7 @@ class _Run:
             "train": {key: last[key] for key in ("loss", "accuracy") if key in last},
             "validation": {key: last[f"val_{key}"] for key in ("loss", "accuracy") if f"val_{key}" in last},
             "resumed": self.resumed,
+            "input": self.data.described(),
             "seconds": {**self.seconds, "total": time.perf_counter() - self.began},
             "images_per_second": recorder.images / recorder.seconds if recorder.seconds else 0.0,
         }

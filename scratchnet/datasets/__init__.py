@@ -5,12 +5,14 @@ from ``data_dir``, from the folder ``SCRATCHNET_DATA``, from the user's cache, o
 they come from, their content is checked against a SHA-256.
 
 To read the code: ``catalog`` (what is known), ``idx`` (the format), ``sources`` (where files come from),
-``download``, ``npz`` (your own data), ``pixels``, ``labels``, ``split``.
+``download``, ``npz``, ``folder`` and ``csv_pixels`` (your own data), ``pictures``, ``pixels``, ``labels``, ``split``.
 """
 
 from __future__ import annotations
 
 from . import digits, fashion_mnist, mnist
+from .csv_pixels import load_csv
+from .folder import load_image_folder
 from .idx import read_idx
 from .labels import to_categorical
 from .npz import load_npz
@@ -21,6 +23,8 @@ __all__ = [
     "Pixels",
     "digits",
     "fashion_mnist",
+    "load_csv",
+    "load_image_folder",
     "load_npz",
     "mnist",
     "read_idx",

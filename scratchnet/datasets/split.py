@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError, DataError, ShapeError
 
 
 def train_validation_split(x: Any, y: Any, first: int = 5000) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
@@ -46,3 +46,24 @@ def stratified_rows(y: np.ndarray, fraction: float, seed: int) -> np.ndarray:
         rows = np.flatnonzero(y == label)
         marked[random.permutation(rows)[: round(fraction * len(rows))]] = True
     return marked
+
+
+def split_rows(y: np.ndarray, fraction: float, seed: int, name: str) -> np.ndarray:
+    """`stratified_rows` for data of a user's own: bool, shape (n,), True for testing.
+
+    Raises
+    ------
+    ConfigError
+        If the fraction is not between 0 and 1, or the seed not from 0 to 2^32 - 1.
+    DataError
+        If a class would have no sample for training, or none at all were for testing.
+    """
+    if not isinstance(fraction, int | float) or not 0 < fraction < 1:
+        raise ConfigError(f"test_split: expected a share between 0 and 1, got {fraction!r:.80}")
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ConfigError(f"seed: expected a whole number from 0 to {2**32 - 1}, got {seed!r:.80}")
+    testing = stratified_rows(y, fraction, int(seed))
+    if not testing.any() or set(y[testing].tolist()) - set(y[~testing].tolist()):
+        what = "no sample for testing" if not testing.any() else "a class without a sample for training"
+        raise DataError(f"{name}: a test_split of {fraction:g} leaves {what}: there are too few of a class")
+    return testing

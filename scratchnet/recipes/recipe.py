@@ -14,11 +14,11 @@ from ..datasets.files import shown
 from ..datasets.labels import class_numbers
 from ..errors import ConfigError, DataError, RecipeError, ScratchnetError, ShapeError
 from ..model import Sequential
-from . import toml
+from . import sources, toml
 from .parts import Parts
 from .schema import Content, refusal, suggest, validate
+from .sources import BUILT_IN as BUILT_IN
 
-BUILT_IN = ("digits", "fashion_mnist", "mnist")
 Samples = tuple[Any, np.ndarray]
 
 
@@ -30,11 +30,26 @@ class RecipeData:
     validation: Samples | None
     test: Samples
     class_names: tuple[str, ...]
+    sample_shape: tuple[int, ...] = ()  # as the data have it, before ``[data] shape``
+    scale: float = 1 / 255
 
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Number of training, validation and test samples."""
         return len(self.train[0]), len(self.validation[0]) if self.validation else 0, len(self.test[0])
+
+    def described(self) -> dict[str, Any]:
+        """What the samples look like, so that a picture of somebody's own can be made alike.
+
+        ``background`` is the middle one of the grey levels (0 to 255) around the edge of up to 1,000 training samples;
+        None where they are no bytes, or no pictures.
+        """
+        x, shape, background = self.train[0], self.sample_shape, None
+        if isinstance(x, datasets.Pixels) and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
+            some = x.array[:1000].reshape(-1, *shape)
+            edges = [some[:, 0], some[:, -1], some[:, :, 0], some[:, :, -1]]
+            background = float(np.median(np.concatenate([edge.ravel() for edge in edges]))) * self.scale * 255
+        return {"shape": list(shape), "scale": self.scale, "background": background}
 
     def names_for(self, outputs: int) -> list[str]:
         """A name for every output of a network: numbers where it has more outputs than the data have classes."""
@@ -104,7 +119,8 @@ class Recipe:
         """The content with all defaults filled in, as TOML; it reads back as the same recipe from any folder."""
         content = self.as_dict()
         if self.content.data.dataset not in BUILT_IN:
-            content["data"]["dataset"] = str(self._npz_path().absolute())
+            for key in content["data"].keys() & {"dataset", "test_dataset"}:
+                content["data"][key] = str((self.folder / content["data"][key]).absolute())
         return toml.write(content)
 
     def replace(self, **training: Any) -> Recipe:
@@ -179,16 +195,11 @@ class Recipe:
             If ``[data]`` does not fit them.
         """
         section = self.content.data
-        if section.dataset in BUILT_IN:
-            module = getattr(datasets, section.dataset)
-            train, test = module.load_data(data_dir)
-            scale, names = module.scale, tuple(module.CLASS_NAMES)
-        else:
-            train, test = datasets.load_npz(self._npz_path())
-            labels = class_numbers(np.concatenate([train[1], test[1]]))
-            scale, names = 1 / 255, tuple(str(label) for label in range(int(labels.max()) + 1))
-        x, y = self._shaped(train[0], scale), self._labels(train[1], len(names))
-        x_test, y_test = self._shaped(test[0], scale), self._labels(test[1], len(names))
+        loaded = sources.load(section, self.folder, data_dir)
+        names = loaded.class_names
+        shape = loaded.train[0].shape[1:]
+        x, y = self._shaped(loaded.train[0], loaded.scale), self._labels(loaded.train[1], len(names))
+        x_test, y_test = self._shaped(loaded.test[0], loaded.scale), self._labels(loaded.test[1], len(names))
         validation = None
         if section.validation:
             try:
@@ -196,7 +207,7 @@ class Recipe:
             except ConfigError:
                 message = f"expected fewer than the {len(x)} training samples, got {section.validation}"
                 raise self._refusal(("data", "validation"), message) from None
-        return RecipeData((x, y), validation, (x_test, y_test), names)
+        return RecipeData((x, y), validation, (x_test, y_test), names, shape, loaded.scale)
 
     def _shaped(self, x: np.ndarray, scale: float) -> Any:
         shape = tuple(self.content.data.shape or x.shape[1:])
@@ -211,17 +222,17 @@ class Recipe:
         numbers = class_numbers(y)
         return datasets.to_categorical(numbers, classes).astype(np.float32) if self.content.data.one_hot else numbers
 
-    def _npz_path(self) -> Path:
-        return self.folder / self.content.data.dataset
-
     def _check_dataset(self) -> None:
-        given = self.content.data.dataset
-        if given in BUILT_IN or given.endswith(".npz"):
-            return
-        hint = suggest(given, list(BUILT_IN))
-        raise self._refusal(
-            ("data", "dataset"), f"there is no data set {shown(repr(given))}: {hint}, or a path to a .npz"
-        )
+        section = self.content.data
+        kind = sources.kind_of(section, self.folder)
+        if kind is None:
+            hint = suggest(section.dataset, list(BUILT_IN))
+            what = f"there is no data set {shown(repr(section.dataset))}: {hint}"
+            raise self._refusal(("data", "dataset"), f"{what}, or the path of a .npz, a .csv or a folder of pictures")
+        for other, keys in sources.KEYS.items():
+            for key in keys:
+                if getattr(section, key) is not None and key not in sources.KEYS.get(kind, ()):
+                    raise self._refusal(("data", key), f"is for a {other}, {shown(section.dataset)} is none")
 
     def _refusal(self, path: toml.Path, message: str) -> RecipeError:
         return refusal(self.where, self.text, path, message)

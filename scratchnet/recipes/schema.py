@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -23,6 +23,7 @@ def _named(value: Any) -> dict[str, Any]:
 
 Named = Annotated[dict[str, Any], BeforeValidator(_named)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+Side = Annotated[int, Field(ge=1, le=1 << 16)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
@@ -41,12 +42,21 @@ class About(_Table):
 
 
 class Data(_Table):
-    """``[data]``: which samples, in which shape, and how many of them are set aside for validation."""
+    """``[data]``: which samples, in which shape, and how many of them are set aside for validation.
+
+    The keys from ``test_dataset`` on are for data of one's own (datasets.py); None is the default of the reader.
+    """
 
     dataset: Text
     validation: int = Field(default=0, ge=0)
     shape: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1, max_length=8)
     one_hot: bool = False
+    test_dataset: Text | None = None
+    image_size: Side | list[Side] | None = None
+    color_mode: Literal["grayscale", "rgb"] | None = None
+    label_column: Text | int | None = None
+    test_split: float | None = Field(default=None, gt=0, lt=1)
+    split_seed: int | None = Field(default=None, ge=0, lt=1 << 32)
 
 
 class Training(_Table):
