@@ -5,7 +5,8 @@ A kernel stands in ``NAME.cu``, its launch beside it in ``NAME_cuda.py`` as the 
     launch("dense", "dense_forward", blocks, threads, x, w, b, n, ..., y, dtype=x.dtype, BM=64, ...)
 
 compiles ``dense.cu`` for this dtype and these constants (once; CuPy keeps the result in its own folder), converts each
-argument to the type that the source declares for it, and launches. An array of size 0 arrives as a null pointer.
+argument to the type that the source declares for it, and launches. An array of size 0, or None, arrives as a null
+pointer.
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import BackendError
+
 WARP = 32
 VECTOR_BYTES = 16  # of the largest access that a thread makes
 THREADS = 256  # of a block of a kernel that works element by element
 MOST_BLOCKS = 8192  # of such a kernel: enough to fill any GPU; each thread goes on to further elements
 
 FOLDER = Path(__file__).parent
+
+# A null pointer by value. CuPy hands garbage to the kernel for None: https://github.com/cupy/cupy/issues/9046
+NULL = np.uint64(0)
+MOST_PLACES = 2**31 - 1  # that a Divider can take apart
 
 DIVIDER = np.dtype([("divisor", "u4"), ("magic", "u4"), ("shift", "u4")])
 
@@ -57,8 +64,8 @@ class CupyDriver:
         self.compute_capability = int(cupy.cuda.Device().compute_capability)  # 90 for an H100
 
     def function(self, source: str, kernel: str, options: tuple[str, ...]) -> Any:
-        """The compiled kernel."""
-        return self.xp.RawModule(code=source, options=options).get_function(kernel)
+        """The compiled kernel, loaded: a stream capture must not do that, where the driver is older than CUDA 12.3."""
+        return self.xp.RawModule(code=source, options=("-std=c++17", *options)).get_function(kernel)
 
     def launch(self, function: Any, grid: tuple[int, ...], threads: int, arguments: list[Any]) -> None:
         """Put a launch on the current stream."""
@@ -163,6 +170,8 @@ def launch(
     kinds = signatures(name)[kernel]
     if len(kinds) != len(values):
         raise TypeError(f"{kernel} takes {len(kinds)} arguments, got {len(values)}")
+    if any(kind in STRUCTURES for kind in kinds):
+        _require_places(kernel, values)
     device = driver()
     arguments = [_argument(device, kind, value, dtype) for kind, value in zip(kinds, values, strict=True)]
     function = _function(name, kernel, options(dtype, constants))
@@ -174,13 +183,22 @@ def launch(
 def _argument(device: Any, kind: str, value: Any, dtype: Any) -> Any:
     if kind == "*":
         if value is None:
-            return None
+            return NULL
         if not device.is_array(value):
             raise TypeError(f"expected an array in the GPU's memory, got {type(value).__name__}")
-        return value if value.size else None
+        return value if value.size else NULL
     if kind in STRUCTURES:
         return value
     return np.dtype(dtype if kind == "REAL" else NUMBERS[kind]).type(value)
+
+
+def _require_places(kernel: str, values: tuple[Any, ...]) -> None:
+    largest = max((value for value in values if hasattr(value, "nbytes")), key=lambda array: array.size, default=None)
+    if largest is not None and largest.size > MOST_PLACES:
+        raise BackendError(
+            f"{kernel}: an array of shape {largest.shape} has more than {MOST_PLACES} numbers, the most that this "
+            "kernel can count: use a smaller batch_size"
+        )
 
 
 def spread(array_or_count: Any) -> tuple[int, int]:

@@ -284,7 +284,7 @@ class Driver:
     @staticmethod
     def _value(argument: Any) -> np.ndarray:
         if argument is None:
-            return np.zeros(1, np.uint64)
+            raise TypeError("None is no argument of a kernel: CuPy makes a pointer to anywhere of it")
         if isinstance(argument, Array):
             return np.array([argument.address], np.uint64)
         return np.atleast_1d(np.array(argument))
