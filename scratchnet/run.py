@@ -14,9 +14,10 @@ from .callbacks import TrainingCheckpoint
 from .console import Reporter
 from .errors import ConfigError
 from .model import Sequential
+from .pages import report_page
 from .recipes.recipe import Recipe, RecipeData
 from .run_callbacks import Recorder, Stopper
-from .run_folder import MODEL, RECIPE, RESULTS, RunFolder, changed_settings, default_path
+from .run_folder import ENVIRONMENT, MODEL, RECIPE, REPORT, RESULTS, RunFolder, changed_settings, default_path
 from .signals import Stop
 
 
@@ -97,7 +98,8 @@ class _Run:
     def go(self) -> dict[str, Any]:
         """Train and test."""
         self.folder.write(RECIPE, self.recipe.as_toml())
-        self.folder.write_json("environment.json", {"seed": self.training.seed, **environment.describe()})
+        self.environment = {"seed": self.training.seed, **environment.describe()}
+        self.folder.write_json(ENVIRONMENT, self.environment)
         self.reporter.started(self.model, self.recipe, self.data, self.folder.path, self.resumed)
         start_up = time.perf_counter() - self.began
         recorder = Recorder(self.folder, self.reporter, self.steps_per_epoch, self.epochs)
@@ -217,6 +219,8 @@ class _Run:
         self.folder.write("report.txt", run_report.text(self.recipe, self.model, self.data, results))
         run_report.draw(self.folder, self.recipe, self.data, recorder.curves, scores, matrix)
         self.folder.write_json(RESULTS, results)
+        page = report_page.page(self.recipe, self.model, self.data, results, recorder.rows, scores, self.environment)
+        self.folder.write(REPORT, page)
         self.reporter.finished(results, self.recipe, self.folder.path)
         return results
 

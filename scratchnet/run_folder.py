@@ -16,6 +16,7 @@ from .datasets.files import remove_leftovers, shown, write_atomically
 from .errors import ConfigError, ScratchnetError
 
 RECIPE, MODEL, RESULTS = "recipe.toml", "model.safetensors", "results.json"
+ENVIRONMENT, METRICS, REPORT = "environment.json", "metrics.jsonl", "report.html"
 
 
 class FolderError(ScratchnetError):

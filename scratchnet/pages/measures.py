@@ -1,0 +1,137 @@
+"""What a report measures of a trained network: the time of every layer, and whether its gradients are right.
+
+Both use a twin with the same weights: the model itself, its optimizer and its dropout counters stay as they are.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backend import array_module, get_backend, use_backend
+from ..errors import GradientError
+from ..gradient_check import LEFT_OUT, Report, check_gradients
+from ..model import Sequential
+from ..recipes.recipe import Recipe, RecipeData
+
+TIMING_SECONDS, MOST_ROUNDS = 0.3, 30
+CHECK_SECONDS, TOO_LONG = 0.6, 4.0
+EVALUATIONS = 10  # what one direction of the gradient check takes, in forward passes in float32, about
+FEWEST, MOST = 4, 8  # directions
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """Seconds of a layer for one batch; None where training does not need its backward pass."""
+
+    name: str
+    forward: float
+    backward: float | None
+
+
+def twin_of(model: Sequential, recipe: Recipe) -> Sequential:
+    """The same network with the same weights on the current backend."""
+    twin = recipe.make_model(model.input_shape)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def layer_times(model: Sequential, recipe: Recipe, data: RecipeData) -> tuple[list[LayerTime], int]:
+    """The median time of every layer forward and backward on a training batch, and of how many samples that is."""
+    twin = twin_of(model, recipe)
+    trainer, xp = twin.trainer(), array_module()
+    (x, y), batch = data.train, recipe.content.training.batch_size
+    x = xp.asarray(np.asarray(x[:batch]), dtype=twin.dtype)
+    targets = twin.loss.prepare_targets(y[:batch], twin.output_shape)
+    rounds: list[tuple[list[float], list[float]]] = []
+    began = time.perf_counter()
+    with trainer.running(), np.errstate(all="ignore"):
+        while len(rounds) < 2 or (time.perf_counter() - began < TIMING_SECONDS and len(rounds) < MOST_ROUNDS):
+            rounds.append(_timed_step(trainer, x, targets))
+            if time.perf_counter() - began > 2 * TIMING_SECONDS:
+                break  # such a slow step is timed well enough by its first round
+    rounds = rounds[1:] or rounds  # the first one takes the memory
+    forward = [statistics.median(times) for times in zip(*(one for one, _ in rounds), strict=True)]
+    backward = [statistics.median(times) for times in zip(*(one for _, one in rounds), strict=True)][::-1]
+    backward_of: list[float | None] = [None] * (len(forward) - len(backward)) + [*backward]
+    names = [str(layer.name) for layer in twin.layers]
+    return [LayerTime(*row) for row in zip(names, forward, backward_of, strict=True)], len(x)
+
+
+def _timed_step(trainer: Any, x: Any, targets: Any) -> tuple[list[float], list[float]]:
+    """Seconds of each forward pass, and of each backward pass from the last layer to the first."""
+    forward, backward = [], []
+    for step in trainer.forwards:
+        began = _now()
+        x = step(x, True)
+        forward.append(_now() - began)
+    dy = trainer.model.buffers.take(trainer, "dy", x.shape, x.dtype)
+    trainer.loss.evaluate(x, targets, trainer.weights(len(x)), trainer.logits, trainer.totals, dy)
+    for step in trainer.backwards:
+        began = _now()
+        dy = step(dy)
+        backward.append(_now() - began)
+    return forward, backward
+
+
+def _now() -> float:
+    if get_backend() == "cupy":  # its calls return before the GPU is done
+        array_module().cuda.get_current_stream().synchronize()
+    return time.perf_counter()
+
+
+def gradient_check(
+    model: Sequential, recipe: Recipe, data: RecipeData, scores: np.ndarray, labels: np.ndarray
+) -> tuple[Report | None, str]:
+    """`check_gradients` of the trained network on the test samples that it finds hardest, and a line about that.
+
+    The hardest because a sample that the network is sure of leaves no slope to compare. In NumPy's float64, with one
+    thread (two on a busy machine wait for each other longer than they compute), along as many directions as a second
+    allows.
+
+    Returns
+    -------
+    report : Report or None
+        None where the network is so slow, or so far off, that there is none; the line says so.
+    note : str
+    """
+    from threadpoolctl import threadpool_limits
+
+    hardest = np.argsort(scores[np.arange(len(labels)), labels], kind="stable")[:2]
+    x, y = np.asarray(data.test[0][hardest]), data.test[1][hardest]
+    with use_backend("numpy"), threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
+        twin = twin_of(model, recipe)
+        arrays = sum(len(layer.params) for layer in twin.walk())
+        once = _seconds_of_a_pass(twin, x[:1])
+        least = once * arrays * FEWEST * EVALUATIONS
+        if least > TOO_LONG:
+            return None, f"Left out: one forward pass takes {once:.2f} s in NumPy, and the check needs hundreds."
+        samples = 2 if 2 * least < CHECK_SECONDS else 1
+        directions = int(np.clip(FEWEST * CHECK_SECONDS / max(least * samples, 1e-9), FEWEST, MOST))
+        try:
+            report = check_gradients(twin, x[:samples], y[:samples], max_elements=0, projections=directions)
+        except GradientError as error:
+            return None, f"Left out: {error}."
+    return report, f"on the {'test sample' if samples == 1 else f'{samples} test samples'} with the largest loss"
+
+
+def _seconds_of_a_pass(model: Sequential, x: np.ndarray) -> float:
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        model.forward(x)
+        times.append(time.perf_counter() - began)
+        if times[-1] > 0.5:
+            break
+    return min(times)
+
+
+def verdict(row: Any) -> str:
+    """What the table says of an array's gradient."""
+    if row.ok:
+        return "ok"
+    return "undecided: kinks all around" if row.note == LEFT_OUT else "WRONG"

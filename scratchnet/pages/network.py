@@ -1,0 +1,115 @@
+"""The network as a table and as a drawing: what each layer is, the shape it gives, how many weights it has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .rendering import shape as in_words
+
+MOST_DRAWN = 40
+ROW, CENTER = 62, 58  # of the drawing: the height of a row, and the middle of its solids
+TALLEST, DEEPEST = 40.0, 26.0
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer, or the input."""
+
+    name: str
+    type: str
+    settings: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A row of the drawing: where it begins, the faces of its solid, and what stands beside it."""
+
+    y: float
+    faces: list[str]
+    keeps: bool  # the shape of what comes in
+    words: tuple[str, str, str]
+
+
+def rows(model: Any) -> list[LayerRow]:
+    """Every layer of a built model; what is inside a composite counts as its own."""
+    return [
+        LayerRow(str(layer.name), type(layer).__name__, settings(layer), tuple(layer.output_shape), weights(layer))
+        for layer in model.layers
+    ]
+
+
+def weights(layer: Any) -> int:
+    """Number of weights, trainable or not."""
+    return sum(
+        int(array.size) for inner in layer.walk() for part in (inner.params, inner.state) for array in part.values()
+    )
+
+
+def settings(layer: Any) -> str:
+    """A layer's arguments in a few words: ``5 × 5, 32 filters, same, relu``."""
+    config = layer.config()
+    words = []
+    for key in ("kernel_size", "pool_size"):
+        if config.get(key):
+            words.append(in_words(config[key]))
+    if inside := layer.sublayers():
+        words.append(
+            " and ".join(" → ".join(type(one).__name__ for one in part.sublayers() or [part]) for part in inside)
+        )
+    for key, word in (("filters", "filters"), ("units", "units")):
+        if config.get(key):
+            words.append(f"{config[key]:,} {word}")
+    if (strides := config.get("strides")) and set(strides) != {1} and strides != config.get("pool_size"):
+        words.append(f"strides {in_words(strides)}")
+    words += [f"{key} {config[key]:g}" for key in ("rate", "momentum", "alpha", "negative_slope") if key in config]
+    words += [str(config[key]) for key in ("padding", "activation") if isinstance(config.get(key), str)]
+    return ", ".join(word for word in words if word != "linear")
+
+
+def drawing(input_shape: Sequence[int], layers: Sequence[LayerRow]) -> tuple[list[Drawn], float]:
+    """The rows of the drawing and its height; only the beginning of a very deep network."""
+    every = [LayerRow("input", "", "", tuple(input_shape), 0), *layers][: MOST_DRAWN + 1]
+    sides = [row.shape[0] for row in every if len(row.shape) > 1]
+    flats = [math.prod(row.shape) for row in every if len(row.shape) <= 1]
+    channels = [row.shape[-1] for row in every if len(row.shape) > 2]
+    most = max(sides, default=1), max(channels, default=1), max(flats, default=1)
+    drawn, before = [], None
+    for index, row in enumerate(every):
+        y = index * ROW + 4.0
+        weighs = f"{row.parameters:,} parameters" if row.parameters else "no parameters"
+        size = in_words(row.shape)
+        lines = (
+            _short(row.name if not row.type else f"{row.name} ({row.type})"),
+            _short(row.settings) if row.type else "one sample",
+            f"{size}, {weighs}" if row.type else size,
+        )
+        drawn.append(Drawn(y, _solid(y + ROW / 2 - 6, row.shape, most), row.shape == before, lines))
+        before = row.shape
+    return drawn, len(every) * ROW + 4.0
+
+
+def _short(text: str, most: int = 36) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _solid(y: float, shape: tuple[int, ...], most: tuple[int, int, int]) -> list[str]:
+    """The visible faces of a box around (CENTER, y): as high and wide as an image, as deep as it has channels."""
+    if len(shape) < 2:
+        height, width, depth = 8 + (TALLEST - 8) * math.log(1 + math.prod(shape)) / math.log(1 + most[2]), 7.0, 3.0
+    else:
+        height = max(6.0, TALLEST * math.sqrt(shape[0] / most[0]))
+        width = max(6.0, min(60.0, height * math.sqrt(shape[1] / shape[0])))
+        deep = shape[-1] if len(shape) > 2 else 1
+        depth = 2 + DEEPEST * math.log2(deep) / max(1.0, math.log2(max(most[1], 2)))
+    slant = depth * 0.45
+    left, top = CENTER - (width + depth) / 2, y - (height - slant) / 2
+    right, bottom = left + width, top + height
+    front = f"M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}z"
+    above = f"M{left:.1f} {top:.1f}l{depth:.1f} {-slant:.1f}h{width:.1f}l{-depth:.1f} {slant:.1f}z"
+    beside = f"M{right:.1f} {top:.1f}l{depth:.1f} {-slant:.1f}v{height:.1f}l{-depth:.1f} {slant:.1f}z"
+    return [front, above, beside]
