@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import cuda
+from .clock import Clock
 from .registry import twin
 
 # What C++ calls the dtypes of samples and row numbers.
@@ -26,7 +27,7 @@ def gather(source: Any, indices: Any, scale: float, out: Any) -> None:
 
 
 def begin_step(
-    source: Any, targets: Any, weights: Any, order: Any, scale: float, clock: cuda.Clock,
+    source: Any, targets: Any, weights: Any, order: Any, scale: float, clock: Clock,
     x: Any, batch_targets: Any, batch_weights: Any,
 ) -> None:  # fmt: skip
     """The batch that the clock shows, out of a data set on the GPU: see ``begin_step`` in batching.cu."""

@@ -1,4 +1,4 @@
-"""CUDA: sources, compilation, launches and scratch memory. This file and scratchnet/capture.py are all that knows CuPy.
+"""CUDA: sources, compilation, launches and scratch memory. This file is all that knows CuPy.
 
 A kernel stands in ``NAME.cu``, its launch beside it in ``NAME_cuda.py`` as the op's twin for the ``cupy`` backend::
 
@@ -154,8 +154,13 @@ def signatures(name: str) -> dict[str, tuple[str, ...]]:
 
 def options(dtype: Any, constants: dict[str, Any]) -> tuple[str, ...]:
     """What the compiler is told: the dtype as REAL, and the constants."""
-    real = "double" if np.dtype(dtype) == np.float64 else "float"
-    return (f"-DREAL={real}", *(f"-D{name}={value}" for name, value in sorted(constants.items())))
+    return _options(np.dtype(dtype).itemsize, tuple(constants.items()))
+
+
+@functools.cache
+def _options(itemsize: int, constants: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
+    real = "double" if itemsize == 8 else "float"
+    return (f"-DREAL={real}", *(f"-D{name}={value}" for name, value in sorted(constants)))
 
 
 @functools.cache
@@ -172,11 +177,11 @@ def launch(
         raise TypeError(f"{kernel} takes {len(kinds)} arguments, got {len(values)}")
     if any(kind in STRUCTURES for kind in kinds):
         _require_places(kernel, values)
+    function = _function(name, kernel, options(dtype, constants))
+    if _silent:  # an epoch's thousand steps ask for their optimizer's numbers this way: no microsecond is spent
+        return
     device = driver()
     arguments = [_argument(device, kind, value, dtype) for kind, value in zip(kinds, values, strict=True)]
-    function = _function(name, kernel, options(dtype, constants))
-    if _silent:
-        return
     device.launch(function, (grid,) if isinstance(grid, int) else grid, threads, arguments)
 
 
@@ -267,54 +272,3 @@ def forget() -> None:
     """Let go of compiled functions and scratch memory."""
     forget_scratch()
     _function.cache_clear()
-
-
-# What a captured graph must not bake in -------------------------------------------------------------------------------
-
-
-PER_STEP = 4  # numbers that an optimizer may need anew for every step
-
-
-class Clock:
-    """The training loop's counters in the GPU's memory, ``struct Clock`` in common.cuh, and what goes with them.
-
-    While a clock is in use, kernels read the step, the batch and what the optimizer needs for it from there instead of
-    from their arguments, so that the launches of one step are those of every step.
-
-    Parameters
-    ----------
-    array : array of int64, shape (3,)
-        ``batch, step, failed``.
-    table : array of float64, shape (steps, PER_STEP)
-        What the optimizer's kernel reads for every step of an epoch.
-    batch_size : int
-        Rows of the data set to a step.
-    """
-
-    def __init__(self, array: Any, table: Any, batch_size: int) -> None:
-        self.array, self.table, self.batch_size = array, table, batch_size
-        self.step = 0  # that the clock shows, on the host's side
-        self.noted: tuple[float, ...] = ()
-
-    def note(self, numbers: tuple[float, ...]) -> None:
-        """What the optimizer needs for the step that it is asked for now."""
-        self.noted = numbers
-
-
-_clock: Clock | None = None
-
-
-def clock() -> Clock | None:
-    """The clock in use, if any."""
-    return _clock
-
-
-@contextmanager
-def using(new: Clock) -> Iterator[None]:
-    """Inside the block kernels read ``new``."""
-    global _clock
-    previous, _clock = _clock, new
-    try:
-        yield
-    finally:
-        _clock = previous

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from . import cuda
+from .clock import current
 from .dropout import drop_below
 from .registry import twin
 
 
 @twin("dropout_forward", "cupy")
 def dropout_forward(x: Any, key: int, step: int, rate: float, y: Any, mask: Any) -> None:
-    clock = cuda.clock()
+    clock = current()
     if clock is not None:
         step -= clock.step  # what is baked in is how far the layer is ahead of the clock
     cuda.launch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import cuda
+from .clock import current
 from .registry import twin
 
 ROWS_PER_BLOCK = cuda.THREADS // cuda.WARP
@@ -16,7 +17,7 @@ def _launch(kernel: str, y: Any, *values: Any, totals: Any, dy: Any) -> None:
     blocks = min(MOST_BLOCKS, -(-n // ROWS_PER_BLOCK))
     parts = cuda.scratch("loss.parts", 2 * blocks, "f8")
     arrivals = cuda.scratch("loss.arrivals", 1, "i4", zero=True)
-    clock = cuda.clock()
+    clock = current()
     cuda.launch(
         "losses", kernel, blocks, cuda.THREADS, y, *values, n, features, parts, arrivals, totals, dy,
         clock and clock.array, dtype=y.dtype,

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from . import cuda
+from .clock import PER_STEP, current
 from .optimizers import FLOORS
 from .registry import twin
 
 
 def _launch(kernel: str, vectors: tuple[Any, ...], changing: tuple[float, ...], *constant: Any) -> None:
     """``changing`` are the numbers that a captured step reads from the clock's table."""
-    p, clock = vectors[0], cuda.clock()
+    p, clock = vectors[0], current()
     if clock is not None:
         clock.note(changing)
     cuda.launch(
         "optimizers", kernel, *cuda.spread(p), *vectors, *changing, *constant, FLOORS[p.dtype],
         clock and clock.table, clock and clock.array, p.size,
-        dtype=p.dtype, PER_STEP=cuda.PER_STEP,
+        dtype=p.dtype, PER_STEP=PER_STEP,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from . import numerics
 from .backend import get_backend
 from .kernels import batching_cuda, cuda
+from .kernels.clock import PER_STEP, Clock, using
 
 if TYPE_CHECKING:
     from .batches import Shuffle, Source
@@ -55,11 +56,11 @@ class CapturedSteps:
         self.targets = device.xp.asarray(targets, dtype=dtype) if targets.dtype.kind == "f" else targets
         self.weights = None if weights is None else device.xp.asarray(weights, dtype=dtype)
         self.host_order = device.pinned((steps, order.batch_size), np.int32)
-        self.host_table = device.pinned((steps, cuda.PER_STEP), np.float64)
+        self.host_table = device.pinned((steps, PER_STEP), np.float64)
         self.host_clock = device.pinned(3, np.int64)
         self.device_order = device.xp.empty((steps, order.batch_size), np.int32)
-        table, counters = device.xp.empty((steps, cuda.PER_STEP), np.float64), device.xp.empty(3, np.int64)
-        self.clock = cuda.Clock(counters, table, order.batch_size)
+        table, counters = device.xp.empty((steps, PER_STEP), np.float64), device.xp.empty(3, np.int64)
+        self.clock = Clock(counters, table, order.batch_size)
         self.sizes = np.zeros(steps, np.int64)
         self.graphs: dict[tuple[int, int], Any] = {}
         # The steps that the table has numbers for (first, stop), and the learning rate that they were worked out with.
@@ -114,7 +115,7 @@ class CapturedSteps:
             return
         first, stop = step, min(step + UNROLLED, self.steps)
         iterations = optimizer.iterations
-        with cuda.using(self.clock), cuda.silent():
+        with using(self.clock), cuda.silent():
             for row in self.host_table[first:stop]:
                 optimizer.apply(self.model.flat_params, self.model.flat_grads)
                 row[: len(self.clock.noted)] = self.clock.noted
@@ -132,7 +133,7 @@ class CapturedSteps:
     def _graph(self, n: int, count: int) -> Any:
         """``count`` steps with batches of n samples."""
         if (n, count) not in self.graphs:
-            with self.trainer.tracing(), cuda.using(self.clock):
+            with self.trainer.tracing(), using(self.clock):
                 with cuda.silent():  # takes all memory and compiles all kernels, which a capture must not do
                     self._step(n)
                 self.graphs[n, count] = self.device.capture(lambda: self._steps(n, count))

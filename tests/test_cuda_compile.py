@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from emulation import nvrtc
 from scratchnet.kernels import cuda, gemm_cuda
+from scratchnet.kernels.clock import PER_STEP
 
 ARCHITECTURES = (70, 80, 90, 100)
 FOLDER = Path(cuda.__file__).parent
@@ -20,7 +21,7 @@ PRODUCTS = [name for name in FAMILIES if '"gemm.cuh"' in (FOLDER / f"{name}.cu")
 CONSTANTS: dict[str, dict[str, Any]] = {
     "pooling": {"POSITION": "u8"},
     "batching": {"SOURCE": "u8", "INDEX": "int"},
-    "optimizers": {"PER_STEP": cuda.PER_STEP},
+    "optimizers": {"PER_STEP": PER_STEP},
 }
 
 pytestmark = pytest.mark.skipif(
