@@ -13,7 +13,6 @@ import queue
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +22,52 @@ from mutation_common import Mutant, Tree
 from mutation_lists import ALIKE, MUTANTS
 
 
-def try_all(mutants: list[Mutant], jobs: int) -> list[dict[str, Any]]:
-    """The rows of all mutants, in order; each is printed as it ends."""
-    todo: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in range(len(mutants)):
-        todo.put(number)
-    rows: dict[int, dict[str, Any]] = {}
+class Table:
+    """The rows of mutants, kept in a file where there is one."""
+
+    def __init__(self, mutants: list[Mutant], path: Path | None) -> None:
+        self.mutants, self.path, self.lock = mutants, path, threading.Lock()
+        kept = json.loads(path.read_text())["rows"] if path and path.exists() else []
+        same = {(row["mutant"], row["old"], row["new"]): row for row in kept if row["caught"]}
+        found = {m.name: same[m.name, m.old, m.new] for m in MUTANTS if (m.name, m.old, m.new) in same}
+        self.found: dict[str, dict[str, Any]] = found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """In the order of the list."""
+        return [self.found[mutant.name] for mutant in self.mutants if mutant.name in self.found]
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Print and keep a row."""
+        if not row["caught"]:
+            row["reason"] = ALIKE.get(row["mutant"], "")
+        with self.lock:
+            self.found[row["mutant"]] = row
+            state = "caught" if row["caught"] else "LIVES"
+            print(f"{state:<7}{row['seconds']:>5.0f} s  {row['mutant']}: {row['by'][:200]}", flush=True)
+            if self.path:
+                rows = [self.found[mutant.name] for mutant in MUTANTS if mutant.name in self.found]
+                lived = sum(not row["caught"] for row in rows)
+                text = json.dumps({"mutants": len(rows), "caught": len(rows) - lived, "rows": rows}, indent=1)
+                self.path.write_text(text + "\n")
+
+
+def try_all(table: Table, jobs: int) -> None:
+    """Try all mutants that have no row yet."""
+    todo: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
+    for mutant in table.mutants:
+        if mutant.name not in table.found:
+            todo.put(mutant)
     errors: list[Exception] = []
 
     def work(folder: Path) -> None:
         tree = Tree(folder)
         while not errors:
             try:
-                number = todo.get_nowait()
+                table.add(tree.attempt(todo.get_nowait()))
             except queue.Empty:
                 return
-            try:
-                row = rows[number] = tree.attempt(mutants[number])
             except Exception as error:  # raised again by the main thread
                 errors.append(error)
-                return
-            state = "caught" if row["caught"] else "LIVES"
-            print(f"{state:<7}{len(rows):>4}/{len(mutants)} {row['seconds']:>5.0f} s  {row['mutant']}", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="scratchnet-mutation-") as folder:
         threads = []
@@ -56,41 +79,24 @@ def try_all(mutants: list[Mutant], jobs: int) -> list[dict[str, Any]]:
             thread.join()
     if errors:
         raise errors[0]
-    return [rows[number] for number in range(len(mutants))]
-
-
-def check_tests(mutants: list[Mutant]) -> None:
-    """All tests must pass on the copy as it is: otherwise they would catch anything."""
-    with tempfile.TemporaryDirectory(prefix="scratchnet-mutation-") as folder:
-        tree = Tree(Path(folder))
-        for call in dict.fromkeys(tuple(call) for mutant in mutants for call in mutant.calls):
-            began = time.perf_counter()
-            code, said = tree.pytest(list(call))
-            print(f"unchanged: exit {code}, {time.perf_counter() - began:.0f} s: {' '.join(call)}", flush=True)
-            if code:
-                raise SystemExit(f"the tests fail without any mutant: {said}")
 
 
 def main() -> int:
     """Try the mutants that were asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("words", nargs="*", metavar="WORD", help="only mutants whose name contains one of these")
-    parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
-    parser.add_argument("--out", type=Path, help="write the table to this file")
-    parser.add_argument("--trust", action="store_true", help="do not run the tests without a mutant first")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
+    parser.add_argument("--out", type=Path, help="keep the table in this file; what it has already is not tried again")
     given = parser.parse_args()
     mutants = [m for m in MUTANTS if not given.words or any(word in m.name for word in given.words)]
-    if not given.trust:
-        check_tests(mutants)
-    rows = try_all(mutants, given.jobs)
+    table = Table(mutants, given.out)
+    try_all(table, given.jobs)
+    rows = table.rows()
     alive = [row for row in rows if not row["caught"]]
     for row in alive:
-        row["reason"] = ALIKE.get(row["mutant"], "")
         print(f"lives: {row['mutant']}: {row['reason'] or row['by'] or 'NO TEST SEES IT'}")
     share = (len(rows) - len(alive)) / max(1, len(rows))
     print(f"{len(rows)} mutants, {len(rows) - len(alive)} caught ({share:.1%}), {len(alive)} live")
-    if given.out:
-        given.out.write_text(json.dumps({"mutants": len(rows), "lived": len(alive), "rows": rows}, indent=1) + "\n")
     return int(any(not row["reason"] for row in alive))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import shutil
 from pathlib import Path
 
 
@@ -18,3 +20,20 @@ def pytest_configure() -> None:
         origin = Path(str(importlib.import_module(name).__file__)).resolve()
         if tree not in origin.parents or (name == names[-1] and file and origin != tree / file):
             raise SystemExit(f"{name} was imported from {origin}, not from {tree}")
+    if file:
+        put_seeds()
+
+
+def put_seeds() -> None:
+    """Put the compiled kernels that the mutant does not touch where this process looks for them."""
+    jit = importlib.import_module("scratchnet.kernels.jit")
+    cache = Path(os.environ["SCRATCHNET_CACHE"])
+    for name in json.loads(Path(os.environ["SCRATCHNET_MUTATION_SEEDS"]).read_text()):
+        # kernels/numba-VERSION-DIGEST/FOLDER/FILE: the digest is that of the sources as they are now.
+        path = Path(name)
+        version = path.parents[1].name.rsplit("-", 1)[0]
+        folder = cache / path.parents[2].name / f"{version}-{jit._sources_digest()}"
+        target = folder / path.parent.name / path.name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
