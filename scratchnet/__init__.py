@@ -1,10 +1,10 @@
 """scratchnet: a neural-network engine written by hand, readable in a lecture.
 
 >>> import scratchnet as sn
->>> (x_train, y_train), (x_test, y_test) = sn.datasets.fashion_mnist.load_data()
->>> model = sn.Sequential([sn.layers.Flatten(input_shape=(28, 28)), sn.layers.Dense(10, activation="softmax")])
+>>> (x_train, y_train), (x_test, y_test) = sn.datasets.digits.load_data()
+>>> model = sn.Sequential([sn.layers.Flatten(input_shape=(8, 8)), sn.layers.Dense(10, activation="softmax")])
 >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
->>> history = model.fit(x_train / 255, y_train, epochs=10)
+>>> history = model.fit(x_train / 16, y_train, epochs=3, verbose=0)
 """
 
 from typing import Any

@@ -79,7 +79,7 @@ def fit(
 
     Parameters
     ----------
-    x : array or Pixels, shape (n, *input_shape)
+    x : array or Pixels, shape ``(n, *input_shape)``
         Bytes stay bytes in memory and become floats batch by batch (`Pixels` scales them too).
     y : array
         Targets as the loss wants them.

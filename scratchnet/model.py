@@ -42,9 +42,9 @@ class Sequential(Stack):
 
     Examples
     --------
-    >>> model = Sequential([Input((28, 28)), Flatten(), Dense(128, activation="relu"), Dense(10)])
+    >>> model = Sequential([Input((8, 8)), Flatten(), Dense(32, activation="relu"), Dense(10)])
     >>> model.compile("adam", SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    >>> history = model.fit(x_train, y_train, epochs=10)
+    >>> history = model.fit(x_train, y_train, epochs=3, verbose=0)
     """
 
     def __init__(self, layers: Iterable[Layer] | None = None, name: str | None = None, **kwargs: Any) -> None:

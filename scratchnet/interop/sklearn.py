@@ -86,6 +86,7 @@ class SequentialClassifier(ClassifierMixin, BaseEstimator):
 
     Examples
     --------
+    >>> from sklearn.model_selection import GridSearchCV
     >>> from scratchnet.interop.sklearn import SequentialClassifier
     >>> search = GridSearchCV(SequentialClassifier(optimizer="sgd"), {"optimizer__momentum": [0.0, 0.9]})
     """

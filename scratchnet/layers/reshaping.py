@@ -47,7 +47,7 @@ class Input(Layer):
 
 
 class Reshape(Layer):
-    """The same numbers in another shape: x (n, ...), y (n, *target_shape), in C order; no copy is made.
+    """The same numbers in another shape: x (n, ...), y ``(n, *target_shape)``, in C order; no copy is made.
 
     Parameters
     ----------
