@@ -6,11 +6,13 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 WIDTH, HEIGHT = 440, 270
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 46
 MOST_POINTS = 400  # of a line: more than the picture has columns
 MARKED = 30  # lines of up to so many points show each of them
+Item = TypeVar("Item")
 MARKERS = ("circle", "square", "triangle", "diamond", "cross")
 
 
@@ -93,11 +95,10 @@ def line_chart(key: str, title: str, x_label: str, series: Iterable[Series], per
     )  # fmt: skip
 
 
-def thinned(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
+def thinned(points: Sequence[Item], most: int = MOST_POINTS) -> list[Item]:
     """At most about so many of the points, evenly taken, the last one among them."""
-    step = -(-len(points) // most)
-    chosen = list(points[::step])
-    return chosen if chosen[-1] == points[-1] else [*chosen, points[-1]]
+    step = max(1, -(-len(points) // most))
+    return [point for index, point in enumerate(points) if index % step == 0 or index == len(points) - 1]
 
 
 def legend_mark(style: int) -> str:
@@ -110,11 +111,11 @@ def _axis(low: float, high: float, count: int, whole: bool) -> tuple[list[float]
     from matplotlib.ticker import MaxNLocator
 
     if low == high:
-        pad = 1.0 if whole else abs(low) * 0.1 or 0.1
-        low, high = low - (0 if whole else pad), high + pad
+        pad = 0.5 if whole else abs(low) * 0.1 or 0.1
+        low, high = low - pad, high + pad
     ticks = [float(tick) for tick in MaxNLocator(count, integer=whole).tick_values(low, high)]
     if whole:
-        return [tick for tick in ticks if low <= tick <= high], (low, high)
+        return [tick for tick in ticks if low <= tick <= high and tick == round(tick)], (low, high)
     return ticks, (ticks[0], ticks[-1])
 
 

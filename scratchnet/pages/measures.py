@@ -122,9 +122,9 @@ def gradient_check(
 def _seconds_of_a_pass(model: Sequential, x: np.ndarray) -> float:
     times = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.thread_time()  # not the clock: on a busy machine it would leave the check out
         model.forward(x)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
         if times[-1] > 0.5:
             break
     return min(times)

@@ -18,12 +18,14 @@ from .charts import Chart, Series, legend_mark, line_chart, thinned
 from .rendering import render
 
 MOST_CELLS = 40  # classes up to which the confusion matrix is a table of numbers
+SHOWN_LARGE = ("parameters", "test")  # of the facts
+PRIVATE = ("SCRATCHNET_DATA", "SCRATCHNET_CACHE", "SCRATCHNET_MIRRORS")  # say where things are, and change no number
 MOST_EPOCHS = 100  # rows of the table of epochs
 
 
 def page(
-    recipe: Recipe, model: Sequential, data: RecipeData, results: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]], scores: np.ndarray, environment: Mapping[str, Any],
+    recipe: Recipe, model: Sequential, data: RecipeData, results: dict[str, Any], rows: Sequence[dict[str, Any]],
+    scores: np.ndarray, environment: Mapping[str, Any],
 ) -> str:  # fmt: skip
     """The page of a finished run.
 
@@ -51,17 +53,18 @@ def page(
         "report.html",
         recipe=recipe.content,
         results=results,
-        facts=list(run_report.facts(recipe, data, results)),
+        facts=[fact for fact in run_report.facts(recipe, data, results) if fact[0] not in SHOWN_LARGE],
         sizes=data.sizes,
         layers=layers,
         drawn=drawn,
         drawing_height=height,
         charts=charts(rows),
         legend=[("training", 0, legend_mark(0))] + [("validation", 1, legend_mark(1))] * bool(results["validation"]),
-        epochs=thinned(list(rows), MOST_EPOCHS) if rows else [],
+        epochs=thinned(rows, MOST_EPOCHS),
         confusion=confusion(matrix) if len(matrix) <= MOST_CELLS else None,
         mistakes=[(names[i], names[j], count) for i, j, count in report.most_confused(matrix, 10)],
         names=names,
+        sideways=max(map(len, names)) > 3,
         right=right,
         wrong=examples.misclassified(x, labels, scores, names) if image_shape else [],
         filters=inside.filters(model, image_shape) if image_shape else None,
@@ -74,6 +77,7 @@ def page(
         slowest=max(max(row.forward, row.backward or 0.0) for row in times),
         batch=batch,
         environment=environment,
+        settings={name: value for name, value in environment["settings"].items() if name not in PRIVATE},
         command=command(recipe, str(results["backend"])),
         toml=recipe.as_toml(),
     )
