@@ -195,6 +195,25 @@ def test_the_first_of_equal_maxima_counts(backend: str, name: str) -> None:
     assert run(name, (x, targets, np.ones(3), 0.0), backend)[0][1] == 2
 
 
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "cross_entropy"])
+def test_the_first_of_equal_targets_counts(backend: str, name: str) -> None:
+    x = np.array([[0.1, 0.6, 0.2, 0.1], [0.1, 0.2, 0.6, 0.1]])
+    targets = np.array([[0.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 0.0]])
+    assert run(name, (x, targets, np.ones(2), 0.0), backend)[0][1] == 1
+
+
+def test_targets_of_any_mass(backend: str) -> None:
+    """Targets that do not sum to 1: the gradient is still the derivative of the loss."""
+    logits, targets, step = np.array([[0.3, -1.0, 2.0]]), np.array([[0.5, 1.0, 0.9]]), 1e-6
+    _, gradient = run("softmax_cross_entropy", (logits, targets, np.ones(1), 0.0), backend)
+    for place in range(3):
+        ends = [
+            run("softmax_cross_entropy", (logits + sign * step * np.eye(3)[[place]], targets, np.ones(1), 0.0), backend)
+            for sign in (1, -1)
+        ]
+        assert gradient[0, place] == pytest.approx((ends[0][0][0] - ends[1][0][0]) / (2 * step), abs=1e-8)
+
+
 def test_near_certainty_keeps_its_digits() -> None:
     logits = np.array([[20.0, 0.0, 0.0]], np.float32)
     _, gradient = run("sparse_softmax_cross_entropy", (logits, np.array([0], np.int32), np.ones(1, "f4"), 0.0), "numba")

@@ -149,7 +149,7 @@ class Tree:
         return {**row, "seconds": round(time.perf_counter() - began, 1)}
 
     def _mutated(self, mutant: Mutant, words: list[str]) -> tuple[int, str]:
-        """Apply a mutant, run tests, take it back: with the file's old time, by which its compiled kernels are known."""
+        """Apply a mutant, run tests, take it back with the file's old time, by which its compiled kernels are known."""
         path = self.folder / mutant.file
         original, times = path.read_text(), path.stat()
         (self.folder.parent / "seeds.json").write_text(json.dumps(self.seeds(mutant.file)))
