@@ -19,6 +19,7 @@ PROGRAM = "scratchnet-train"
 COMMANDS = {
     "list": ("recipes:list_recipes", "prints all recipes, with what to expect of them"),
     "show": ("recipes:show_recipe", "prints one as TOML, to make your own from"),
+    "predict": ("predict:predict", "names the classes of pictures of your own"),
 }
 """First words: where the command is (a function, or a Typer of several), and what it does."""
 EPILOG = (

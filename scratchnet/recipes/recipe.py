@@ -49,7 +49,8 @@ class RecipeData:
             some = x.array[:1000].reshape(-1, *shape)
             edges = [some[:, 0], some[:, -1], some[:, :, 0], some[:, :, -1]]
             background = float(np.median(np.concatenate([edge.ravel() for edge in edges]))) * self.scale * 255
-        return {"shape": list(shape), "scale": self.scale, "background": background}
+        names = list(self.class_names)
+        return {"shape": list(shape), "scale": self.scale, "background": background, "class_names": names}
 
     def names_for(self, outputs: int) -> list[str]:
         """A name for every output of a network: numbers where it has more outputs than the data have classes."""
