@@ -9,11 +9,13 @@ from .gemm import BIAS, ZERO, gemm
 from .jit import jit, prange
 from .registry import reference, twin
 from .scratch import clear, scratch
+from .transposition import transpose
 
 # Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs.
 SERIAL = 150_000
 # A task computes this much of the result: small enough that eight threads find work, large enough to use a tile well.
-COLUMNS, ROWS = 64, 112
+COLUMNS, FORWARD_ROWS, GRADIENT_ROWS = 64, 64, 28
+VECTOR = 16
 LINE = 16  # numbers put between rows whose distance would be a power of two
 
 
@@ -48,22 +50,32 @@ def spread(name, x):  # type: ignore[no-untyped-def]
 
 
 @jit
-def blocks(rows, columns):  # type: ignore[no-untyped-def]
+def blocks(rows, columns, tall):  # type: ignore[no-untyped-def]
     """How many tasks a result of this shape is cut into: a function of the shape alone."""
-    return ((rows + ROWS - 1) // ROWS) * ((columns + COLUMNS - 1) // COLUMNS)
+    return ((rows + tall - 1) // tall) * ((columns + COLUMNS - 1) // COLUMNS)
 
 
 @jit
-def block(task, rows, columns):  # type: ignore[no-untyped-def]
-    """First row, first column, rows and columns of a task."""
-    across = (columns + COLUMNS - 1) // COLUMNS
-    i, j = task // across * ROWS, task % across * COLUMNS
-    return i, j, min(ROWS, rows - i), min(COLUMNS, columns - j)
+def block(task, rows, columns, tall):  # type: ignore[no-untyped-def]
+    """First row, first column, rows and columns of a task. Columns are cut evenly: with 64, 64, 64 and 8 of 200, one
+    of two threads had two thirds of the work.
+    """
+    across, vectors = (columns + COLUMNS - 1) // COLUMNS, (columns + VECTOR - 1) // VECTOR
+    i, part = task // across * tall, task % across
+    j, end = part * vectors // across * VECTOR, min((part + 1) * vectors // across * VECTOR, columns)
+    return i, j, min(tall, rows - i), end - j
+
+
+@jit
+def forward_rows(n):  # type: ignore[no-untyped-def]
+    """Rows of y in a task: evenly cut too."""
+    count = (n + FORWARD_ROWS - 1) // FORWARD_ROWS
+    return (n + count - 1) // count
 
 
 @jit
 def _forward(task, x, w, b, relu, y):  # type: ignore[no-untyped-def]
-    i, j, rows, columns = block(task, *y.shape)
+    i, j, rows, columns = block(task, *y.shape, forward_rows(y.shape[0]))
     inputs, outputs = w.shape
     start = BIAS if b.size else ZERO
     gemm(
@@ -74,7 +86,7 @@ def _forward(task, x, w, b, relu, y):  # type: ignore[no-untyped-def]
 
 @jit(parallel=True)
 def forward(x, w, b, relu, y):  # type: ignore[no-untyped-def]
-    tasks = blocks(*y.shape)
+    tasks = blocks(*y.shape, forward_rows(y.shape[0]))
     if y.size * w.shape[0] < SERIAL:
         for task in range(tasks):
             _forward(task, x, w, b, relu, y)
@@ -91,24 +103,11 @@ def dense_forward(x, w, b, relu, y):  # type: ignore[no-untyped-def]
 @jit
 def _dw(task, x, dz, dw):  # type: ignore[no-untyped-def]
     inputs, outputs = dw.shape
-    i, j, rows, columns = block(task, inputs, outputs)
+    i, j, rows, columns = block(task, inputs, outputs, GRADIENT_ROWS)
     gemm(
         at(x, i), 1, inputs, at(dz, j), dz.shape[1], at(dw, i * outputs + j), outputs, at(dw, 0),
         rows, columns, x.shape[0], ZERO, False,
     )  # fmt: skip
-
-
-@jit
-def transpose(source, row, rows, column, columns, target):  # type: ignore[no-untyped-def]
-    """``target (columns, rows) = source[row : row + rows, column : column + columns]'``; the target is 1-D.
-
-    16 columns at a time: a line of the source is read once, and the lines that are written stay in the first cache.
-    """
-    for first in range(0, columns, 16):
-        last = min(first + 16, columns)
-        for i in range(rows):
-            for j in range(first, last):
-                target[j * rows + i] = source[row + i, column + j]
 
 
 @jit
@@ -118,7 +117,7 @@ def _dx(task, w, dz, panel, dx):  # type: ignore[no-untyped-def]
     outputs = w.shape[1]
     j = task * COLUMNS
     columns = min(COLUMNS, inputs - j)
-    transpose(w, j, columns, 0, outputs, panel)
+    transpose(w, j, columns, panel)
     gemm(
         at(dz, 0), dz.shape[1], 1, at(panel, 0), columns, at(dx, j), inputs, at(panel, 0),
         n, columns, outputs, ZERO, False,
@@ -135,20 +134,27 @@ def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):  # type: ignore[no
         _dw(task - before, x, dz, dw)
 
 
-@jit(parallel=True)
-def _backward(x, w, y, dy, relu, dz, panels, dw, db, dx):  # type: ignore[no-untyped-def]
+@jit
+def _dz(y, dy, relu, dz, db):  # type: ignore[no-untyped-def]
     n, outputs = dy.shape
     clear(db)
+    sums = at(db, 0)
     for i in range(n):
+        above, gate, here = at(dy, i * outputs), at(y, i * outputs), at(dz, i * dz.shape[1])
         for j in range(outputs):
-            dz[i, j] = dy[i, j] if not relu or y[i, j] > 0 else 0
+            here[j] = above[j] if not relu or gate[j] > 0 else 0
         if db.size:
             for j in range(outputs):
-                db[j] += dz[i, j]
-    dw_tasks = blocks(*dw.shape)
+                sums[j] += here[j]
+
+
+@jit(parallel=True)
+def _backward(x, w, y, dy, relu, dz, panels, dw, db, dx):  # type: ignore[no-untyped-def]
+    _dz(y, dy, relu, dz, db)
+    dw_tasks = blocks(*dw.shape, GRADIENT_ROWS)
     dx_tasks = (dx.shape[1] + COLUMNS - 1) // COLUMNS if dx.size else 0
     tasks = dw_tasks + dx_tasks
-    if x.size * outputs < SERIAL:
+    if dw.size * x.shape[0] < SERIAL:
         for task in range(tasks):
             _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx)
     else:

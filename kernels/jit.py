@@ -215,12 +215,13 @@ def _wait_briefly_then_sleep() -> None:
     """Say how OpenMP's threads wait for work, unless the user has said it.
 
     Active waiting costs 8 ms per call when another process holds a core, so a waiting thread must sleep; but waking
-    it costs 45 us. So it looks for work some microseconds before it sleeps. A training step of 784-128-128-10 at 64
-    images: 0.45 ms without looking, 0.32 with 1,000 looks or 3,000; with one core busy 0.51, 0.74 and 1.04 ms.
+    it costs 25 to 45 us. So it looks for work some microseconds before it sleeps. A training step of 784-128-128-10
+    at 64 images on two Zen 5 cores: 0.17 ms with 1,000 looks, 0.14 with 3,000 or 10,000. (With a core taken, a step
+    soon uses one thread: scratchnet/pace.py.)
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "passive"
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
 def _kernel_modules() -> list[Any]:

@@ -83,6 +83,11 @@ class Simd:
         """The number at an address in every lane."""
         return self._splat(self.builder.load(pointer), self.vector)
 
+    def pick(self, a: Any, b: Any, places: list[int]) -> Any:
+        """A vector of lanes of two others: place k is lane k of ``a``, place ``lanes + k`` is lane k of ``b``."""
+        integers = self.ir.VectorType(self.ir.IntType(32), self.lanes)
+        return self.builder.shuffle_vector(a, b, self.ir.Constant(integers, places))
+
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
         """``a * b + c``, rounded once."""
         return self._call(f"llvm.fma.{self.suffix}", self.vector, a, b, c)

@@ -210,6 +210,15 @@ def all_finite(arrays: Iterable[Any]) -> bool:
     return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
+def threads() -> int:
+    """How many threads a parallel kernel may use now; 1 where the backend is not numba."""
+    if get_backend() != "numba":
+        return 1
+    import numba
+
+    return int(numba.get_num_threads())
+
+
 def set_threads(count: int) -> None:
     """Let the numba backend use ``count`` threads. Results do not depend on it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from . import numerics
 from .backend import array_module, to_numpy
 from .errors import ConfigError
+from .pace import Pace
 from .workspace import nothing
 
 if TYPE_CHECKING:
@@ -77,17 +79,20 @@ class Trainer:
         self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct]
         self.measured = [m for m in model.metrics if m not in self.counted]
         self.watches_loss = True  # a captured step looks at it on the GPU
+        self.pace = Pace()
         self._ones: dict[int, Any] = {}
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """The state of the layers during training: buffers are reused, the first layer's dx is not computed."""
         self.first_trainable.needs_input_gradient = False
+        self.pace.begin()
         try:
             with self.model.reusing_buffers():
                 yield
         finally:
             self.first_trainable.needs_input_gradient = True
+            self.pace.end()
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
@@ -148,8 +153,10 @@ class Trainer:
 
     def step(self, x: Any, targets: Any, weights: Any) -> None:
         """One optimizer step."""
+        began = perf_counter()
         self.gradients(x, targets, weights)
         self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
+        self.pace.note(perf_counter() - began)
 
     def test(self, x: Any, targets: Any, weights: Any) -> None:
         """Forward and loss alone."""
