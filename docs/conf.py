@@ -27,7 +27,7 @@ default_role = "py:obj"  # `Name` in a docstring is a link where there is someth
 autodoc_typehints = "none"  # the docstrings say what arguments are; Any in every signature says nothing
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]  # several names may share a line
 napoleon_use_rtype = False
 
 html_theme = "furo"

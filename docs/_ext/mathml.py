@@ -1,7 +1,8 @@
-"""Formulas as MathML, by the converter that docutils brings along; and a lexer for what a code block prints."""
+"""Formulas as MathML, by the converter that docutils brings along; sources without the remarks that are for tools."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -21,8 +22,17 @@ def visit_block(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def without_remarks(app: Any, doctree: nodes.document) -> None:
+    """Leave out what a type checker and a formatter are told: it means nothing on a page."""
+    for block in doctree.findall(nodes.literal_block):
+        text = re.sub(r"  # (?:type: ignore|fmt: skip|noqa)\S*$", "", block.astext(), flags=re.MULTILINE)
+        block.rawsource, block.children = text, []
+        block += nodes.Text(text)
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
-    app.add_lexer("output", TextLexer)
+    app.add_lexer("output", TextLexer)  # what a code block prints
+    app.connect("doctree-read", without_remarks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
