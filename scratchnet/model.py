@@ -138,6 +138,10 @@ class Sequential(Stack):
 
         Parameters
         ----------
+        optimizer : str or Optimizer
+        loss : str or Loss
+        metrics : list of str, Metric or function, optional
+            A function ``f(y_true, y_pred)`` of NumPy arrays gives a number per sample, or the batch's mean.
         precision : {"float32", "tf32", "mixed_bfloat16"}
             Of matrix products and convolutions of a float32 model on a GPU. ``tf32`` and ``mixed_bfloat16`` round their
             inputs to 10 or 7 bits of fraction, for tensor cores; sums, weights and everything else stay float32.
