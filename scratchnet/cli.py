@@ -20,6 +20,7 @@ COMMANDS = {
     "list": ("recipes:list_recipes", "prints all recipes, with what to expect of them"),
     "show": ("recipes:show_recipe", "prints one as TOML, to make your own from"),
     "predict": ("predict:predict", "names the classes of pictures of your own"),
+    "data": ("data:app", "(export, verify) makes and checks a bundle of the data for a class without internet"),
 }
 """First words: where the command is (a function, or a Typer of several), and what it does."""
 EPILOG = (

@@ -32,7 +32,7 @@ def load(dataset: Dataset, data_dir: str | os.PathLike[str] | None = None) -> tu
     return (x_train, y_train), (x_test, y_test)
 
 
-def _verified(file: BinaryIO, size: int, name: str, dataset: Dataset, wanted: IdxFile) -> np.ndarray:
+def verified(file: BinaryIO, size: int, name: str, dataset: Dataset, wanted: IdxFile) -> np.ndarray:
     """The array in an open file, once its decompressed bytes have the right SHA-256."""
     digest = hashlib.sha256()
     array = decode(file, size, name, shape=wanted.shape, digest=digest)
@@ -52,11 +52,11 @@ def _from_folder(folder: Path, dataset: Dataset, wanted: IdxFile) -> np.ndarray 
         if os.path.lexists(path):
             file, size = open_regular(path)
             with file:
-                return _verified(file, size, shown(path), dataset, wanted)
+                return verified(file, size, shown(path), dataset, wanted)
     return None
 
 
-def _users_folders(dataset: Dataset, data_dir: str | os.PathLike[str] | None) -> Iterator[Path]:
+def users_folders(dataset: Dataset, data_dir: str | os.PathLike[str] | None) -> Iterator[Path]:
     """Folders that the user named: ``PLACE/fashion-mnist``, and ``PLACE`` where that is itself called so."""
     for place in (data_dir, os.environ.get("SCRATCHNET_DATA")):
         if place:
@@ -77,7 +77,7 @@ def _obtain(
     A damaged file in a folder of the user's is an error, a damaged one in the cache is fetched again.
     """
     tried = []
-    for folder in _users_folders(dataset, data_dir):
+    for folder in users_folders(dataset, data_dir):
         array = _from_folder(folder, dataset, wanted)
         if array is not None:
             return array
@@ -116,7 +116,7 @@ def _fetch(dataset: Dataset, wanted: IdxFile, mirrors: list[str], cache: Path, t
         url = f"{base}{wanted.name}.gz"
         try:
             content = download(url, most)
-            array = _verified(io.BytesIO(content), len(content), "what came", dataset, wanted)
+            array = verified(io.BytesIO(content), len(content), "what came", dataset, wanted)
         except DataError as error:
             tried.append(f"{url} ({error})")
             continue
