@@ -6,19 +6,30 @@ import re
 from typing import Any
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from pygments.lexers.special import TextLexer
+from sphinx.util import logging
+
+
+def converted(node: nodes.Node, as_block: bool = False) -> str:
+    """The formula as MathML; one that the converter does not know is a warning with its place."""
+    try:
+        return str(tex2mathml(node.astext(), as_block=as_block))
+    except MathError as error:
+        logging.getLogger(__name__).warning("formula: %s", error, location=node)
+        return ""
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
     """``$x$``."""
-    translator.body.append(tex2mathml(node.astext()))
+    translator.body.append(converted(node))
     raise nodes.SkipNode
 
 
 def visit_block(translator: Any, node: nodes.math_block) -> None:
     """``$$x$$``: in a box that scrolls by itself where the screen is narrow."""
-    translator.body.append(f'<div class="formula" tabindex="0">{tex2mathml(node.astext(), as_block=True)}</div>')
+    translator.body.append(f'<div class="formula" tabindex="0">{converted(node, as_block=True)}</div>')
     raise nodes.SkipNode
 
 
