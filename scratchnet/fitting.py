@@ -219,7 +219,13 @@ def evaluate(
     sample_weight: Any = None,
     return_dict: bool = False,
 ) -> Any:
-    """Loss and metrics on a data set: the loss alone, or a list with the metrics behind it (or a dict), as in Keras."""
+    """Loss and metrics on a data set: the loss alone, or a list with the metrics behind it (or a dict), as in Keras.
+
+    Raises
+    ------
+    ConfigError, DataError, ShapeError
+        If the model is not compiled, or data and targets do not fit it or each other.
+    """
     batch_size = PREDICT_BATCH if batch_size is None else _positive("batch_size", batch_size)
     prepared = _prepare(self, x, y, "x", sample_weight)
     trainer = Trainer(self)  # one of its own: a callback may evaluate in the middle of an epoch
@@ -229,7 +235,13 @@ def evaluate(
 
 
 def predict(self: Sequential, x: Any, batch_size: int | None = None, verbose: Any = 0) -> np.ndarray:
-    """The model's output for every sample, as a fresh NumPy array."""
+    """The model's output for every sample, as a fresh NumPy array of shape ``(n, *output_shape)``.
+
+    Raises
+    ------
+    DataError, ShapeError
+        If the model is not built, or the samples do not fit it.
+    """
     batch_size = PREDICT_BATCH if batch_size is None else _positive("batch_size", batch_size)
     self.require_built()
     source = Source(x, self.input_shape, self.dtype)
@@ -253,7 +265,15 @@ def predict_classes(self: Sequential, x: Any, batch_size: int | None = None, ver
 
 
 def train_on_batch(self: Sequential, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
-    """One optimizer step on one batch; returns the loss (and metrics) of that batch before the step."""
+    """One optimizer step on one batch; returns the loss (and metrics) of that batch before the step.
+
+    Raises
+    ------
+    ConfigError, DataError, ShapeError
+        If the model is not compiled, or samples and targets do not fit it or each other.
+    NumericsError
+        If the loss is not finite; the weights are as they were.
+    """
     trainer = self.trainer()
     trainer.reset()
     x, targets, weights = _batch(trainer, x, y, sample_weight)

@@ -16,6 +16,15 @@ class Adam(Optimizer):
     m and v are running means of g and g^2 with ``beta_1`` and ``beta_2``. Kingma and Ba, arXiv:1412.6980; Keras's
     epsilon is the paper's "epsilon hat", added before the bias correction of v. With ``amsgrad`` the largest v so far
     takes the place of v.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+    beta_1, beta_2 : float in [0, 1)
+    epsilon : float above 0
+    amsgrad : bool
+    **kwargs
+        Those of `Optimizer`: weight decay, clipping.
     """
 
     arguments: tuple[str, ...] = ("beta_1", "beta_2", "epsilon", "amsgrad")
@@ -46,7 +55,19 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay, 0.004 by default. Loshchilov and Hutter, arXiv:1711.05101."""
+    """`Adam` with decoupled weight decay: ``p -= rate weight_decay p`` before its step.
+
+    Loshchilov and Hutter, arXiv:1711.05101.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+    weight_decay : float
+    beta_1, beta_2, epsilon, amsgrad
+        As for `Adam`.
+    **kwargs
+        Those of `Optimizer`: weight decay, clipping.
+    """
 
     def __init__(
         self, learning_rate: Any = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9, beta_2: float = 0.999,
@@ -61,6 +82,14 @@ class Nadam(Adam):
 
     ``u_t = beta_1 (1 - 0.96^t / 2)``, ``U_t = u_1 ... u_t``,
     ``p -= rate (u_{t+1} m / (1 - U_{t+1}) + (1 - u_t) g / (1 - U_t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)``.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+    beta_1, beta_2, epsilon
+        As for `Adam`.
+    **kwargs
+        Those of `Optimizer`: weight decay, clipping.
     """
 
     arguments = ("beta_1", "beta_2", "epsilon")

@@ -14,6 +14,16 @@ class RMSprop(Optimizer):
 
     With ``centered`` the running mean of g, squared, is taken from v; with ``momentum`` the step is
     ``m = momentum m + step``.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+    rho : float in [0, 1)
+    momentum : float in [0, 1]
+    epsilon : float above 0
+    centered : bool
+    **kwargs
+        Those of `Optimizer`: weight decay, clipping.
     """
 
     arguments = ("rho", "momentum", "epsilon", "centered")
@@ -39,7 +49,17 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """``v += g^2``, ``p -= rate g / sqrt(v + epsilon)``; Duchi, Hazan and Singer, JMLR 12, 2011."""
+    """``v += g^2``, ``p -= rate g / sqrt(v + epsilon)``; Duchi, Hazan and Singer, JMLR 12, 2011.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+    initial_accumulator_value : float
+        What v starts from.
+    epsilon : float above 0
+    **kwargs
+        Those of `Optimizer`: weight decay, clipping.
+    """
 
     arguments = ("initial_accumulator_value", "epsilon")
 
@@ -62,6 +82,14 @@ class Adadelta(Optimizer):
     """``step = sqrt(u + epsilon) / sqrt(v + epsilon) g``, ``p -= rate step``; Zeiler, arXiv:1212.5701.
 
     u and v are running means of ``step^2`` (of the steps before this one) and g^2.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+    rho : float in [0, 1)
+    epsilon : float above 0
+    **kwargs
+        Those of `Optimizer`: weight decay, clipping.
     """
 
     arguments = ("rho", "epsilon")

@@ -13,6 +13,14 @@ class SGD(Optimizer):
     """``m = momentum m - rate g``, ``p += m``; with ``nesterov`` ``p += momentum m - rate g``.
 
     Sutskever et al., ICML 2013. Without momentum nothing is remembered.
+
+    Parameters
+    ----------
+    learning_rate : float or LearningRateSchedule
+    momentum : float in [0, 1]
+    nesterov : bool
+    **kwargs
+        Those of `Optimizer`: weight decay, clipping.
     """
 
     arguments = ("momentum", "nesterov")
