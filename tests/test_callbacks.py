@@ -347,6 +347,22 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     assert sn.checkpoint.resume(tmp_path / "c", small()).epoch == 1
 
 
+@pytest.mark.parametrize(("slot", "bad", "kind"), [("momentum", np.nan, "NaN"), ("velocity", np.inf, "Inf")])
+def test_slots_of_the_optimizer_that_are_not_finite_are_not_saved(tmp_path, slot, bad, kind):
+    def spoil(epoch, logs):
+        if epoch == 1:
+            model.optimizer.slots[slot][-1] = bad
+
+    model, folder = small(), tmp_path / "c"
+    model.compile("adam", model.loss)
+    with pytest.raises(NumericsError, match=f"step 6: {kind} in the optimizer's '{slot}'.*learning rate") as caught:
+        fit(model, sn.callbacks.LambdaCallback(on_epoch_end=spoil), sn.callbacks.TrainingCheckpoint(folder))
+    assert "\n" not in str(caught.value)
+    again = small()
+    again.compile("adam", again.loss)
+    assert sn.checkpoint.resume(folder, again).epoch == 1
+
+
 def test_weights_that_the_last_step_spoilt_are_seen():
     def spoil(batch, logs):
         if model.optimizer.iterations == 6:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -124,6 +125,26 @@ def test_a_damaged_checkpoint_is_never_loaded_silently(data, tmp_path, whole):
     assert "to begin anew, delete what is damaged" in said
     newest.write_bytes(forge("{}", version=7))
     assert "newer scratchnet" in finished(*TRAINEE, data, tmp_path / "run")[1]
+
+
+def test_checkpoints_of_older_formats(data, tmp_path):
+    """The first format is gone on from; one that is not known is refused in one line, and stays as it is."""
+    first = Path(__file__).parent / "golden" / "format-1.safetensors"
+    saved, model = sn.load_model(first), sn.load_model(first)
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    progress = checkpoint.resume(first, model)
+    assert same(saved, model)
+    assert (progress.epoch, model.optimizer.iterations) == (saved.progress.epoch, saved.optimizer.iterations)
+    size = progress.settings["batch_size"]
+    model.fit(X, Y, epochs=progress.epoch + 1, batch_size=size, progress=progress, verbose=0)
+    assert model.optimizer.iterations > saved.optimizer.iterations
+    for name in checkpoint.NAMES:
+        (tmp_path / name).write_bytes(forge("{}", version=0))
+    code, said = finished(*TRAINEE, data, tmp_path)
+    assert code == 1
+    assert said.count("\n") == 1
+    assert "unknown file format 0, expected 1 to" in said
+    assert (tmp_path / checkpoint.NAMES[0]).read_bytes() == forge("{}", version=0)
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
