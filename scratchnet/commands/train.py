@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +58,9 @@ def train(
     checkpoint_every: Annotated[int | None, option(
         "--checkpoint-every", metavar="N", parser=count, help="Save every N steps, besides after every epoch."
     )] = None,
+    only_measure: Annotated[bool, option(
+        "--dry-run", help="Train nothing and write nothing: print the network, sizes, memory and time."
+    )] = False,
     as_json: Annotated[bool, option("--json", help="One JSON object per line, for programs.")] = False,
     quiet: Annotated[bool, option("--quiet", "-q", help="One line at the end.")] = False,
     version: Annotated[bool, option("--version", help="Print the version.")] = False,
@@ -72,6 +76,8 @@ def train(
         return 0
     if epochs is not None and steps is not None:
         raise ConfigError("expected --epochs or --steps, got both")
+    if only_measure and resume:
+        raise ConfigError("expected --dry-run or --resume, got both")
     if data_dir is not None and not data_dir.is_dir():
         raise DataError(f"--data-dir {data_dir}: no such folder")
     with Stop() as stop:
@@ -88,6 +94,9 @@ def train(
         if learning_rate is not None:
             table = changes.get("optimizer", chosen.content.training.optimizer)
             changes["optimizer"] = {**table, "learning_rate": learning_rate}
+        if only_measure:
+            _dry_run(chosen.replace(**changes) if changes else chosen, out, data_dir, backend, as_json, quiet)
+            return 0
         results = run.train(
             chosen.replace(**changes) if changes else chosen,
             out,
@@ -99,3 +108,14 @@ def train(
             stop=stop,
         )
     return 0 if results["finished"] else exit_code(results["stopped_by"])
+
+
+def _dry_run(recipe: Any, out: Any, data_dir: Any, backend: str, as_json: bool, quiet: bool) -> None:
+    from .. import console, dry_run
+
+    speaker = reporter_for(as_json, quiet) if not as_json else console.Reporter()
+    found = dry_run.dry_run(recipe, out, data_dir=data_dir, backend_name=backend, reporter=speaker)
+    if as_json:
+        print(json.dumps({"event": "dry-run", **found}))
+    else:
+        print(dry_run.line(found) if quiet else "\n".join(dry_run.lines(found)))
