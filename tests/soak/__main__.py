@@ -24,9 +24,12 @@ import soak_machine  # noqa: E402
 from soak_common import Context, Figure  # noqa: E402
 
 PARTS: dict[str, Callable[[Context], Iterator[Figure]]] = {
-    "kills": soak_interruptions.kills,
+    "kills-training": soak_interruptions.kills_training,
+    "kills-saving": soak_interruptions.kills_saving,
+    "kills-command": soak_interruptions.kills_command,
     "signals": soak_interruptions.signals,
-    "failing": soak_interruptions.failing,
+    "failing-once": soak_interruptions.failing_once,
+    "failing-on": soak_interruptions.failing_on,
     "order": soak_interruptions.order,
     "disks": soak_disks.disks,
     "mutants": soak_files.mutants,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,20 +22,56 @@ class Figure:
     kept: bool
 
 
+class Pulse:
+    """Notices when this process itself got no time: whatever took too long then says nothing about scratchnet."""
+
+    TICK = 0.5  # seconds
+
+    def __init__(self) -> None:
+        self.lost = 0.0  # seconds, in all
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def _beat(self) -> None:
+        last = time.monotonic()
+        while True:
+            time.sleep(self.TICK)
+            now = time.monotonic()
+            self.lost += max(0.0, now - last - 2 * self.TICK)
+            last = now
+
+
+PULSE = Pulse()
+
+
 @dataclass
 class Tally:
-    """Counts trials, and keeps the first things that went wrong; a trial that fails does not end the part."""
+    """Counts trials, and keeps the first things that went wrong; a trial that fails does not end the part.
+
+    One that fails while the machine stood still is not counted: `numbers` gives another one for it.
+    """
 
     trials: int = 0
     failures: list[str] = field(default_factory=list)
+
+    def numbers(self, count: int) -> Iterator[int]:
+        """0, 1, 2 ... until so many trials were counted."""
+        number = 0
+        while self.trials < count and number < 2 * count + 10:
+            yield number
+            number += 1
 
     @contextmanager
     def trial(self, what: str) -> Iterator[None]:
         """One trial."""
         self.trials += 1
+        before = PULSE.lost
         try:
             yield
         except Exception as error:
+            if PULSE.lost - before > 1:
+                self.trials -= 1
+                print(f"       {what}: not counted, no time for {PULSE.lost - before:.0f} s", flush=True)
+                return
             place = traceback.extract_tb(error.__traceback__)[-1]
             text = f"{what}: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {str(error)[:300]}"
             self.failures.append(text)

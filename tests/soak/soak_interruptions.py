@@ -38,12 +38,12 @@ def _stopped_once(
         shutil.rmtree(folder)
 
 
-def kills(context: Context) -> Iterator[Figure]:
-    """kill -9 at random moments, and at every kind of moment of a save; each run then goes on to its end."""
-    these, total = Runs(context), Tally()
+def kills_training(context: Context) -> Iterator[Figure]:
+    """kill -9 at random moments of a training; each run then goes on to its end."""
+    these = Runs(context)
     for kind, count in ((("trainee", "numpy"), 60), (("trainee", "numba"), 40)):
         tally = Tally()
-        for number in range(context.count(count)):
+        for number in tally.numbers(context.count(count)):
             with tally.trial(f"{kind} {number}"):
                 folder = context.folder / "run"
                 command = these.trainee(folder, kind[1])
@@ -51,10 +51,13 @@ def kills(context: Context) -> Iterator[Figure]:
                 _stopped_once(command, folder, context.random(number), signal.SIGKILL, longest)
                 these.check(kind, folder)
             shutil.rmtree(folder, ignore_errors=True)
-        yield tally.figure(f"kill -9 while training, {kind[1]}: the same bits", "{good} of {trials} ends")
-        total.trials, total.failures = total.trials + tally.trials, total.failures + tally.failures
-    tally = Tally()
-    for number in range(context.count(50)):
+        yield tally.figure(f"kill -9 while training, {kind[1]}: the same bits", "{good} of {trials} ends, {bad} lost")
+
+
+def kills_saving(context: Context) -> Iterator[Figure]:
+    """kill -9 at every kind of moment of a save."""
+    these, tally = Runs(context), Tally()
+    for number in tally.numbers(context.count(50)):
         random = context.random(1000 + number)
         kind = ("write", "fsync", "rename")[number % 3]
         fault = f"{kind}:{random.integers(1, MOST[kind])}:kill-"
@@ -67,23 +70,24 @@ def kills(context: Context) -> Iterator[Figure]:
             these.check(("trainee", "numpy"), folder)
             assert not list(folder.glob("checkpoint*.part"))
         shutil.rmtree(folder, ignore_errors=True)
-    yield tally.figure("kill -9 inside a write, around an fsync or a rename: the same bits", "{good} of {trials} ends")
-    total.trials, total.failures = total.trials + tally.trials, total.failures + tally.failures
-    tally = Tally()
-    for number in range(context.count(50)):
+    text = "{good} of {trials} ends, {bad} lost"
+    yield tally.figure("kill -9 inside a write, around an fsync or a rename: the same bits", text)
+
+
+def kills_command(context: Context) -> Iterator[Figure]:
+    """kill -9 of the command line at any moment."""
+    these, tally, folder = Runs(context), Tally(), context.folder / "run"
+    assert runs.finished(*these.command_line(folder))[0] == 0
+    these.check(("command",), folder)
+    shutil.rmtree(folder)
+    for number in tally.numbers(context.count(50)):
         with tally.trial(f"command line {number}"):
-            folder = context.folder / "run"
-            if number == 0:
-                assert runs.finished(*these.command_line(folder))[0] == 0
-                these.check(("command",), folder)
-                shutil.rmtree(folder)
             command, random = these.command_line(folder), context.random(2000 + number)
             _stopped_once(command, folder, random, signal.SIGKILL, these.seconds(("command",)), after="")
             these.check(("command",), folder)
         shutil.rmtree(folder, ignore_errors=True)
-    yield tally.figure("kill -9 of scratchnet-train at any moment: the same bits", "{good} of {trials} ends")
-    total.trials, total.failures = total.trials + tally.trials, total.failures + tally.failures
-    yield total.figure("kills in all", "{trials} kills, {bad} lost runs, {good} identical ends")
+    text = "{good} of {trials} ends, {bad} lost"
+    yield tally.figure("kill -9 of scratchnet-train at any moment: the same bits", text)
 
 
 def signals(context: Context) -> Iterator[Figure]:
@@ -91,7 +95,7 @@ def signals(context: Context) -> Iterator[Figure]:
     these = Runs(context)
     for name in ("SIGINT", "SIGTERM"):
         tally, number = Tally(), getattr(signal, name)
-        for trial in range(context.count(50)):
+        for trial in tally.numbers(context.count(50)):
             random, folder = context.random(int(number) * 1000 + trial), context.folder / "run"
             with tally.trial(f"{name} {trial}"):
                 if trial % 2:
@@ -104,34 +108,42 @@ def signals(context: Context) -> Iterator[Figure]:
         yield tally.figure(f"{name}: stops within 5 s, exit {128 + number}, then the same bits")
 
 
-def failing(context: Context) -> Iterator[Figure]:
+def failing_once(context: Context) -> Iterator[Figure]:
     """The N-th write, fsync or rename of a run of scratchnet-train fails, for N = 1, 2, ... until it completes."""
+    yield _failing(context, "once")
+
+
+def failing_on(context: Context) -> Iterator[Figure]:
+    """That and all later ones."""
+    yield _failing(context, "forever")
+
+
+def _failing(context: Context, how: str) -> Figure:
     these = Runs(context)
     code = FAULTY.format(tests=str(Path(runs.__file__).parent))
-    for how in ("once", "forever"):
-        tally, step = Tally(), max(1, round(1 / context.scale))
-        for number in range(1, 2000, step):
-            folder, done = context.folder / "run", False
-            shutil.rmtree(folder, ignore_errors=True)
-            options = these.command_line(folder, "--epochs", 2)[len(runs.CLI) :]
-            with tally.trial(f"any:{number}:{how}"):
-                result = subprocess.run(
-                    [sys.executable, "-c", code, f"any:{number}:{how}", *map(str, options)],
-                    capture_output=True, text=True, timeout=120,
-                )  # fmt: skip
-                done = result.stdout.endswith("complete\n")
-                assert "Traceback" not in result.stderr, result.stderr
-                assert (result.returncode == 0) == done, f"exit code {result.returncode}"
-                if not done:
-                    assert result.stderr.count("\n") == 1, result.stderr
-                    assert re.search("No space left on device|Input/output error", result.stderr), result.stderr
-                    whole_files(folder)
-                    assert runs.finished(*these.command_line(folder, "--epochs", 2))[0] == 0
-                these.check(("command", "--epochs", "2"), folder)
-            if done:
-                break
-        text = f"N = 1 to {number}: {{bad}} damaged or lost, {{good}} went on to the same bits"
-        yield tally.figure(f"the N-th write, fsync or rename fails {how}", text)
+    tally, step = Tally(), max(1, round(1 / context.scale))
+    number, done = 1, False
+    while not done and tally.trials < 2000:
+        number = 1 + step * tally.trials  # one that was not counted is tried again
+        folder = context.folder / "run"
+        shutil.rmtree(folder, ignore_errors=True)
+        options = these.command_line(folder, "--epochs", 2)[len(runs.CLI) :]
+        with tally.trial(f"any:{number}:{how}"):
+            result = subprocess.run(
+                [sys.executable, "-c", code, f"any:{number}:{how}", *map(str, options)],
+                capture_output=True, text=True, timeout=120,
+            )  # fmt: skip
+            done = result.stdout.endswith("complete\n")
+            assert "Traceback" not in result.stderr, result.stderr
+            assert (result.returncode == 0) == done, f"exit code {result.returncode}"
+            if not done:
+                assert result.stderr.count("\n") == 1, result.stderr
+                assert re.search("No space left on device|Input/output error", result.stderr), result.stderr
+                whole_files(folder)
+                assert runs.finished(*these.command_line(folder, "--epochs", 2))[0] == 0
+            these.check(("command", "--epochs", "2"), folder)
+    text = f"N = 1 to {number}: {{bad}} damaged or lost, {{good}} went on to the same bits"
+    return tally.figure(f"the N-th write, fsync or rename fails {how}", text)
 
 
 def order(context: Context) -> Iterator[Figure]:
