@@ -24,7 +24,7 @@ def describe() -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **versions()},
         "machine": machine(),
         "backend": backend.get_backend(),
-        "threads": threads(),
+        "threads": backend.threads(),
         "git_commit": git_commit(Path(__file__).parent, Path(__file__).name),
         "working_directory": _working_directory(),
         "command": sys.argv,
@@ -58,15 +58,6 @@ def machine() -> dict[str, Any]:
         "memory_bytes": _memory(),
         "gpu": _gpu(),
     }
-
-
-def threads() -> int:
-    """How many threads the kernels use."""
-    if backend.get_backend() != "numba":
-        return 1
-    import numba
-
-    return int(numba.get_num_threads())
 
 
 def git_commit(folder: Path, file: str | None = None) -> dict[str, Any] | None:
