@@ -19,6 +19,8 @@ PROGRAM = "scratchnet-train"
 COMMANDS = {
     "list": ("recipes:list_recipes", "prints all recipes, with what to expect of them"),
     "show": ("recipes:show_recipe", "prints one as TOML, to make your own from"),
+    "compare": ("compare:compare", "puts finished runs side by side on one page"),
+    "ladder": ("ladder:ladder", "replays how a tutorial came from 29% to 90%"),
     "predict": ("predict:predict", "names the classes of pictures of your own"),
     "data": ("data:app", "(export, verify) makes and checks a bundle of the data for a class without internet"),
 }

@@ -53,22 +53,32 @@ def weights(layer: Any) -> int:
 def settings(layer: Any) -> str:
     """A layer's arguments in a few words: ``5 × 5, 32 filters, same, relu``."""
     config = layer.config()
-    words = []
-    for key in ("kernel_size", "pool_size"):
-        if config.get(key):
-            words.append(in_words(config[key]))
-    if inside := layer.sublayers():
-        words.append(
-            " and ".join(" → ".join(type(one).__name__ for one in part.sublayers() or [part]) for part in inside)
-        )
-    for key, word in (("filters", "filters"), ("units", "units")):
-        if config.get(key):
-            words.append(f"{config[key]:,} {word}")
-    if (strides := config.get("strides")) and set(strides) != {1} and strides != config.get("pool_size"):
+    words = [_extent(config[key]) for key in ("kernel_size", "pool_size") if config.get(key)]
+    inside = [] if hasattr(layer, "activation") else layer.sublayers()
+    if inside:
+        words.append(" and ".join(_sequence(part) for part in inside))
+    words += [f"{_extent(config[key])} {key}" for key in ("filters", "units") if config.get(key)]
+    strides = config.get("strides")
+    if isinstance(strides, tuple | list) and set(strides) != {1} and strides != config.get("pool_size"):
         words.append(f"strides {in_words(strides)}")
-    words += [f"{key} {config[key]:g}" for key in ("rate", "momentum", "alpha", "negative_slope") if key in config]
-    words += [str(config[key]) for key in ("padding", "activation") if isinstance(config.get(key), str)]
-    return ", ".join(word for word in words if word != "linear")
+    words += [f"{key} {config[key]}" for key in ("rate", "momentum", "alpha", "negative_slope") if key in config]
+    words += [config["padding"]] if isinstance(config.get("padding"), str) else []
+    if (activation := config.get("activation")) and activation != "linear":
+        words.append(activation if isinstance(activation, str) else _name(layer.activation))
+    return ", ".join(words)
+
+
+def _extent(value: Any) -> str:
+    return in_words(value if isinstance(value, tuple | list) else [value])
+
+
+def _sequence(layer: Any) -> str:
+    return " → ".join(type(one).__name__ for one in layer.sublayers() or [layer])
+
+
+def _name(layer: Any) -> str:
+    """An activation as a recipe calls it."""
+    return str(layer.config().get("activation") or type(layer).__name__.lower())
 
 
 def drawing(input_shape: Sequence[int], layers: Sequence[LayerRow]) -> tuple[list[Drawn], float]:
@@ -78,7 +88,8 @@ def drawing(input_shape: Sequence[int], layers: Sequence[LayerRow]) -> tuple[lis
     flats = [math.prod(row.shape) for row in every if len(row.shape) <= 1]
     channels = [row.shape[-1] for row in every if len(row.shape) > 2]
     most = max(sides, default=1), max(channels, default=1), max(flats, default=1)
-    drawn, before = [], None
+    drawn: list[Drawn] = []
+    before: tuple[int, ...] = ()
     for index, row in enumerate(every):
         y = index * ROW + 4.0
         weighs = f"{row.parameters:,} parameters" if row.parameters else "no parameters"

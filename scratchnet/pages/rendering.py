@@ -68,4 +68,4 @@ def millis(value: float) -> str:
 
 def shape(extents: Any) -> str:
     """``(28, 28, 1)`` as ``28 × 28 × 1``."""
-    return " × ".join(f"{extent:,}" for extent in extents)
+    return " × ".join(f"{extent:,}" if isinstance(extent, int) else str(extent) for extent in extents)

@@ -1,0 +1,67 @@
+"""``scratchnet-train ladder``: the improvement story of the text 003, trained rung by rung and told on one page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from ..errors import DataError
+from ..signals import Stop, exit_code
+from .compare import show
+from .options import option, rate, reporter_for, seed_number
+
+PAGE = "ladder.html"
+
+
+def ladder(
+    out: Annotated[Path, option(
+        "--out", metavar="DIR", help="Where the rungs and the page go; runs/ladder when left out.",
+    )] = Path("runs/ladder"),
+    seed: Annotated[int, option("--seed", metavar="N", parser=seed_number, help="Same seed, same numbers.")] = 0,
+    scale: Annotated[float, option(
+        "--scale", metavar="SHARE", parser=rate, help="Train this share of the steps: 0.1 gives a quick look.",
+    )] = 1.0,
+    backend: Annotated[str, option(
+        "--backend", metavar="NAME", help="numpy, numba, cupy, or auto (the fastest that there is)."
+    )] = "auto",
+    data_dir: Annotated[Path | None, option(
+        "--data-dir", metavar="DIR", help="A folder that has fashion-mnist/ in it."
+    )] = None,
+    as_json: Annotated[bool, option("--json", help="One JSON object per line, for programs.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="One line per rung.")] = False,
+) -> int:  # fmt: skip
+    """Replay how a tutorial came from 29% to 90% on Fashion-MNIST.
+
+    Plain gradient descent, Adam, one more convolution and pooling, more steps, dropout: five runs of 1,000 to 1,500
+    steps, each in a folder of its own, and one page that compares them. The same command goes on where it was stopped,
+    and trains nothing twice.
+    """
+    if data_dir is not None and not data_dir.is_dir():
+        raise DataError(f"--data-dir {data_dir}: no such folder")
+    with Stop() as stop:
+        from .. import ladder as story
+        from .. import run_records
+        from ..pages import compare_page, files
+
+        files.check_place(out / PAGE)
+
+        def began(number: int, rung: Any) -> None:
+            if as_json:
+                print(json.dumps({"event": "rung", "number": number, "of": len(story.RUNGS), "name": rung.name}))
+            elif not quiet:
+                print(f"\nrung {number} of {len(story.RUNGS)}: {rung.title}", flush=True)
+
+        folders = story.climb(
+            out, seed=seed, scale=scale, data_dir=data_dir, backend_name=backend, stop=stop,
+            reporter=lambda: reporter_for(as_json, quiet), began=began,
+        )  # fmt: skip
+        if folders is None:
+            return exit_code(stop.number)
+        records = [run_records.read(folder) for folder in folders]
+        files.write(out / PAGE, compare_page.ladder_page(records, story.RUNGS, scale))
+        if not quiet and not as_json:
+            print()
+        show(records, as_json)
+        print(json.dumps({"event": "page", "out": str(out / PAGE)}) if as_json else f"page: {out / PAGE}")
+    return 0

@@ -1,0 +1,48 @@
+"""Where a page is written: all of it or nothing, and never over a file that is not a page of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..datasets.files import shown, write_atomically
+from ..errors import ConfigError
+from ..run_folder import FolderError
+from .rendering import GENERATOR
+
+MARK = f'<meta name="generator" content="{GENERATOR}">'.encode()
+HEAD = 1000  # bytes in which a page of ours says so
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place where a page cannot go, before there is anything to lose.
+
+    Raises
+    ------
+    ConfigError
+        If it is a folder, or a file that is not a page of scratchnet.
+    """
+    if path.is_dir():
+        raise ConfigError(f"--out {shown(path)}: expected the name of a file, this is a folder")
+    try:
+        if path.exists():
+            with open(path, "rb") as file:
+                if MARK not in file.read(HEAD):
+                    raise ConfigError(f"--out {shown(path)}: holds something else: choose another name")
+    except OSError as error:
+        raise ConfigError(f"--out {shown(path)}: cannot be written: {error.strerror}") from None
+
+
+def write(path: Path, page: str) -> None:
+    """Write a page, with the folders that it needs.
+
+    Raises
+    ------
+    FolderError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, page.encode())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or shown(error)
+        raise FolderError(f"{shown(path)}: cannot be written: {reason}") from None
