@@ -11,28 +11,30 @@ from . import backend
 
 # Steps that are timed together: so many, or fewer if they take so long. The first quarter is not counted (threads that
 # have slept are slow to begin), of the others the median is taken.
-WINDOW, LEAST, SECONDS = 16, 4, 0.005
-SHARE = 50  # a trial may cost one part in so many of all the time
+WINDOW, LEAST, SECONDS = 12, 4, 0.005
+PAIRS = 2  # windows of either kind in a trial; the faster of each counts: whatever disturbs a step makes it slower
+SHARE = 50  # a trial may cost one part in so many of all the time; one that has changed something is soon repeated
 FASTER, SLOWER = 0.95, 1.4  # than the figure so far: a number of threads is changed, a trial begins at once
 
 
 class Pace:
     """Times steps and sets the number of threads of the numba backend: of 1, 2, 4 ... up to those that are allowed.
 
-    Now and then some steps are run with the next smaller or larger number, and the faster one is kept. `begin` and
-    `end` enclose the steps: in between the number of threads is that of this object, afterwards the one from before.
+    Now and then windows of steps with the next smaller or larger number take turns with windows of as many as before,
+    and the faster number is kept. `begin` and `end` enclose the steps: in between the number of threads is that of this
+    object, afterwards the one from before.
     """
 
     def __init__(self) -> None:
         self.most = 0
         self.counts = [1]
         self.at = 0  # which of the counts is in use
-        self.before = 0  # the one in use before a trial
-        self.trial = False
         self.down = True  # which way the next trial goes
         self.figure = 0.0  # seconds of a step with the count in use
-        self.wait = 0.0  # seconds until the next trial
-        self.after = 0.0  # how long that was when it began
+        self.wait = self.after = 0.0  # seconds until the next trial, and how many there were at first
+        self.fresh = True  # no window has ended yet
+        self.trial: dict[int, list[float]] = {}  # figures of the counts that are being compared
+        self.cost = 0.0  # seconds of this trial
         self.times: list[float] = []
         self.total = 0.0  # of these times
 
@@ -48,8 +50,6 @@ class Pace:
 
     def end(self) -> None:
         """Give it back."""
-        if self.trial:
-            self.trial, self.at = False, self.before
         self._clear()
         if self.most > 1:
             backend.set_threads(self.most)
@@ -69,23 +69,34 @@ class Pace:
         self.times.clear()
         self.total = 0.0
 
-    def _decide(self, figure: float, cost: float) -> None:
+    def _decide(self, figure: float, seconds: float) -> None:
         if self.trial:
-            self.trial = False
-            if figure < FASTER * self.figure:
-                self.figure = figure
-            else:
-                self.down = not self.down
-                self._use(self.before)
-            self.wait = self.after = SHARE * cost
+            self._compare(figure, seconds)
             return
-        self.wait -= cost
+        self.wait -= seconds
         slower = figure > SLOWER * self.figure and self.wait < 0.9 * self.after
-        if self.wait <= 0 or slower:
-            self.figure, self.trial, self.before = figure, True, self.at
+        if self.fresh:  # the first steps of all are no measure
+            self.fresh = False
+        elif self.wait <= 0 or slower:
             if self.at == (0 if self.down else len(self.counts) - 1):
                 self.down = not self.down
-            self._use(self.at + (-1 if self.down else 1))
+            self.trial, self.cost = {self.at: [figure], self.at + (-1 if self.down else 1): []}, 0.0
+            self._use(list(self.trial)[1])
+
+    def _compare(self, figure: float, seconds: float) -> None:
+        self.trial[self.at].append(figure)
+        self.cost += seconds
+        now, other = self.trial
+        if len(self.trial[other]) < PAIRS:
+            self._use(now if self.at == other else other)
+            return
+        better = min(self.trial[other]) < FASTER * min(self.trial[now])
+        kept = other if better else now
+        self.figure = min(self.trial[kept])
+        self.down = self.down if better else not self.down
+        self.wait = self.after = (SHARE / 5 if better else SHARE) * self.cost
+        self.trial = {}
+        self._use(kept)
 
     def _use(self, at: int) -> None:
         self.at = at
