@@ -8,6 +8,7 @@ D, M, C, J, W, T = (
     f"kernels/{n}.py" for n in ("dense", "gemm", "conv2d", "conv2d_im2col", "conv2d_winograd", "winograd_transforms")
 )  # fmt: skip
 P, Z, N, V, X = (f"kernels/{n}.py" for n in ("pooling", "padding", "normalization", "window", "simd"))
+R = "kernels/transposition.py"
 KERNELS = "tests/test_kernels.py -k "
 DENSE, CONV, PAD, NORM = f"{KERNELS}dense_", f"{KERNELS}conv2d_", f"{KERNELS}zero_pad", f"{KERNELS}batch_norm"
 POOL, MAX, MEAN = f"{KERNELS}pool_", f"{KERNELS}max_pool", f"{KERNELS}average_pool"
@@ -22,15 +23,19 @@ PROPERTIES = "tests/test_properties_windows.py -k conv2d"
 MUTANTS = [
     Mutant(D, "bias dropped", "start = BIAS if b.size else ZERO", "start = ZERO", DENSE),
     Mutant(D, "ReLU dropped", "rows, columns, inputs, start, relu,", "rows, columns, inputs, start, False,", DENSE),
-    Mutant(D, "last rows of tasks skipped", "((rows + ROWS - 1) // ROWS)", "max(1, rows // ROWS)", DENSE),
+    Mutant(D, "last rows of tasks skipped", "((rows + tall - 1) // tall)", "max(1, rows // tall)", DENSE),
     Mutant(D, "last columns of tasks skipped",
         "((columns + COLUMNS - 1) // COLUMNS)", "max(1, columns // COLUMNS)", DENSE),
-    Mutant(D, "ReLU's mask missing", "if not relu or y[i, j] > 0 else 0", "if True else 0", DENSE),
-    Mutant(D, "bias's gradient: sign", "db[j] += dz[i, j]", "db[j] -= dz[i, j]", DENSE),
-    Mutant(D, "bias's gradient not cleared", "    clear(db)\n    for i in range(n)", "    for i in range(n)", DENSE),
+    Mutant(D, "ReLU's mask missing", "if not relu or gate[j] > 0 else 0", "if True else 0", DENSE),
+    Mutant(D, "bias's gradient: sign", "sums[j] += here[j]", "sums[j] -= here[j]", DENSE),
+    Mutant(D, "bias's gradient not cleared", "    clear(db)\n    sums", "    sums", DENSE),
     Mutant(D, "dx: last columns skipped",
         "(dx.shape[1] + COLUMNS - 1) // COLUMNS if", "max(1, dx.shape[1] // COLUMNS) if", DENSE),
-    Mutant(D, "dx: always the first panel", "source[row + i, column + j]", "source[i, column + j]", DENSE),
+    Mutant(R, "always the first panel", "at(source, (row + i) * columns + j)", "at(source, i * columns + j)", DENSE),
+    Mutant(R, "rest: always the first panel", "source[row + i, j]", "source[i, j]", DENSE),
+    Mutant(R, "rest: only whole vectors", "whole_columns if i < whole_rows else 0", "columns if i < whole_rows else 0",
+        DENSE),
+    Mutant(R, "two lanes exchanged", "if k & distance else k + distance", "if k & distance else k", DENSE),
     Mutant(D, "dw: always the first inputs", "at(x, i), 1, inputs", "at(x, 0), 1, inputs", DENSE),
     Mutant(D, "the spread copy lacks a row", "copy[:, :columns] = x", "copy[1:, :columns] = x[1:]", DENSE),
     Mutant(D, "reference: mean for sum", "dz.sum(axis=0)", "dz.mean(axis=0)", DENSE),

@@ -25,7 +25,7 @@ TRAINING = {
 MOST = 0.2  # points of test accuracy, in the mean
 
 
-def float64(context: Context) -> Iterator[Figure]:
+def parity(context: Context) -> Iterator[Figure]:
     """Two hundred losses in float64."""
     sn.set_backend("numba")
     for name in PARAMETERS:
@@ -39,7 +39,7 @@ def float64(context: Context) -> Iterator[Figure]:
         yield Figure(f"{name}, float64: as TensorFlow's within 1e-7", text, worst <= 1e-7)
 
 
-def accuracies(context: Context) -> Iterator[Figure]:
+def convergence(context: Context) -> Iterator[Figure]:
     """Test accuracies of float32 trainings from paired seeds."""
     sn.set_backend("numba")
     for name, most in TRAINING.items():
@@ -82,9 +82,3 @@ def _pair(name: str, seed: int, steps: int) -> tuple[float, float]:
     wanted = y_test.argmax(axis=1) if y_test.ndim == 2 else y_test.reshape(-1)
     ours, theirs = model.predict(x_test, verbose=0), pair.theirs.model.predict(x_test, batch_size=500, verbose=0)
     return tuple(float((scores.argmax(axis=1) == wanted).mean()) for scores in (ours, theirs))  # type: ignore[return-value]
-
-
-def convergence(context: Context) -> Iterator[Figure]:
-    """Both."""
-    yield from float64(context)
-    yield from accuracies(context)
