@@ -43,6 +43,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         description="Times scratchnet, TensorFlow, PyTorch and JAX side by side on the five tutorials' networks. "
         "Everything takes about two hours on two cores; --parts step takes ten minutes.",
     )
+    parser.add_argument(
+        "--device", choices=("cpu", "gpu"), default="cpu", help="gpu: other parts and targets, see --device gpu --help"
+    )
     parser.add_argument("--parts", type=names, default=list(PARTS), metavar="A,B", help=f"of {', '.join(PARTS)} (all)")
     parser.add_argument(
         "--networks",
@@ -128,6 +131,13 @@ def measure(part: str, settings: Settings, result: dict[str, Any]) -> list[dict[
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program; returns its exit status. What was measured before an interruption is still shown and written."""
+    first = argparse.ArgumentParser(add_help=False)
+    first.add_argument("--device", default="cpu")
+    device, rest = first.parse_known_args(arguments)
+    if device.device == "gpu":
+        from .gpu import command
+
+        return command.main(rest)
     options = parse(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's stop is as orderly as Ctrl-C
     status, result = 0, None

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 from scratchnet.kernels import registry
 
-from scratchnet.backend import get_backend, ops
+from scratchnet.backend import array_module, get_backend, ops
 
 from .frameworks.base import Adapter
 from .limits import best
 
 Call = tuple[str, tuple[Any, ...]]
+
+
+def is_array(value: Any) -> bool:
+    """Whether an op's argument is an array of the backend in use."""
+    return isinstance(value, np.ndarray | array_module().ndarray)
 
 
 def record(step: Callable[[], Any]) -> list[Call]:
@@ -54,14 +59,14 @@ def flops(name: str, args: tuple[Any, ...]) -> float:
 
 def touched(name: str, args: tuple[Any, ...]) -> int:
     """Bytes that a call must read or write at least: each array once, and once more where it is updated in place."""
-    arrays = [arg for arg in args if isinstance(arg, np.ndarray)]
+    arrays = [arg for arg in args if is_array(arg)]
     updated = [args[position] for position in registry.get(name).updates]
     return sum(array.nbytes for array in arrays + updated)
 
 
 def shapes(args: tuple[Any, ...]) -> str:
     """Shapes of the first two arrays of a call, for the table."""
-    arrays = [arg for arg in args if isinstance(arg, np.ndarray) and arg.size]
+    arrays = [arg for arg in args if is_array(arg) and arg.size]
     return " ".join("x".join(map(str, array.shape)) for array in arrays[:2])
 
 

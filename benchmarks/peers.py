@@ -24,20 +24,23 @@ class PeerError(RuntimeError):
     """A worker that failed, died or did not answer; one line that says which and why."""
 
 
-def environment(threads: int, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What every worker runs under: the same number of threads for every pool, the CPU only, quiet logs.
+CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+# Nobody takes all of the GPU's memory for itself: the others sleep with theirs.
+ON_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+
+
+def environment(threads: int, extra: Mapping[str, str] | None = None, device: str = "cpu") -> dict[str, str]:
+    """What every worker runs under: the same number of threads for every pool, quiet logs; no GPU unless it is timed.
 
     OMP_WAIT_POLICY is left alone: each framework keeps the one that its users get.
     """
     pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     settings = dict.fromkeys(pools, str(threads)) | {
-        "CUDA_VISIBLE_DEVICES": "",
-        "JAX_PLATFORMS": "cpu",
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
     }
-    return {**os.environ, **settings, **(extra or {})}
+    return {**os.environ, **settings, **(ON_GPU if device == "cuda" else CPU_ONLY), **(extra or {})}
 
 
 class Peer:
@@ -49,16 +52,17 @@ class Peer:
     """
 
     def __init__(
-        self, framework: Framework, threads: int, folder: Path, extra: Mapping[str, str] | None = None
-    ) -> None:
+        self, framework: Framework, threads: int, folder: Path, extra: Mapping[str, str] | None = None,
+        device: str = "cpu", precision: str = "float32",
+    ) -> None:  # fmt: skip
         self.name = framework.name
         self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed by close)
         command = [sys.executable, "-m", "benchmarks.worker", framework.module, framework.variant]
-        command += [str(threads), str(folder)]
+        command += [str(threads), str(folder), device, precision]
         self.process = subprocess.Popen(
             command,
             cwd=Path(__file__).parent.parent,
-            env=environment(threads, extra),
+            env=environment(threads, extra, device),
             text=True,
             process_group=0,
             stdin=subprocess.PIPE,

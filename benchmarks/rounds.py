@@ -22,7 +22,7 @@ from .peers import Peer, PeerError
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asked for."""
+    """What the command line asked for. With device ``cuda`` the adapters are those of gpu/adapters."""
 
     networks: tuple[Network, ...]
     frameworks: tuple[Framework, ...]
@@ -31,10 +31,16 @@ class Settings:
     threads: int
     quick: bool
     folder: Path
+    device: str = "cpu"
+    precision: str = "float32"
 
     def steps_of(self, network: Network) -> int:
         """Training steps of one timed turn."""
         return self.steps or (max(2, network.steps // 10) if self.quick else network.steps)
+
+    def peer(self, framework: Framework) -> Peer:
+        """A worker for a framework."""
+        return Peer(framework, self.threads, self.folder, device=self.device, precision=self.precision)
 
 
 def say(text: str) -> None:
@@ -75,7 +81,7 @@ class Field:
         say(f"  {self.network.name}: starting {', '.join(f.name for f in self.frameworks)}")
         with ExitStack() as starting:
             for framework in self.frameworks:
-                peer = Peer(framework, self.settings.threads, self.settings.folder)
+                peer = self.settings.peer(framework)
                 self.peers[framework.name] = starting.enter_context(peer)
                 self.ask(framework.name, "start")
             self.stack = starting.pop_all()
@@ -124,7 +130,8 @@ class Field:
         losses = {name: answer["losses"] for name, answer in self.ask_all("losses", steps=steps).items()}
         if not losses:
             return
-        self.outcome.agreement = agreement.compare_losses(losses, agreement.tolerances(self.network, steps))
+        limits = agreement.tolerances(self.network, steps, self.settings.precision)
+        self.outcome.agreement = agreement.compare_losses(losses, limits)
         self.outcome.notes["losses"] = losses
         self.judge(self.outcome.agreement)
         self.ask_all("build", network=spec)

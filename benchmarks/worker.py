@@ -1,6 +1,7 @@
 """One framework in a process of its own, answering JSON lines.
 
-Started as ``python -m benchmarks.worker MODULE VARIANT THREADS FOLDER``.
+Started as ``python -m benchmarks.worker MODULE VARIANT THREADS FOLDER DEVICE PRECISION``. Device ``host`` is the
+CPU with the adapters of the GPU, for their tests.
 
 Each request is ``{"do": command, ...}`` on stdin; each answer is one JSON object on what was stdout, with ``error`` in
 it when the command failed. Whatever a framework prints goes to stderr. The worker exits when its stdin closes.
@@ -21,6 +22,7 @@ import numpy as np
 
 from . import data, limits
 from .frameworks import make
+from .gpu import adapters
 from .networks import Network, initial_weights
 
 
@@ -35,14 +37,28 @@ def peak_memory() -> int:
 class Worker:
     """The commands. Arguments and answers are plain JSON."""
 
-    def __init__(self, module: str, variant: str, threads: int, folder: Path) -> None:
+    def __init__(
+        self, module: str, variant: str, threads: int, folder: Path, device: str = "cpu", precision: str = "float32"
+    ) -> None:
         self.module, self.variant, self.threads, self.folder = module, variant, threads, folder
+        self.device, self.precision = device, precision
         self.cursor = 0
 
     def start(self) -> dict[str, Any]:
         """Import the framework."""
-        self.adapter = make(self.module, self.variant, self.threads)
+        if self.device == "cpu":
+            self.adapter = make(self.module, self.variant, self.threads)
+        else:
+            device = "cpu" if self.device == "host" else self.device
+            self.adapter = adapters.make(self.module, self.variant, self.threads, device, self.precision)
         return {}
+
+    def call(self, function: str, **arguments: Any) -> dict[str, Any]:
+        """What a function of gpu/measuring.py finds on the GPU, with this adapter."""
+        from .gpu import measuring
+
+        found: dict[str, Any] = getattr(measuring, function)(self.adapter, **arguments)
+        return found
 
     def build(self, network: dict[str, Any], dropout: bool = True) -> dict[str, Any]:
         """Make the network from the common initial weights."""
@@ -122,11 +138,12 @@ class Worker:
 
 def main() -> None:
     module, variant, threads, folder = sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
+    device, precision = sys.argv[5:7]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     # Pools are sized by the cores that a process may use: this limits even a framework that has no switch for it.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    worker = Worker(module, variant, threads, folder)
+    worker = Worker(module, variant, threads, folder, device, precision)
     for line in sys.stdin:
         request = json.loads(line)
         try:

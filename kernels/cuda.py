@@ -76,10 +76,13 @@ class CupyDriver:
         return isinstance(value, self.xp.ndarray)
 
     def memory(self) -> dict[str, int]:
-        """Bytes: ``total``, ``free`` for anybody (what CuPy's pool keeps for later is free), ``used`` by our arrays."""
+        """Bytes: ``total``, ``free`` for us (what CuPy's pool keeps for later is free), ``used`` by our arrays."""
         free, total = self.xp.cuda.runtime.memGetInfo()
         pool = self.xp.get_default_memory_pool()
-        return {"total": total, "free": free + pool.free_bytes(), "used": pool.used_bytes()}
+        free, used = free + pool.free_bytes(), pool.used_bytes()
+        if limit := pool.get_limit():  # CUPY_GPU_MEMORY_LIMIT
+            free = min(free, limit - used)
+        return {"total": total, "free": free, "used": used}
 
     def release(self) -> None:
         """Give the memory that CuPy's pool keeps for later back to the GPU."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -73,7 +74,9 @@ ALIASES = {
 }
 
 
-def choose(names: list[str] | None) -> tuple[list[Framework], dict[str, str]]:
+def choose(
+    names: list[str] | None, known: Mapping[str, Framework] = FRAMEWORKS
+) -> tuple[list[Framework], dict[str, str]]:
     """The frameworks asked for (default: all) that can be imported, and for the rest the reason by name.
 
     Raises
@@ -82,16 +85,16 @@ def choose(names: list[str] | None) -> tuple[list[Framework], dict[str, str]]:
         A name that no framework has.
     """
     wanted = (
-        [f.name for f in FRAMEWORKS.values() if f.by_default]
+        [f.name for f in known.values() if f.by_default]
         if names is None
-        else [n for name in names for n in ALIASES.get(name, (name,))]
+        else [n for name in names for n in ALIASES.get(name, (name,)) if n in known or name not in ALIASES]
     )
-    unknown = [name for name in wanted if name not in FRAMEWORKS]
+    unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise ValueError(f"unknown framework {unknown[0]!r}; known: {', '.join([*FRAMEWORKS, *ALIASES])}")
+        raise ValueError(f"unknown framework {unknown[0]!r}; known: {', '.join([*known, *ALIASES])}")
     present, missing = [], {}
     for name in dict.fromkeys(wanted):
-        framework = FRAMEWORKS[name]
+        framework = known[name]
         if find_spec(framework.module) is None:
             missing[name] = f"{framework.module} is not installed"
         else:

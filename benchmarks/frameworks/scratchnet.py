@@ -46,12 +46,14 @@ def sequential(network: Network, weights: list[np.ndarray]) -> sn.Sequential:
 class ScratchnetStep(Adapter):
     """The model's own trainer for the bare step; ``fit`` and ``predict`` for the rest."""
 
+    settings: dict[str, Any] = {}  # noqa: RUF012 (what `compile` is told besides)
+
     def build(self, network: Network, weights: list[np.ndarray]) -> None:
         self.network = network
         self.model = sequential(network, weights)
         optimizer = sn.optimizers.Adam(LEARNING_RATE, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON)
         loss = sn.losses.SparseCategoricalCrossentropy(from_logits=not network.softmax)
-        self.model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+        self.model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], **self.settings)
         self.trainer = self.model.trainer()
 
     def load(self, x: np.ndarray, y: np.ndarray) -> None:

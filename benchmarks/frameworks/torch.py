@@ -56,13 +56,17 @@ def sequential(network: Network, weights: list[np.ndarray]) -> nn.Sequential:
 class TorchStep(Adapter):
     """zero_grad, forward, cross_entropy, backward, fused Adam."""
 
+    device = "cpu"
+    capturable = False  # whether Adam keeps its step count on the GPU, as a captured graph needs it
+
     def __init__(self, compiled: bool) -> None:
         self.compiled = compiled
 
     def build(self, network: Network, weights: list[np.ndarray]) -> None:
         self.network = network
-        self.model = sequential(network, weights)
+        self.model = sequential(network, weights).to(self.device)
         settings: dict[str, Any] = {"lr": LEARNING_RATE, "betas": (BETA_1, BETA_2), "eps": EPSILON}
+        settings["capturable"] = self.capturable
         try:
             self.optimizer = torch.optim.Adam(self.model.parameters(), fused=True, **settings)
         except RuntimeError:  # builds before 2.4 have no fused Adam on the CPU
@@ -83,7 +87,7 @@ class TorchStep(Adapter):
 
     def load(self, x: np.ndarray, y: np.ndarray) -> None:
         n = self.network.batch
-        rows, labels = torch.from_numpy(x), torch.from_numpy(y)
+        rows, labels = torch.from_numpy(x).to(self.device), torch.from_numpy(y).to(self.device)
         self.batches = [(self.rows(rows[i : i + n]), labels[i : i + n]) for i in range(0, len(x), n)]
 
     def train(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,178 @@
+"""``python -m benchmarks.gpu_check``: everything that a machine with a GPU has to show, in one run of ten minutes.
+
+Each step is a process of its own with a time limit; one that fails does not stop the rest. What a step prints goes into
+a log file; on the terminal stands a line for each, a summary at the end, and all of it in a JSON file. ``--emulated``
+runs what can be run without a GPU on the emulated one of the tests, to try the script itself: every other step is
+reported as left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+from scratchnet.errors import BackendError
+
+ROOT = Path(__file__).resolve().parents[1]
+TOTAL = 590.0  # seconds: a run must be over within ten minutes
+LEAST = 5.0  # seconds that must be left for a step to be begun
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, the seconds that it may take, and whether it can be tried on the emulated GPU."""
+
+    name: str
+    command: tuple[str, ...]
+    limit: float
+    emulated: bool = False
+    needs: str = ""  # a program that must be installed
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a step: ``ok``, ``FAILED``, ``TIME OUT`` or ``left out``, and the line that says most."""
+
+    name: str
+    verdict: str
+    seconds: float
+    said: str
+
+
+def tests(pattern: str, *files: str) -> tuple[str, ...]:
+    """pytest on GPU tests, in one process."""
+    chosen = ["-k", pattern] if pattern else []
+    names = [str(ROOT / "tests" / file) for file in files or ("test_gpu.py",)]
+    return (sys.executable, "-m", "pytest", "-n", "0", "-q", "--tb=short", "-p", "no:cacheprovider", *chosen, *names)
+
+
+def probe(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "benchmarks.gpu.probes", name)
+
+
+def sanitizer(tool: str) -> tuple[str, ...]:
+    """compute-sanitizer over every kernel at small shapes."""
+    return ("compute-sanitizer", "--tool", tool, "--error-exitcode", "9", *probe("kernels"))
+
+
+def steps(results: Path, emulated: bool = False) -> list[Step]:
+    """All steps in their order: the probe of capture first, the benchmark when everything is known to be right."""
+    return [
+        Step("environment", probe("environment"), 60),
+        Step("capture of the matrix product", probe("capture"), 60, emulated=True),
+        Step("compile every source", probe("compile"), 120),
+        Step("every kernel against its reference", tests("twin_equals" if not emulated else "twin_equals and small"),
+             120, emulated=True),
+        Step("tensor cores against float64", tests("tile or tensor_cores" if not emulated else "tensor_cores"), 90,
+             emulated=True),
+        Step("captured steps, same bits", tests("captured or graphs or follows" if not emulated else "nadam"), 90,
+             emulated=True),
+        Step("ten times the same bits", tests("ten_times_the_same_bits"), 90),
+        Step("gradients by finite differences", tests("gradients" if not emulated else "loss"), 120, emulated=True),
+        Step("out of memory", tests("full_gpu"), 60),
+        Step("memcheck", sanitizer("memcheck"), 90, needs="compute-sanitizer"),
+        Step("racecheck", sanitizer("racecheck"), 90, needs="compute-sanitizer"),
+        Step("initcheck", sanitizer("initcheck"), 60, needs="compute-sanitizer"),
+        Step(
+            "benchmark, few rounds",
+            (sys.executable, "-m", "benchmarks", "--device", "gpu", "--rounds", "3", "--steps", "512",
+             "--networks", "fashion-keras,fashion-cnn-same", "--trainings", "fashion-keras,fashion-dnn,fashion-cnn-dropout",
+             "--json", str(results / "benchmark.json")),
+            300,
+        ),
+    ]  # fmt: skip
+
+
+def run(step: Step, limit: float, log: Path, emulated: bool) -> Outcome:
+    """Run one step, all its processes ended at its time limit."""
+    environment = {**os.environ, **({"SCRATCHNET_GPU": "emulated"} if emulated else {})}
+    began = perf_counter()
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            step.command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT, process_group=0
+        )
+        try:
+            code: int | None = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    said = lines[-1][:160] if lines else "it said nothing"
+    taken = perf_counter() - began
+    if code is None:
+        return Outcome(step.name, "TIME OUT", taken, f"after {limit:.0f} s: {said}")
+    return Outcome(step.name, "FAILED" if code else "ok", taken, said)
+
+
+def check(all_steps: Sequence[Step], results: Path, reason: str, emulated: bool) -> list[Outcome]:
+    """Run the steps; ``reason`` says why those that need hardware are left out, if they are."""
+    began, outcomes = perf_counter(), list[Outcome]()
+    for number, step in enumerate(all_steps, 1):
+        left = TOTAL - (perf_counter() - began)
+        log = results / f"{number:02d}-{step.name.replace(' ', '-').replace(',', '')}.log"
+        if reason and not (emulated and step.emulated):
+            outcome = Outcome(step.name, "left out", 0.0, f"no GPU: {reason}")
+        elif step.needs and shutil.which(step.needs) is None:
+            outcome = Outcome(step.name, "left out", 0.0, f"{step.needs} is not installed")
+        elif left < LEAST:
+            outcome = Outcome(step.name, "left out", 0.0, "the ten minutes are over")
+        else:
+            outcome = run(step, min(step.limit, left), log, emulated)
+        outcomes.append(outcome)
+        print(f"{outcome.verdict:9}{outcome.seconds:6.1f} s  {outcome.name}: {outcome.said}", flush=True)
+    return outcomes
+
+
+def missing_gpu() -> str:
+    """Why there is no GPU to check, in one line; empty where there is one."""
+    import scratchnet as sn
+
+    try:
+        with sn.use_backend("cupy"):
+            return ""
+    except BackendError as error:
+        return str(error)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program: 0 where every step was ok or left out for want of a tool, 1 where one failed, 2 without a GPU."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu_check", description=(__doc__ or "").split("\n\n")[1]
+    )
+    parser.add_argument(
+        "--results", type=Path, default=Path("gpu-check"), metavar="DIR", help="logs and JSON (gpu-check)"
+    )
+    parser.add_argument("--emulated", action="store_true", help="try the script where there is no GPU")
+    parser.add_argument("--only", metavar="WORD", help="steps with this word in their name")
+    options = parser.parse_args(arguments)
+    reason = missing_gpu()
+    if reason and not options.emulated:
+        print(f"gpu_check: {reason}", file=sys.stderr)
+        return 2
+    options.results.mkdir(parents=True, exist_ok=True)
+    results = options.results.resolve()
+    chosen = [replace(step) for step in steps(results, options.emulated) if (options.only or "") in step.name]
+    outcomes = check(chosen, results, reason, options.emulated)
+    count = {
+        verdict: sum(one.verdict == verdict for one in outcomes) for verdict in ("ok", "FAILED", "TIME OUT", "left out")
+    }
+    print(", ".join(f"{number} {verdict}" for verdict, number in count.items()) + f"; logs in {options.results}")
+    summary = {"no_gpu": reason, "emulated": options.emulated, "steps": [asdict(one) for one in outcomes]}
+    (results / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    return 1 if count["FAILED"] + count["TIME OUT"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
