@@ -18,10 +18,12 @@ def ladder(
     out: Annotated[Path, option(
         "--out", metavar="DIR", help="Where the rungs and the page go; runs/ladder when left out.",
     )] = Path("runs/ladder"),
-    seed: Annotated[int, option("--seed", metavar="N", parser=seed_number, help="Same seed, same numbers.")] = 0,
-    scale: Annotated[float, option(
+    seed: Annotated[int | None, option(
+        "--seed", metavar="N", parser=seed_number, help="Same seed, same numbers; 0 when left out."
+    )] = None,
+    scale: Annotated[float | None, option(
         "--scale", metavar="SHARE", parser=rate, help="Train this share of the steps: 0.1 gives a quick look.",
-    )] = 1.0,
+    )] = None,
     backend: Annotated[str, option(
         "--backend", metavar="NAME", help="numpy, numba, cupy, or auto (the fastest that there is)."
     )] = "auto",
@@ -53,13 +55,13 @@ def ladder(
                 print(f"\nrung {number} of {len(story.RUNGS)}: {rung.title}", flush=True)
 
         folders = story.climb(
-            out, seed=seed, scale=scale, data_dir=data_dir, backend_name=backend, stop=stop,
+            out, seed=seed or 0, scale=scale or 1.0, data_dir=data_dir, backend_name=backend, stop=stop,
             reporter=lambda: reporter_for(as_json, quiet), began=began,
         )  # fmt: skip
         if folders is None:
             return exit_code(stop.number)
         records = [run_records.read(folder) for folder in folders]
-        files.write(out / PAGE, compare_page.ladder_page(records, story.RUNGS, scale))
+        files.write(out / PAGE, compare_page.ladder_page(records, story.RUNGS, scale or 1.0))
         if not quiet and not as_json:
             print()
         show(records, as_json)

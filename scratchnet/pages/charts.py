@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -73,6 +72,8 @@ def line_chart(key: str, title: str, x_label: str, series: Iterable[Series], per
     ys = [y for one in shown for _, y in one.points]
     x_ticks, (x_low, x_high) = _axis(min(xs), max(xs), 6, whole=True)
     y_ticks, (y_low, y_high) = _axis(min(ys), max(ys), 5, whole=False)
+    if percent and max(ys) <= 1.0 < y_high:  # no axis goes on above 100%
+        y_ticks, y_high = [tick for tick in y_ticks if tick <= 1.0 + 1e-9], 1.0
 
     def across(x: float) -> float:
         return round(LEFT + (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT), 1)
@@ -120,8 +121,9 @@ def _axis(low: float, high: float, count: int, whole: bool) -> tuple[list[float]
 
 
 def _digits(ticks: Sequence[float]) -> int:
+    """So many decimals that no tick is rounded."""
     step = min((b - a for a, b in itertools.pairwise(ticks)), default=1.0)
-    return max(0, min(9, -math.floor(math.log10(step) + 1e-9)))
+    return next((n for n in range(9) if all(abs(round(tick, n) - tick) < step / 1000 for tick in ticks)), 9)
 
 
 def _mark(marker: str, x: float, y: float) -> str:
