@@ -21,6 +21,7 @@ from emulation.device import Driver, _Memory, backend
 import scratchnet as sn
 from scratchnet import capture, gpu_memory
 from scratchnet import layers as L  # noqa: N812
+from scratchnet.errors import BackendError
 
 pytestmark = pytest.mark.skipif(build.compiler() is None, reason="needs g++ to build the kernels for the CPU")
 
@@ -384,3 +385,19 @@ def test_without_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sn.backend.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(sn.errors.BackendError, match=r"not installed: pip install 'scratchnet\[cuda13x\]'"):
         sn.set_backend("cupy")
+
+
+def test_a_layer_in_plain_numpy_is_refused_by_its_name(gpu: Driver) -> None:
+    class Square(L.Layer):
+        def forward(self, x: Any, training: bool = False) -> Any:
+            self.x = self.check_input(x)
+            return self.x**2
+
+        def backward(self, dy: Any) -> Any:
+            return 2 * self.x * dy
+
+    own = sn.Sequential([L.Flatten(input_shape=(8, 8, 1)), Square(), L.Dense(10)])
+    own.compile("adam", sn.losses.SparseCategoricalCrossentropy(from_logits=True))
+    for call in (lambda: own.fit(X, Y, verbose=0), lambda: own.predict(X), lambda: own.forward(X)):
+        with pytest.raises(BackendError, match=r"^Square \(square\) is a class of your own .* not on cupy"):
+            call()

@@ -1,0 +1,97 @@
+"""Layers and losses of a user's own: how files name them, and on which backends they say they run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import scratchnet as sn
+from scratchnet import custom, layers
+from scratchnet.errors import BackendError, CheckpointError, ConfigError
+
+
+class Shift(layers.Layer):
+    """``y = x + 1``."""
+
+    def forward(self, x, training=False):
+        return x + 1
+
+    def backward(self, dy):
+        return self.check_gradient(dy).copy()
+
+
+class Quartic(sn.losses.Loss):
+    """``loss_i = mean_j (y_ij - t_ij)^4``."""
+
+    def prepare_targets(self, y, output_shape):
+        return np.asarray(y, np.float64).reshape(-1, *output_shape)
+
+    def evaluate(self, y_pred, targets, weights, logits, totals, dy):
+        error = y_pred - targets
+        totals[0] += weights @ (error**4).mean(axis=1)
+        if dy.size:
+            dy[...] = weights[:, None] * 4 * error**3 / error.size
+
+
+X, Y = np.random.default_rng(0).standard_normal((2, 20, 3))
+
+
+def trained():
+    model = sn.Sequential([layers.Dense(3, input_shape=(3,)), Shift()])
+    model.compile("sgd", Quartic())
+    model.fit(X, Y, epochs=2, verbose=0)
+    return model
+
+
+def test_they_train_save_and_load(backend, tmp_path):
+    report = sn.check_gradients(Quartic(), X[:5], Y[:5])
+    assert report.ok, report
+    model, path = trained(), tmp_path / "model.safetensors"
+    model.save(path)
+    again = sn.load_model(path, custom_objects={"Shift": Shift, "Quartic": Quartic})
+    assert type(again.loss) is Quartic
+    assert again.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
+    for one in (again, model):
+        sn.utils.set_random_seed(1)
+        one.fit(X, Y, verbose=0)
+    assert (again.predict(X) == model.predict(X)).all()
+    with pytest.raises(CheckpointError, match=r"Quartic.*@sn\.losses\.register, or custom_objects"):
+        sn.load_model(path, custom_objects={"Shift": Shift})
+    assert sn.load_model(path, custom_objects={"Shift": Shift}, compile=False).loss is None
+
+
+def test_a_registered_loss_is_known_by_its_name(monkeypatch):
+    monkeypatch.setattr(custom, "_registered", [])
+    with pytest.raises(ConfigError, match="expected one of"):
+        sn.losses.get("Quartic")
+    assert sn.losses.register(Quartic) is Quartic
+    assert type(sn.losses.get("Quartic")) is Quartic
+    with pytest.raises(ConfigError, match="expected a subclass of Layer or Loss, got <class 'int'>"):
+        sn.layers.register(int)
+
+
+def test_a_class_says_on_which_backends_it_runs():
+    class Everywhere(Shift):
+        backends = ("numpy", "numba", "cupy")
+
+    class Too(Everywhere):
+        pass
+
+    assert Shift.backends == Quartic.backends == custom.HOST == ("numpy", "numba")
+    assert Everywhere.backends == Too.backends == layers.Dense.backends == sn.losses.MeanSquaredError.backends
+    assert "cupy" in layers.Dense.backends
+
+
+def test_plain_numpy_is_refused_on_a_gpu_in_one_line(monkeypatch):
+    """The emulated GPU of test_cuda_training.py refuses it for real; here each way to get there."""
+    model = trained()
+    monkeypatch.setattr(custom, "get_backend", lambda: "cupy")
+    told = r"^Shift \(shift\) is a class of your own in NumPy and runs on numpy and numba, not on cupy: [^\n]*$"
+    for call in (lambda: model.predict(X), lambda: model.fit(X, Y, verbose=0)):
+        with pytest.raises(BackendError, match=told):
+            call()
+    for call in (lambda: model.evaluate(X, Y, verbose=0), lambda: Quartic()(Y, X)):
+        with pytest.raises(BackendError, match=r"^Quartic \(quartic\) is a class of your own"):
+            call()
+    with pytest.raises(BackendError, match=r"^Shift \(no name\)"):
+        Shift().add_param("gain", (1,), sn.initializers.Ones(), np.random.default_rng(0))
