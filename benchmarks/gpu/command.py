@@ -16,6 +16,7 @@ from typing import Any
 from scratchnet.kernels import cuda
 
 import scratchnet as sn
+from scratchnet import environment
 from scratchnet.errors import BackendError, ScratchnetError
 
 from .. import data, machine, step
@@ -94,7 +95,7 @@ def describe_gpu() -> dict[str, Any]:
         cupy = cuda.driver().xp
         properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
         return {
-            "name": properties["name"].decode(),
+            "name": environment.machine()["gpu"],
             "memory_gib": properties["totalGlobalMem"] / 2**30,
             "processors": properties["multiProcessorCount"],
             "capability": cuda.driver().compute_capability / 10,
