@@ -125,7 +125,7 @@ class Lines(Quiet):
         speed = f"{results['images_per_second']:,.0f} images/s"
         self.say(f"trained {seconds['training']:.1f} s at {speed}; {seconds['total']:.1f} s in all")
         pictures = ", ".join(sorted(path.name for path in out.glob("*.png")))
-        self.say(f"in {out}: model.safetensors, report.txt, metrics.csv and .jsonl, {pictures}")
+        self.say(f"in {out}: report.html, report.txt, model.safetensors, metrics.csv and .jsonl, {pictures}")
 
 
 class Live(Lines):

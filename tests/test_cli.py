@@ -23,7 +23,7 @@ from scratchnet import recipes
 
 FILES = {
     "recipe.toml", "environment.json", "metrics.csv", "metrics.jsonl", "model.safetensors", "curves.png", "samples.png",
-    "correct.png", "misclassified.png", "confusion.png", "report.txt", "results.json",
+    "correct.png", "misclassified.png", "confusion.png", "report.txt", "report.html", "results.json",
 }  # fmt: skip
 COMMAND = [sys.executable, "-m", "scratchnet"]
 ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
