@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import inspect
 import io
+import operator
 import os
 import re
 import shlex
@@ -134,7 +135,7 @@ def test_code_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 PUBLIC = (
     "layers", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers", "callbacks", "datasets",
     "datasets.digits", "datasets.mnist", "datasets.fashion_mnist", "utils", "errors", "config", "checkpoint",
-    "interop.sklearn", "interop.keras", "interop.onnx",
+    "interop.sklearn", "interop.keras", "interop.onnx", "recipes",
 )
 # fmt: on
 MODULES: dict[str, ModuleType] = {name: importlib.import_module(f"scratchnet.{name}") for name in PUBLIC}
@@ -203,18 +204,25 @@ def lay_down_files() -> None:
 def test_docstring_examples_run(tmp_path: Path) -> None:
     """The ``>>>`` lines of the docstrings, the digits being there as x_train, y_train."""
     (x_train, y_train), _ = sn.datasets.digits.load_data()
-    given = {**vars(sn.layers), **vars(sn.losses), "sn": sn, "np": np, "x_train": x_train / 16, "y_train": y_train}
-    runner, tried = doctest.DocTestRunner(optionflags=SHOWS), 0
-    packages = ["scratchnet", *(module.__name__ for module in MODULES.values())]
-    modules = [module for name, module in sorted(sys.modules.items()) if name.rpartition(".")[0] in packages]
+    given = {
+        **vars(sn),
+        **vars(sn.layers),
+        **vars(sn.losses),
+        "sn": sn,
+        "np": np,
+        "x_train": x_train / 16,
+        "y_train": y_train,
+    }
+    runner = doctest.DocTestRunner(optionflags=SHOWS)
     with as_a_program(tmp_path):
         lay_down_files()
-        for module in [sn, *modules]:
-            for test in doctest.DocTestFinder(exclude_empty=True).find(module, globs={**vars(module), **given}):
+        for name in ["", *sorted(public_names())]:
+            documented = operator.attrgetter(name)(sn) if name else sn
+            names = {**vars(inspect.getmodule(documented) or sn), **given}
+            for test in doctest.DocTestFinder(recurse=bool(name)).find(documented, name or "scratchnet", globs=names):
                 said = io.StringIO()
                 assert not runner.run(test, out=said.write).failed, said.getvalue()
-                tried += bool(test.examples)
-    assert tried >= 4
+    assert runner.tries > 10
 
 
 # The site -------------------------------------------------------------------------------------------------------------

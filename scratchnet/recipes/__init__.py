@@ -42,9 +42,10 @@ def load(recipe: str | os.PathLike[str]) -> Recipe:
 
     Examples
     --------
-    >>> recipe = sn.recipes.load("fashion-keras")
+    >>> from scratchnet import recipes
+    >>> recipe = recipes.load("quickstart")
     >>> model, data = recipe.make_model(), recipe.load_data()
-    >>> history = model.fit(*data.train, batch_size=32, epochs=10)
+    >>> history = model.fit(*data.train, epochs=1, verbose=0)
     """
     from ..datasets.files import shown
     from .recipe import Recipe
