@@ -147,7 +147,7 @@ def settings(records: Sequence[Record]) -> dict[str, list[str]]:
     versions = [_table(record.environment.get("versions")) for record in records]
     for key in dict.fromkeys(name for version in versions for name in version):
         found[f"{key} version"] = [_said(version.get(key)) for version in versions]
-    found["commit"] = [_said(_table(record.environment.get("git_commit")).get("commit")) for record in records]
+    found["commit"] = [_said(_table(record.environment.get("git_commit")).get("commit"))[:12] for record in records]
     return found
 
 
