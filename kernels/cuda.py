@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,11 @@ class CupyDriver:
             stream.begin_capture()
             try:
                 work()
-            finally:
-                graph = stream.end_capture()
+            except BaseException:
+                with suppress(self.xp.cuda.runtime.CUDARuntimeError):  # what went wrong in the work says more
+                    stream.end_capture()
+                raise
+            graph = stream.end_capture()
         return Graph(graph.launch)
 
 
