@@ -28,7 +28,8 @@ COMMANDS = {
 EPILOG = (
     "Exit codes: 0 fine; 1 the run could not be completed (a full disk, numbers that became NaN); 2 bad input: an "
     "option, a recipe, data, a folder that cannot be written; 130 and 143: stopped by Ctrl-C or SIGTERM, after "
-    "finishing the step and saving everything so far (a second signal ends it at once)."
+    "finishing the step and saving everything so far (a second signal ends it at once). "
+    "NO_COLOR=1 in the environment turns colors off."
 )
 
 
@@ -44,7 +45,7 @@ def _app(first: str) -> typer.Typer:
         return app
     module, _, name = COMMANDS[first][0].partition(":")
     command = getattr(import_module(f".commands.{module}", __package__), name)
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=settings)
+    app = typer.Typer(pretty_exceptions_enable=False, context_settings=settings)
     app.callback()(lambda: None)  # a group, though of one
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=first)

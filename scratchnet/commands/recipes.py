@@ -40,11 +40,13 @@ def show_recipe(
     recipe: Annotated[str, typer.Argument(
         metavar="RECIPE", help="A name, or a TOML file.", autocompletion=recipe_names,
     )],
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object, for programs.")] = False,
 ) -> int:  # fmt: skip
     """Print a recipe as TOML with every default filled in: the beginning of one of your own."""
     from .. import recipes
 
-    print(recipes.load(recipe).as_toml(), end="")
+    chosen = recipes.load(recipe)
+    print(json.dumps(chosen.as_dict()) if as_json else chosen.as_toml().rstrip("\n"))
     return 0
 
 
