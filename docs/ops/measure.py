@@ -68,6 +68,10 @@ def others() -> Iterator[Case]:
     yield "Adam, 118,282 parameters", "adam", (p, g, m, v, nothing, 1e-3, 0.9, 0.999, 1e-7, 0.0), ()
 
 
+def cases() -> Iterator[Case]:
+    yield from (*dense(), *convolution(), *pooling(), *others())
+
+
 def best(function: Callable[[], Any], seconds: float) -> float:
     """Milliseconds of the shortest call, the first, which may compile, left out."""
     function()
@@ -82,7 +86,7 @@ def best(function: Callable[[], Any], seconds: float) -> float:
 def main(seconds: float = 1.0) -> None:
     print("| op | reference, ms | kernel, ms | times |\n|---|---|---|---|")
     with sn.use_backend("numba"):
-        for what, name, arguments, outputs in (*dense(), *convolution(), *pooling(), *others()):
+        for what, name, arguments, outputs in cases():
             op = registry.get(name)
             kernel = op.implementation("numba")
             slow = best(lambda: op.reference(*arguments), seconds)  # noqa: B023  # called before the next turn
