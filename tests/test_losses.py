@@ -197,9 +197,9 @@ def test_the_first_of_equal_maxima_counts(backend: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "cross_entropy"])
 def test_the_first_of_equal_targets_counts(backend: str, name: str) -> None:
-    x = np.array([[0.1, 0.6, 0.2, 0.1], [0.1, 0.2, 0.6, 0.1]])
-    targets = np.array([[0.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 0.0]])
-    assert run(name, (x, targets, np.ones(2), 0.0), backend)[0][1] == 1
+    x = np.array([[0.1, 0.6, 0.2, 0.1], [0.1, 0.7, 0.1, 0.1], [0.1, 0.2, 0.6, 0.1]])
+    targets = np.array([[0.0, 0.5, 0.5, 0.0]] * 3)
+    assert run(name, (x, targets, np.ones(3), 0.0), backend)[0][1] == 2
 
 
 def test_targets_of_any_mass(backend: str) -> None:
