@@ -54,9 +54,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def get_backend() -> str:
-    """The name of the backend in use. The first use chooses ``auto``, or what ``SCRATCHNET_BACKEND`` names."""
+    """The name of the backend in use. The first use chooses ``auto``."""
     if _current is None:
-        set_backend(os.environ.get("SCRATCHNET_BACKEND") or "auto")
+        set_backend("auto")
     assert _current is not None
     return _current
 
@@ -68,7 +68,8 @@ def set_backend(name: str) -> None:
     ----------
     name : {"auto", "numpy", "numba", "cupy"}
         ``numpy`` runs the textbook references and needs NumPy alone; ``numba`` runs jitted kernels on the CPU;
-        ``cupy`` runs CUDA kernels on a GPU; ``auto`` takes the fastest that this machine has.
+        ``cupy`` runs CUDA kernels on a GPU; ``auto`` takes what ``SCRATCHNET_BACKEND`` names, or the fastest that this
+        machine has.
 
     Raises
     ------
@@ -76,6 +77,8 @@ def set_backend(name: str) -> None:
         If the name is unknown, or the backend's library or hardware is missing: it says which, and how to get it.
     """
     global _current
+    if name == "auto":
+        name = os.environ.get("SCRATCHNET_BACKEND") or "auto"
     if name == "auto":
         name = _fastest()
     if name not in BACKENDS:

@@ -84,7 +84,7 @@ def run_console(block: Block) -> str:
         program, shows_code = command.removesuffix("; echo $?"), command.endswith("; echo $?")
         words = shlex.split(program)
         assert words[0] == "scratchnet-train", command
-        environment = {**os.environ, "SCRATCHNET_BACKEND": "numpy", "COLUMNS": "160"}
+        environment = {**os.environ, "COLUMNS": "160"}
         done = subprocess.run(
             [sys.executable, "-m", "scratchnet", *words[1:]], capture_output=True, text=True, env=environment
         )

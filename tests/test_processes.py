@@ -78,3 +78,13 @@ def test_a_fork_after_training(backend):
             assert "'spawn'" in str(error)
     assert in_processes("fork", "numpy") == expected
     assert len(train(1)) == len(expected[1])  # and here it goes on
+
+
+def test_the_environment_says_what_auto_is(monkeypatch):
+    for named in ("numpy", "numba"):
+        monkeypatch.setenv("SCRATCHNET_BACKEND", named)
+        with sn.use_backend("auto"):
+            assert sn.get_backend() == named
+    monkeypatch.setenv("SCRATCHNET_BACKEND", "abacus")
+    with pytest.raises(sn.errors.BackendError, match="unknown backend 'abacus'"):
+        sn.set_backend("auto")
