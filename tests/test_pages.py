@@ -98,6 +98,9 @@ def runs(tmp_path_factory):
     (folder / "table.toml").write_text(dense[0] + "[[layers]]" + images.rpartition("[[layers]]")[2])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digits, "CLASS_NAMES", NAMES)
+        patch.setattr(
+            run_report, "draw", lambda *_: None
+        )  # the PNG files take most of the time, and are tested elsewhere
         recipe = recipes.load(folder / "images.toml")
         run.train(recipe, folder / "a", backend_name="numpy")
         changed = recipe.replace(optimizer={"name": "sgd", "learning_rate": 0.1}, batch_size=64)
@@ -203,6 +206,21 @@ def test_data_that_are_no_images_leave_the_pictures_out(runs):
     assert {"result", "network", "curves", "classes", "gradients", "times", "again"} <= ids
     assert not {"examples", "inside"} & ids
     assert not page.all("img")
+
+
+def test_colors_and_many_classes(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_report, "draw", lambda *_: None)
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (90, 6, 6, 3), dtype=np.uint8), np.arange(90) % 45
+    np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x[:60], y_test=y[:60])
+    text = SMALL.format(dataset="own.npz", validation=0, shape="[6, 6, 3]").replace("units = 10", "units = 45")
+    (tmp_path / "own.toml").write_text(text)
+    run.train(recipes.load(tmp_path / "own.toml"), tmp_path / "x", backend_name="numpy")
+    page = Reader((tmp_path / "x" / "report.html").read_text())
+    assert "input channel 0" in page.words
+    assert len([picture for picture in page.all("img") if "taken for" in picture["alt"]]) == 12
+    assert "Confusion matrix" not in page.words  # 45 x 45 numbers are no help; the mistakes are listed
+    assert "Most frequent mistakes" in page.words
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -329,7 +347,7 @@ def test_the_ladder_goes_on_where_it_was_and_trains_nothing_twice(tmp_path, monk
         return Recipe(content, "", "ladder", tmp_path)
 
     monkeypatch.setattr(ladder, "recipe_of", on_few_images)
-    monkeypatch.setattr(run_report, "draw", lambda *_: None)  # the PNG pictures take most of the time
+    monkeypatch.setattr(run_report, "draw", lambda *_: None)
     command = ["ladder", "--backend", "numpy", "--out", str(tmp_path / "x")]
     first = [on_few_images(rung, 0, 0.001) for rung in ladder.RUNGS][:2]
     for rung, recipe in zip(ladder.RUNGS, first, strict=False):
