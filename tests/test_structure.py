@@ -27,7 +27,8 @@ ORDER = [
     "numerics training batches callbacks progress summary checkpoint safetensors_io saved_model gpu_memory capture "
     "fitting model",
     "gradient_probes gradient_check utils compiling environment",
-    "interop own_picture plots recipes console run_callbacks run_folder run_report run_records pages run ladder dry_run",
+    "interop own_picture plots recipes console run_callbacks run_folder run_report run_records pages run ladder "
+    "dry_run",
     "cli commands __main__",
 ]
 LEVEL = {name: level for level, line in enumerate(ORDER) for name in line.split()}
