@@ -22,7 +22,7 @@ ORDER = [
     "errors paths checks signals",
     "kernels",
     "backend config initializers",
-    "workspace",
+    "workspace pace",
     "custom layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
     "numerics training batches callbacks progress summary checkpoint safetensors_io saved_model gpu_memory capture "
     "fitting model",
