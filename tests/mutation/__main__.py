@@ -2,7 +2,8 @@
 
 Each mutant is one small wrong change (a sign, a missing 1/n, swapped axes, a forgotten last slice), made in a copy of
 the tree; the tests named beside it must fail there. WORDs choose the mutants whose names contain one of them. The exit
-code is 1 if one lived that is not known to be harmless. With --out, the table is written as JSON.
+code is 1 if one lived that is not known to be harmless. With --out, the table is written as JSON; results.json beside
+this file is such a table. A mutant costs about 5 s of a processor, a mutant of the convolutions 20 s.
 """
 
 from __future__ import annotations
