@@ -116,9 +116,9 @@ def _while_running(
     return tally.figure(f"a disk that {what}", "{good} of {trials}: exit 1, the last checkpoint whole, same bits later")
 
 
-def _begun(these: Runs, folder: Path, number: int = 0) -> subprocess.Popen[str]:
+def _begun(these: Runs, folder: Path, number: int = 0, *more: Any) -> subprocess.Popen[str]:
     """A run that has ended an epoch (and a bit)."""
-    command = [str(word) for word in these.command_line(folder) if word != "-q"]
+    command = [str(word) for word in these.command_line(folder, *more) if word != "-q"]
     process = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
@@ -154,8 +154,9 @@ def _deleted(these: Runs, context: Context) -> Figure:
             these.check(("command",), moved)
         shutil.rmtree(moved, ignore_errors=True)
         with tally.trial(f"deleted {number}"):
-            process = _begun(these, folder, number)
-            shutil.rmtree(folder, ignore_errors=True)
+            process = _begun(these, folder, number, "--epochs", 100)  # it must not end before the folder is gone
+            while folder.exists() and process.poll() is None:  # it may write a file while they are removed
+                shutil.rmtree(folder, ignore_errors=True)
             _, said = process.communicate(timeout=60)
             assert process.returncode == 1, f"exit code {process.returncode}"
             assert "Traceback" not in said
