@@ -28,10 +28,12 @@ def idx_bytes(array: np.ndarray) -> bytes:
     return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
+NAMED = os.environ.get("SCRATCHNET_DATA")  # read at once: some tests take it out of the environment
+
+
 def real_data() -> Path:
     """The folder with the real MNIST and Fashion-MNIST; skips the test where there is none."""
-    named = os.environ.get("SCRATCHNET_DATA")
-    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(NAMED) if NAMED else Path(__file__).resolve().parents[2] / "shared" / "data"
     if not (folder / "fashion-mnist").is_dir():
         pytest.skip(f"no real data: set SCRATCHNET_DATA (looked into {folder})")
     return folder.resolve()
