@@ -68,8 +68,10 @@ def git_commit(folder: Path, file: str | None = None) -> dict[str, Any] | None:
     """
 
     def git(*words: str) -> str | None:
+        # No optional locks: a run that was killed at this moment left .git/index.lock behind.
+        command = ["git", "--no-optional-locks", *words]
         try:
-            done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=5, check=False)
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=5, check=False)
         except (OSError, subprocess.SubprocessError, ValueError):
             return None
         return done.stdout.strip() if done.returncode == 0 else None

@@ -339,6 +339,25 @@ def test_resume_refuses_a_run_with_other_settings(finished):
     )
 
 
+def test_a_signal_during_garbage_collection_is_not_lost():
+    """Python drops an exception out of a weak reference's callback: it is raised again, without a traceback."""
+    script = (
+        "import os, signal, time, weakref\nfrom scratchnet.signals import Interrupted, Stop\n"
+        "class Thing: pass\n"
+        "thing = Thing()\n"
+        "held = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(0))\n"
+        "try:\n"
+        "    with Stop():\n"
+        "        del thing\n"
+        "        time.sleep(20)\n"
+        "except Interrupted as stop: raise SystemExit(128 + stop.number)\n"
+    )
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (143, "")
+    assert time.perf_counter() - began < 10
+
+
 def test_a_second_signal_ends_at_once():
     code = (
         "import os, signal, time\nfrom scratchnet.signals import Stop\n"

@@ -253,6 +253,13 @@ def test_batch_norm_moves_its_statistics_as_keras_3(backend: str) -> None:
 # Dropout --------------------------------------------------------------------------------------------------------------
 
 
+def test_relu_has_no_slope_at_its_ceiling(backend: str) -> None:
+    layer = layers.ReLU(max_value=6.0)
+    layer.build((3,))
+    layer.forward(np.array([[5.0, 6.0, 7.0]], np.float32))
+    np.testing.assert_array_equal(layer.backward(np.ones((1, 3), np.float32)), [[1, 0, 0]])
+
+
 @pytest.mark.parametrize(
     ("counter", "key", "words"),
     [
