@@ -253,6 +253,17 @@ def test_batch_norm_moves_its_statistics_as_keras_3(backend: str) -> None:
 # Dropout --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("layer", [layers.Dense(3, "relu"), layers.Conv2D(3, 1, activation="relu")], ids=repr)
+def test_a_fused_relu_does_not_hide_nan(layer: layers.Layer, backend: str) -> None:
+    x = np.full((2, 4, 4, 2), -1, np.float32)
+    x[1] = np.nan
+    layer.build((4, 4, 2))
+    layer.params["kernel"][...] = 1
+    y = layer.forward(x)
+    assert (y[0] == 0).all()
+    assert np.isnan(y[1]).all()
+
+
 def test_relu_has_no_slope_at_its_ceiling(backend: str) -> None:
     layer = layers.ReLU(max_value=6.0)
     layer.build((3,))
