@@ -315,6 +315,15 @@ def test_slots_and_step_count_are_the_whole_state(backend: str, name: str, setti
     np.testing.assert_array_equal(walk(second, middle, gradients[4:]), whole)
 
 
+def test_adadelta_keeps_its_slots_under_their_names(backend: str) -> None:
+    """A checkpoint and another framework find them so."""
+    optimizer = make("Adadelta", {"rho": 0.9}, 1, "float64")
+    optimizer.apply(np.ones(1), np.full(1, 2.0))
+    step = math.sqrt(1e-7) / math.sqrt(0.4 + 1e-7) * 2.0
+    assert optimizer.slots["accumulated_grad"][0] == pytest.approx(0.1 * 2.0**2, rel=1e-12)
+    assert optimizer.slots["accumulated_delta_var"][0] == pytest.approx(0.1 * step**2, rel=1e-6)
+
+
 def test_building_again_starts_anew(backend: str) -> None:
     optimizer = make("Nadam", {}, 2, "float64")
     first = walk(optimizer, np.ones(2), np.ones((3, 2)))
