@@ -49,7 +49,7 @@ MUTANTS = [
     Mutant(M, "C is not accumulated", "equal(start, ACCUMULATE)", "equal(start, 3)", WINO),
     Mutant(X, "ReLU keeps the negative part", 'fcmp_ordered("<"', 'fcmp_ordered(">"', DENSE),
     Mutant(X, "ReLU hides NaN",
-        'fcmp_ordered("<"', 'fcmp_unordered("<"', f"{DENSE};tests/test_layers.py -k 'nan_and_infinity or hide_nan'"),
+        'fcmp_ordered("<"', 'fcmp_unordered("<"', "tests/test_layers.py -k hide_nan"),
     Mutant(C, "reference: strides exchanged", "[:, ::sh, ::sw, :,", "[:, ::sw, ::sh, :,", CONV),
     Mutant(C, "reference: dilation exchanged",
         "j * dw : j * dw + sw * ow : sw", "j * dh : j * dh + sw * ow : sw", CONV),
@@ -159,6 +159,6 @@ MUTANTS = [
     Mutant(V, "VALID: output rounded up",
         "(padded - effective) // stride + 1", "-((effective - padded) // stride) + 1", PLAN),
     Mutant(V, "VALID: dilation off by one",
-        "effective = (window - 1) * dilation + 1", "effective = window * dilation", PLAN),
+        "effective = (window - 1) * dilation + 1", "effective = window * dilation", "tests/test_window.py"),
 ]
 # fmt: on
