@@ -36,9 +36,12 @@ def best(limit: float, *command: str) -> float:
 
 
 def test_import_takes_less_than_three_tenths_of_a_second():
-    """The interpreter's own start included; on a machine that is slow just now, three times what NumPy alone takes."""
+    """The interpreter's own start included; on a machine that is slow just now, four times what NumPy alone takes.
+
+    That is 0.073 s where the 0.3 s were measured, so there it allows no more.
+    """
     shortest = best(0.3, sys.executable, "-c", "import scratchnet")
-    assert shortest < 0.3 or shortest < 3 * best(0.0, sys.executable, "-c", "import numpy")
+    assert shortest < 0.3 or shortest < 4 * best(0.0, sys.executable, "-c", "import numpy")
 
 
 def test_the_installed_commands_help_takes_less_than_seven_tenths_of_a_second():
