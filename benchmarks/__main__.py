@@ -15,6 +15,7 @@ from typing import Any
 from scratchnet.errors import ScratchnetError
 
 from . import busy, data, fit, kernels, memory, pictures, predict, report, scaling, startup, step
+from .arguments import names, positive, refuse_unknown
 from .frameworks import choose, version
 from .machine import cores, describe
 from .networks import NETWORKS, Network, step_flops
@@ -22,18 +23,6 @@ from .peers import PeerError
 from .rounds import Outcome, Settings, say
 
 PARTS = ("step", "fit", "predict", "startup", "memory", "kernels", "scaling", "busy")
-
-
-def names(text: str) -> list[str]:
-    """A comma-separated list."""
-    return [part for part in text.replace(" ", "").split(",") if part]
-
-
-def positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {value}")
-    return value
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -67,13 +56,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="draw it")
     parser.add_argument("--quick", action="store_true", help="few rounds of few steps: does it run? Not for figures")
     options = parser.parse_args(arguments)
-    for kind, given, known in (
-        ("part", options.parts, PARTS),
-        ("network", options.networks, tuple(NETWORKS)),
-    ):
-        unknown = [name for name in given if name not in known]
-        if unknown or not given:
-            parser.error(f"unknown {kind} {', '.join(unknown)!r}; known: {', '.join(known)}")
+    refuse_unknown(parser, "part", options.parts, PARTS)
+    refuse_unknown(parser, "network", options.networks, tuple(NETWORKS))
     if options.threads > cores():
         parser.error(f"--threads {options.threads}: this process may use {cores()} cores")
     try:

@@ -185,3 +185,11 @@ def optimizer(op: str, id: str, vectors: str, *hyperparameters: Any) -> list[OpC
         return OpCase(op, f"{id}-{size}", make)
 
     return [rows(17), rows(70_001)]
+
+
+def assert_close(got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
+    """Integers are equal; floats differ by no more than the tolerance's share of the largest one."""
+    if wanted.dtype.kind in "iu":
+        np.testing.assert_array_equal(got, wanted)
+    elif wanted.size:
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * max(np.abs(wanted).max(), 1e-30))

@@ -14,7 +14,7 @@ import pytest
 from cases import OPS
 from emulation import build
 from emulation.device import Array, Driver, asarray, device, empty
-from op_arguments import OpCase, conv2d, dense
+from op_arguments import OpCase, assert_close, conv2d, dense
 from scratchnet.kernels import gemm_cuda, registry
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
@@ -56,13 +56,6 @@ def run(case: OpCase, dtype: str, order: int = 0, end: bool = True, unwanted: tu
             if isinstance(after, Array) and i not in op.updates:
                 np.testing.assert_array_equal(before, after.get())
         return [array.get() for array in [*(args[i] for i in op.updates), *outputs]]
-
-
-def assert_close(got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
-    if wanted.dtype.kind in "iu":
-        np.testing.assert_array_equal(got, wanted)
-    elif wanted.size:
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * max(np.abs(wanted).max(), 1e-30))
 
 
 CASES = [case for case in OPS if small(case)]

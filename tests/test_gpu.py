@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import LAYERS, LOSSES, OPS, LayerCase, LossCase
-from op_arguments import OpCase, conv2d, dense
+from op_arguments import OpCase, assert_close, conv2d, dense
 from scratchnet.kernels import cuda, gemm_cuda, registry
 
 import scratchnet as sn
@@ -69,13 +69,6 @@ def on_gpu(gpu: Any, case: OpCase, inputs: tuple[Any, ...], dtype: str) -> list[
         outputs.append(gpu.xp.full(result.shape, np.nan if result.dtype.kind == "f" else 99, kind))
     op.implementation("cupy")(*args, *outputs)
     return [array.get() for array in [*(args[i] for i in op.updates), *outputs]]
-
-
-def assert_close(got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
-    if wanted.dtype.kind in "iu":
-        np.testing.assert_array_equal(got, wanted)
-    elif wanted.size:
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * max(np.abs(wanted).max(), 1e-30))
 
 
 # Kernels --------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from scratchnet import environment
 from scratchnet.errors import BackendError, ScratchnetError
 
 from .. import data, machine, step
+from ..arguments import names, positive, refuse_unknown
 from ..frameworks import Framework, choose, version
 from ..networks import NETWORKS, Network
 from ..peers import Peer, PeerError
@@ -33,17 +34,6 @@ PRECISIONS = ("float32", "tf32")
 STEPS = {"dense": 4096, "cnn": 512}  # in a turn: a tenth of a second of the fastest, and whole graphs of 32
 LARGE_BATCH = 1024  # of the networks whose kernels are measured a second time, so that they are large ones
 QUICK = 8  # times fewer steps
-
-
-def names(text: str) -> list[str]:
-    return [part for part in text.replace(" ", "").split(",") if part]
-
-
-def positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {value}")
-    return value
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -67,15 +57,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--quick", action="store_true", help="few rounds of few steps: does it run? Not for figures")
     options = parser.parse_args(arguments)
-    for kind, given, known in (
-        ("part", options.parts, PARTS),
-        ("network", options.networks, tuple(NETWORKS)),
-        ("training", options.trainings, tuple(TRAININGS)),
-        ("precision", options.precisions, PRECISIONS),
-    ):
-        unknown = [name for name in given if name not in known]
-        if unknown or not given:
-            parser.error(f"unknown {kind} {', '.join(unknown)!r}; known: {', '.join(known)}")
+    refuse_unknown(parser, "part", options.parts, PARTS)
+    refuse_unknown(parser, "network", options.networks, tuple(NETWORKS))
+    refuse_unknown(parser, "training", options.trainings, tuple(TRAININGS))
+    refuse_unknown(parser, "precision", options.precisions, PRECISIONS)
     try:
         options.present, options.left_out = choose(options.frameworks, FRAMEWORKS)
     except ValueError as error:

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import DataError
-from .options import option
+from .options import option, require_data_dir
 
 app = typer.Typer(
     help="Make and check a bundle of the data sets, for a class without internet.",
@@ -35,8 +34,7 @@ def export(
     """
     from ..datasets import bundle, catalog
 
-    if data_dir is not None and not data_dir.is_dir():
-        raise DataError(f"--data-dir {data_dir}: no such folder")
+    require_data_dir(data_dir)
     chosen = [bundle.named(name) for name in dict.fromkeys(dataset or [])] or list(catalog.DATASETS)
     files = bundle.export(target, chosen, data_dir)
     if as_json:

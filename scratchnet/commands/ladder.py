@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from ..errors import DataError
 from ..signals import Stop, exit_code
 from .compare import show
-from .options import option, rate, reporter_for, seed_number
+from .options import option, rate, reporter_for, require_data_dir, seed_number
 
 PAGE = "ladder.html"
 
@@ -39,8 +38,7 @@ def ladder(
     steps, each in a folder of its own, and one page that compares them. The same command goes on where it was stopped,
     and trains nothing twice.
     """
-    if data_dir is not None and not data_dir.is_dir():
-        raise DataError(f"--data-dir {data_dir}: no such folder")
+    require_data_dir(data_dir)
     with Stop() as stop:
         from .. import ladder as story
         from .. import run_records

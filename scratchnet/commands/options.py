@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
+
+from ..errors import DataError
 
 
 def count(text: str) -> int:
@@ -33,6 +36,18 @@ def rate(text: str) -> float:
     if not (math.isfinite(number) and number > 0):
         raise typer.BadParameter(f"expected a positive number, got {text!r}")
     return number
+
+
+def require_data_dir(path: Path | None) -> None:
+    """Refuse a ``--data-dir`` that is no folder.
+
+    Raises
+    ------
+    DataError
+        Naming it.
+    """
+    if path is not None and not path.is_dir():
+        raise DataError(f"--data-dir {path}: no such folder")
 
 
 def recipe_names(incomplete: str) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
 from ..signals import Stop, exit_code
-from .options import count, option, rate, recipe_names, reporter_for, seed_number
+from .options import count, option, rate, recipe_names, reporter_for, require_data_dir, seed_number
 
 
 def _first_words(incomplete: str) -> list[str]:
@@ -78,8 +78,7 @@ def train(
         raise ConfigError("expected --epochs or --steps, got both")
     if only_measure and resume:
         raise ConfigError("expected --dry-run or --resume, got both")
-    if data_dir is not None and not data_dir.is_dir():
-        raise DataError(f"--data-dir {data_dir}: no such folder")
+    require_data_dir(data_dir)
     with Stop() as stop:
         from .. import recipes, run
 
