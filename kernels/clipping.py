@@ -101,4 +101,4 @@ def clip_by_value(g, limit):
 
 @twin("clip_by_norm")
 def clip_by_norm(g, spans, limit, together):
-    _clip_norms(g, spans, float(limit), together, scratch("clipping", len(spans), np.float64))
+    _clip_norms(g, spans, float(limit), together, scratch("clipping", (len(spans),), np.float64))

@@ -127,8 +127,7 @@ def _prepare(x, w, y, strides, pads, dilation):  # type: ignore[no-untyped-def]
     kh, kw, group, _ = w.shape
     height, width = h + pads[0] + pads[1], width + pads[2] + pads[3]
     tables = places(y.shape[1:3], (kh, kw), strides, dilation, width, c, group)
-    images = scratch("conv2d.image", max_threads() * height * width * c, x.dtype)
-    return images.reshape(max_threads(), height, width, c), *tables
+    return scratch("conv2d.image", (max_threads(), height, width, c), x.dtype), *tables
 
 
 def run_forward(x, w, b, strides, pads, dilation, relu, y):  # type: ignore[no-untyped-def]
@@ -142,11 +141,11 @@ def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx)
     threads, slices = max_threads(), min(SLICES, len(x))
     _, kw, group, filters = w.shape
     images, pixels, taps = _prepare(x, w, y, strides, pads, dilation)
-    windows = scratch("conv2d.windows", threads * BLOCK * taps.size, x.dtype).reshape(threads, -1)
-    dzs = scratch("conv2d.dz", threads * pixels.size * filters, x.dtype).reshape(threads, pixels.size, filters)
-    dws = scratch("conv2d.dws", slices * w.size, x.dtype).reshape(slices, w.size)
-    dbs = scratch("conv2d.dbs", slices * filters, x.dtype).reshape(slices, filters)
-    wt = scratch("conv2d.wt", w.size, x.dtype).reshape(groups, filters // groups, taps.size)
+    windows = scratch("conv2d.windows", (threads, BLOCK * taps.size), x.dtype)
+    dzs = scratch("conv2d.dz", (threads, pixels.size, filters), x.dtype)
+    dws = scratch("conv2d.dws", (slices, w.size), x.dtype)
+    dbs = scratch("conv2d.dbs", (slices, filters), x.dtype)
+    wt = scratch("conv2d.wt", (groups, filters // groups, taps.size), x.dtype)
     np.copyto(wt, w.reshape(taps.size, groups, -1).transpose(1, 2, 0))
     # Taps that lie next to each other: a whole line of the window, or the channels of a group.
     run = kw * group if groups == 1 and dilation[1] == 1 else group

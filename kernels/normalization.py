@@ -257,21 +257,21 @@ def slices(rows):
 @twin("batch_norm_forward")
 def batch_norm_forward(x, gamma, beta, moving_mean, moving_variance, momentum, epsilon, y, mean, inverse):
     (rows, c), float64 = x.shape, np.float64
-    sums = scratch("batch_norm.sums", slices(rows) * 2 * c, float64).reshape(-1, 2, c)
-    work = scratch("batch_norm.work", 3 * c, float64).reshape(3, c)
+    sums = scratch("batch_norm.sums", (slices(rows), 2, c), float64)
+    work = scratch("batch_norm.work", (3, c), float64)
     _forward(x, gamma, beta, moving_mean, moving_variance, momentum, epsilon, sums, work, y, mean, inverse)
 
 
 @twin("batch_norm_inference")
 def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, epsilon, y, mean, inverse):
     rows, c = x.shape
-    work = scratch("batch_norm.work", 2 * c, np.float64).reshape(2, c)
+    work = scratch("batch_norm.work", (2, c), np.float64)
     _inference(x, gamma, beta, moving_mean, moving_variance, epsilon, slices(rows), work, y, mean, inverse)
 
 
 @twin("batch_norm_backward")
 def batch_norm_backward(x, dy, gamma, mean, inverse, training, dx, dgamma, dbeta):
     (rows, c), float64 = x.shape, np.float64
-    sums = scratch("batch_norm.sums", slices(rows) * 2 * c, float64).reshape(-1, 2, c)
-    work = scratch("batch_norm.work", 3 * c, float64).reshape(3, c)
+    sums = scratch("batch_norm.sums", (slices(rows), 2, c), float64)
+    work = scratch("batch_norm.work", (3, c), float64)
     _backward(x, dy, gamma, mean, inverse, training, sums, work, dx.reshape(-1, c), dgamma, dbeta)

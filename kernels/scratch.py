@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -12,14 +13,22 @@ from .jit import jit
 _local = threading.local()
 
 
-def scratch(name: str, size: int, dtype: Any) -> np.ndarray:
-    """A 1-D array of ``size`` elements whose content is undefined; valid until the same name is asked for again."""
-    arrays: dict[tuple[str, Any], np.ndarray] = _local.__dict__.setdefault("arrays", {})
-    key = (name, np.dtype(dtype).char)
-    array = arrays.get(key)
-    if array is None or array.size < size:
-        array = arrays[key] = np.empty(max(size, 1), dtype)
-    return array[:size]
+def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array whose content is undefined; valid until the same name is asked for again."""
+    try:
+        arrays: dict[tuple[str, Any], tuple[np.ndarray, dict[Any, np.ndarray]]] = _local.arrays
+    except AttributeError:
+        arrays = _local.arrays = {}
+    key = name, np.dtype(dtype).char
+    memory, views = arrays[key] if key in arrays else (np.empty(0, dtype), {})
+    view = views.get(shape)
+    if view is None:
+        size = math.prod(shape)
+        if memory.size < size:
+            memory, views = np.empty(size, dtype), {}
+        arrays[key] = memory, views
+        view = views[shape] = memory[:size].reshape(shape)
+    return view
 
 
 @jit

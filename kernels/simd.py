@@ -79,6 +79,12 @@ class Simd:
         align = self.ir.Constant(self.ir.IntType(32), self.bytes)
         self._call(f"llvm.masked.store.{self.suffix}.p0", self.ir.VoidType(), value, pointer, align, mask)
 
+    def opaque(self, pointer: Any) -> Any:
+        """The same address, of which the optimizer cannot know how it was computed."""
+        kind = pointer.type
+        same = self.ir.InlineAsm(self.ir.FunctionType(kind, [kind]), "", "=r,0", side_effect=False)
+        return self.builder.call(same, [pointer])
+
     def broadcast(self, pointer: Any) -> Any:
         """The number at an address in every lane."""
         return self._splat(self.builder.load(pointer), self.vector)

@@ -109,7 +109,7 @@ def _dense(logits, targets, weights, smoothing, totals, dlogits, wanted):
 
 def room(dlogits, logits):
     """Where a kernel works: in the gradient's array, or in scratch memory if nobody wants the gradient."""
-    return dlogits if dlogits.size else scratch("loss", logits.size, logits.dtype).reshape(logits.shape)
+    return dlogits if dlogits.size else scratch("loss", logits.shape, logits.dtype)
 
 
 @twin("softmax_cross_entropy")

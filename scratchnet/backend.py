@@ -196,7 +196,7 @@ def products_in(precision: str) -> Iterator[None]:
 
 def array_module() -> Any:
     """The NumPy-like module of the arrays of the current backend: ``numpy``, or ``cupy`` on a GPU."""
-    return cuda.driver().xp if get_backend() == "cupy" else np
+    return cuda.driver().xp if (_current or get_backend()) == "cupy" else np
 
 
 def to_numpy(array: Any) -> np.ndarray:

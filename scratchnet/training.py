@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -138,7 +139,7 @@ class Trainer:
         y = self.forward(x, True)
         dy = self.model.buffers.take(self, "dy", y.shape, y.dtype)
         self.loss.evaluate(y, targets, weights, self.logits, self.totals, dy)
-        if self.watches_loss and not np.isfinite(self.totals[0]):
+        if self.watches_loss and not math.isfinite(self.totals[0]):
             raise numerics.explain(self.model, x, int(self.model.optimizer.iterations))
         self.measure(y, targets)
         for backward in self.backwards:

@@ -16,11 +16,15 @@ pytestmark = GROUP
 
 STEPS = 50
 BACKENDS = ("numpy", "numba")
-CNNS = ("fashion-cnn-same", "fashion-cnn-dropout")
 # Seeds of the initial weights. In float32 a number within rounding of ReLU's kink may fall on either side of it, and
 # the curves part: of 12 seeds for each network 35 curves stay within 2.4e-6, and fashion-keras from seed 0 parts by
 # 2.2e-4 at step 46 (its float64 curve does not). These are the seeds that stay farthest from the kink.
 MLPS = {"fashion-dnn": 4, "mnist-mlp": 11, "fashion-keras": 1}
+# The convolutional networks pool 600,000 windows of a batch, and in some the two largest numbers are within rounding of
+# each other. Of 20 first gradients in float32, 7 of the numba backend and 2 of the numpy backend part from those in
+# float64 by more than 1e-4, the others by 1e-5 or less; so does one of TensorFlow's, where numba's does not. These are
+# seeds without such a window.
+CNNS = {"fashion-cnn-same": 1, "fashion-cnn-dropout": 6}
 PARAMETERS = {
     "fashion-dnn": 118_282,
     "mnist-mlp": 159_010,
@@ -106,7 +110,7 @@ def test_convolutional_networks_follow_tensorflow_in_float64(name, record_proper
 @pytest.mark.parametrize("name", CNNS)
 def test_convolutional_networks_first_step_in_float32(name, record_property):
     """Loss and every gradient; a gradient's difference is relative to the largest number of its array."""
-    pair = Pair(name, "float32")
+    pair = Pair(name, "float32", seed=CNNS[name])
     ((x, y),) = pair.batches(1)
     loss, slopes = pair.theirs.gradients(x, y)
     for backend in BACKENDS:

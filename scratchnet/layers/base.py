@@ -91,6 +91,10 @@ class Layer(Part):
             return array_module().empty(shape, dtype or self.dtype)
         return self.workspace.take(self, name, shape, dtype or self.dtype)
 
+    def optional(self, arrays: dict[str, Any], name: str) -> Any:
+        """``arrays[name]``, or the array of size 0 that stands for one that the layer does not have."""
+        return arrays[name] if name in arrays else nothing(self.dtype)
+
     def input_gradient(self, shape: Shape) -> Any:
         """The array for dL/dx: of size 0 when nobody asked for it."""
         return self.buffer("dx", shape) if self.needs_input_gradient else nothing(self.dtype)
@@ -104,8 +108,8 @@ class Layer(Part):
             If the layer was not built, or ``x`` is not a batch of its ``input_shape``: names the layer, what was
             expected and what came.
         """
-        label = self.name or type(self).__name__
         if not self.built:
+            label = self.name or type(self).__name__
             raise ShapeError(f"layer {label!r} is not built: call build(input_shape, rng) first")
         xp = array_module()
         if xp is not np:
@@ -113,7 +117,7 @@ class Layer(Part):
         if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
             x = xp.ascontiguousarray(xp.asarray(x, dtype=self.dtype))
         if x.shape[1:] != self.input_shape or x.ndim == 0:
-            expected = ", ".join(["n", *map(str, self.input_shape)])
+            expected, label = ", ".join(["n", *map(str, self.input_shape)]), self.name or type(self).__name__
             raise ShapeError(f"layer {label!r}: expected input of shape ({expected}), got {x.shape}")
         return x
 

@@ -79,13 +79,13 @@ class Conv2D(WithActivation):
     def linear_forward(self, x: Any, training: bool) -> Any:
         self.x = self.check_input(x)
         self.y = self.buffer("y", (len(x), *self.linear_shape))
-        bias = self.params.get("bias", nothing(self.dtype))
+        bias = self.optional(self.params, "bias")
         ops.conv2d_forward(self.x, self.params["kernel"], bias, *self.window, self.y)
         return self.y
 
     def linear_backward(self, dy: Any) -> Any:
         dx = self.input_gradient(self.x.shape)
-        dw, db = self.grads["kernel"], self.grads.get("bias", nothing(self.dtype))
+        dw, db = self.grads["kernel"], self.optional(self.grads, "bias")
         ops.conv2d_backward(self.x, self.params["kernel"], self.y, dy, *self.window, dw, db, dx)
         return dx
 

@@ -10,7 +10,12 @@ import numpy as np
 from .. import initializers
 from ..errors import ConfigError, ShapeError
 from .activated import WithActivation
-from .base import Shape, nothing, ops
+from .base import Shape, ops
+
+
+def _matrix(x: Any) -> Any:
+    """x with all axes but the last as one."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 class Dense(WithActivation):
@@ -65,17 +70,15 @@ class Dense(WithActivation):
     def linear_forward(self, x: Any, training: bool) -> Any:
         self.x = self.check_input(x)
         self.y = self.buffer("y", (len(x), *self.linear_shape))
-        rows = len(x) * math.prod(self.input_shape[:-1])
-        x2, y2 = self.x.reshape(rows, -1), self.y.reshape(rows, -1)
-        ops.dense_forward(x2, self.params["kernel"], self.params.get("bias", nothing(self.dtype)), self.relu, y2)
+        bias = self.optional(self.params, "bias")
+        ops.dense_forward(_matrix(self.x), self.params["kernel"], bias, self.relu, _matrix(self.y))
         return self.y
 
     def linear_backward(self, dy: Any) -> Any:
         dx = self.input_gradient(self.x.shape)
-        kernel, units = self.params["kernel"], self.units
         ops.dense_backward(
-            self.x.reshape(-1, kernel.shape[0]), kernel, self.y.reshape(-1, units), dy.reshape(-1, units), self.relu,
-            self.grads["kernel"], self.grads.get("bias", nothing(self.dtype)), dx,
+            _matrix(self.x), self.params["kernel"], _matrix(self.y), _matrix(dy), self.relu,
+            self.grads["kernel"], self.optional(self.grads, "bias"), dx,
         )  # fmt: skip
         return dx
 

@@ -63,7 +63,7 @@ class BatchNormalization(Layer):
 
     def forward(self, x: Any, training: bool = False) -> Any:
         self.x, self.training, c = self.check_input(x), training, self.input_shape[-1]
-        gamma, beta = (self.params.get(name, nothing(self.dtype)) for name in ("gamma", "beta"))
+        gamma, beta = (self.optional(self.params, name) for name in ("gamma", "beta"))
         moving = self.state["moving_mean"], self.state["moving_variance"]
         self.mean, self.inverse = (self.buffer(name, (c,), np.float64) for name in ("mean", "inverse"))
         y = self.buffer("y", self.x.shape)
@@ -76,8 +76,8 @@ class BatchNormalization(Layer):
 
     def backward(self, dy: Any) -> Any:
         dy, dx, c = self.check_gradient(dy), self.input_gradient(self.x.shape), self.input_shape[-1]
-        dgamma, dbeta = (self.grads.get(name, nothing(self.dtype)) for name in ("gamma", "beta"))
-        gamma = self.params.get("gamma", nothing(self.dtype))
+        dgamma, dbeta = (self.optional(self.grads, name) for name in ("gamma", "beta"))
+        gamma = self.optional(self.params, "gamma")
         rows, dy_rows = self.x.reshape(-1, c), dy.reshape(-1, c)
         ops.batch_norm_backward(rows, dy_rows, gamma, self.mean, self.inverse, self.training, dx, dgamma, dbeta)
         return dx
