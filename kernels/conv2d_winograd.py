@@ -4,8 +4,8 @@ winograd_transforms.py has the formula. Per group of images: transform tiles of 
 transformed filters (U) at each of the 6 x 6 points (M = V U), transform back. Everything of a group fits into the
 core's own cache.
 
-A 4x4 tile of a 3x3 convolution takes 2.25 multiplications per output where a 2x2 tile takes 4: 128 images of 7 x 7, from
-64 to 128 channels, took 1.2 instead of 2.1 ms, and 2.9 instead of 4.9 ms backward (two Zen 5 cores).
+A 4x4 tile of a 3x3 convolution takes 2.25 multiplications per output where a 2x2 tile takes 4: 128 images of 7 x 7,
+from 64 to 128 channels, took 1.2 instead of 2.1 ms, and 2.9 instead of 4.9 ms backward (two Zen 5 cores).
 """
 
 from __future__ import annotations

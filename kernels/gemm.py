@@ -93,9 +93,10 @@ def _strip(
                         for row, v in each():
                             builder.store(simd.constant(0.0), sums[row, v])
 
-            # Knowing that they lie one row apart, LLVM goes from one to the next by an addition: 14 of them, each waiting
-            # for the one before, take as long as 28 multiply-adds, twice as long as the 14 of a narrow strip.
-            lines = [simd.opaque(simd.address(a, place(a_row, builder.add(i, simd.int(row))))) for row in range(rows)]
+            # Opaque, because knowing that they lie one row apart LLVM goes from each to the next by an addition: 14,
+            # each waiting for the one before, take twice as long as the 14 multiply-adds of a narrow strip.
+            places = [place(a_row, builder.add(i, simd.int(row))) for row in range(rows)]
+            lines = [simd.opaque(simd.address(a, here)) for here in places]
             with simd.loop(simd.int(0), k) as p:
                 along = place(a_column, p)
                 b_line = simd.address(b, p, b_row)

@@ -11,7 +11,7 @@ from ..errors import ConfigError, ShapeError
 from ..kernels.window import plan
 from .activated import WithActivation
 from .arguments import channels_last, image_shape, is_integer, label, padding_mode, pair
-from .base import Shape, nothing, ops
+from .base import Shape, ops
 
 
 class Conv2D(WithActivation):

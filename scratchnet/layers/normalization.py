@@ -10,7 +10,7 @@ from .. import initializers
 from ..backend import array_module
 from ..errors import ConfigError, ShapeError
 from .arguments import batch_shape, label
-from .base import Layer, Shape, nothing, ops
+from .base import Layer, Shape, ops
 
 
 class BatchNormalization(Layer):
