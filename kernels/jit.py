@@ -216,8 +216,8 @@ def _wait_briefly_then_sleep() -> None:
 
     Active waiting costs 8 ms per call when another process holds a core, so a waiting thread must sleep; but waking
     it costs 25 to 45 us. So it looks for work some microseconds before it sleeps. A training step of 784-128-128-10
-    at 64 images on two Zen 5 cores: 0.17 ms with 1,000 looks, 0.14 with 3,000 or 10,000; 784-200-10 at 100 images on the
-    same machine while its host was restless: 0.44, 0.35 and 0.28. (With a core taken, a step soon uses one thread:
+    at 64 images on two Zen 5 cores: 0.17 ms with 1,000 looks, 0.14 with 3,000 or 10,000; of 784-200-10 at 100 images,
+    while the machine's host was restless: 0.44, 0.35 and 0.28. (With a core taken, a step soon uses one thread:
     scratchnet/pace.py.)
     """
     if "OMP_WAIT_POLICY" not in os.environ:

@@ -236,6 +236,8 @@ OPS: list[OpCase] = [
     *dense("relu", 1, 5, 4, relu=True),
     *dense("no-bias", 4, 1, 1, bias=0),
     *dense("large", 64, 300, 130, relu=True),
+    *dense("halves", 3, 801, 70, relu=True),
+    *dense("halves-no-bias", 5, 640, 130, bias=0),
     *dense("power-of-two", 30, 512, 512, relu=True),
     *conv2d("valid", (2, 6, 5, 3), 2, (3, 3)),
     *conv2d("same-relu", (2, 7, 6, 2), 3, (3, 3), padding="same", relu=True),

@@ -23,6 +23,10 @@ NORM_MORE = f"{NORM};tests/test_layers.py -k batch_norm"
 # fmt: off
 MUTANTS = [
     Mutant(D, "bias dropped", "start = BIAS if b.size else ZERO", "start = ZERO", DENSE),
+    Mutant(D, "the second half of a sum dropped", "value = first[k] + second[k]", "value = first[k]", DENSE),
+    Mutant(D, "bias in both halves", "BIAS if b.size and not half else ZERO", "BIAS if b.size else ZERO", DENSE),
+    Mutant(D, "halves overlap", "half * inputs // 2, (half + 1) * inputs // 2",
+        "half * inputs // 2, (half * inputs + inputs + 1) // 2", DENSE),
     Mutant(D, "ReLU dropped", "rows, columns, inputs, start, relu,", "rows, columns, inputs, start, False,", DENSE),
     Mutant(D, "last rows of tasks skipped", "((rows + tall - 1) // tall)", "max(1, rows // tall)", DENSE),
     Mutant(D, "last columns of tasks skipped",
