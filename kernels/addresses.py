@@ -41,3 +41,20 @@ def item_bytes(typingctx: Any, pointer: Any) -> Any:
         return context.get_constant(types.intp, size)
 
     return types.intp(pointer), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, pointer: Any) -> Any:
+    """Ask for the cache line at an address: it is on its way while other work is done."""
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [builder.bitcast(args[0], byte), *(ir.Constant(number, value) for value in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(pointer), codegen
