@@ -214,8 +214,8 @@ def add_slices(dws, dw):  # type: ignore[no-untyped-def]
                 target[k] += part[k]
 
 
-# V and M of a group, in bytes: what fits into a core's own cache, but at least as much as U, which each group reads once
-# from memory (7 x 7, 512 to 512 channels, 32 images: 85 ms with 0.7 MB, 20 with 24 MB).
+# V and M of a group, in bytes: what fits into a core's own cache, but at least as much as U, which each group reads
+# once from memory (7 x 7, 512 to 512 channels, 32 images: 85 ms with 0.7 MB, 20 with 24 MB).
 FORWARD_BYTES, BACKWARD_BYTES = 700_000, 1_500_000
 
 
