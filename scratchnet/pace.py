@@ -26,9 +26,13 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self.most = 0
-        self.counts = [1]
-        self.at = 0  # which of the counts is in use
+        self._start(1)
+
+    def _start(self, most: int) -> None:
+        """Nothing is known: take as many threads as are allowed."""
+        self.most = most
+        self.counts = sorted({min(2**k, most) for k in range(most.bit_length() + 1)})
+        self.at = len(self.counts) - 1  # which of the counts is in use
         self.down = True  # which way the next trial goes
         self.figure = 0.0  # seconds of a step with the count in use
         self.wait = self.after = 0.0  # seconds until the next trial, and how many there were at first
@@ -42,10 +46,7 @@ class Pace:
         """Take over the number of threads."""
         most = backend.threads()
         if most != self.most:
-            self.__init__()  # type: ignore[misc]
-            self.most = most
-            self.counts = sorted({min(2**k, most) for k in range(most.bit_length() + 1)})
-            self.at = len(self.counts) - 1
+            self._start(most)
         self._use(self.at)
 
     def end(self) -> None:
