@@ -231,7 +231,7 @@ class Plan:
         down, across = -(-y.shape[1] // side), -(-y.shape[2] // side)
         tiles = down * across
         most = max(1, max(budget, points * c * f * x.itemsize) // (points * tiles * (c + f) * x.itemsize))
-        images = -(-len(x) // parts)
+        images = max(1, -(-len(x) // max(1, parts)))
         self.rounds = -(-images // most)
         self.group = -(-images // self.rounds)
 

@@ -33,9 +33,9 @@ def built(layer: Any, *shape: int) -> Any:
 @DTYPES
 def test_dtype_shape_and_batches_of_any_size(case: LayerCase, backend: str, dtype: str) -> None:
     layer = built(case.make(dtype=dtype), *case.shape[1:])
-    for n in (case.shape[0], 1, 5):
+    for n in (case.shape[0], 1, 5, 0):
         x = np.random.default_rng(n).standard_normal((n, *case.shape[1:])).astype(dtype)
-        y = layer.forward(x, training=case.training)
+        y = layer.forward(x, training=case.training and n > 0)
         assert (y.dtype, y.shape) == (dtype, (n, *layer.output_shape))
         dx = layer.backward(np.ones_like(y))
         assert (dx.dtype, dx.shape) == (dtype, x.shape)
