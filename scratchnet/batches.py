@@ -12,6 +12,18 @@ from .errors import BackendError, DataError, ShapeError
 from .workspace import Workspace
 
 
+def _finite(rows: np.ndarray) -> bool:
+    """Whether there is neither NaN nor Inf.
+
+    Either would show in the sum of squares, which takes 5 ms for 60,000 images as floats; `numpy.isfinite` takes 12 ms,
+    and is asked where the sum has overflowed.
+    """
+    flat = rows.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.dot(flat, flat)
+    return bool(np.isfinite(squares)) or bool(np.isfinite(rows).all())
+
+
 class Source:
     """Samples in memory, of any dtype, that become float batches.
 
@@ -45,15 +57,15 @@ class Source:
         if x.shape[1:] != input_shape and x.shape[1:] != input_shape[:-1] + (() if input_shape[-1:] == (1,) else (-1,)):
             expected = ", ".join(["n", *map(str, input_shape)])
             raise ShapeError(f"{name}: the model expects input of shape ({expected}), got {x.shape}")
-        if x.dtype.kind == "f" and not np.isfinite(x.sum(dtype=np.float64)):
-            bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
-            if bad.any():
-                raise DataError(
-                    f"{name}: NaN or Inf in {int(bad.sum())} of {len(x)} samples, first in row {int(bad.argmax())}"
-                )
         if x.dtype == bool or x.dtype == np.float16:
             x = x.astype(np.float32)
-        self.rows = self._kept(np.ascontiguousarray(x).reshape(len(x), -1), name)
+        rows = np.ascontiguousarray(x).reshape(len(x), -1)
+        if rows.dtype.kind == "f" and not _finite(rows):
+            bad = ~np.isfinite(rows).all(axis=1)
+            raise DataError(
+                f"{name}: NaN or Inf in {int(bad.sum())} of {len(x)} samples, first in row {int(bad.argmax())}"
+            )
+        self.rows = self._kept(rows, name)
         self.input_shape, self.dtype = input_shape, np.dtype(dtype)
         self.workspace = Workspace()
         self.ready = self.rows.dtype == self.dtype and self.scale == 1.0

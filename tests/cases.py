@@ -280,4 +280,5 @@ OPS: list[OpCase] = [
         "gather", "pixels",
         lambda rng, dtype: (rng.integers(0, 256, (9, 12)).astype(np.uint8), rng.permutation(9)[:5], 1 / 255),
     ),
+    OpCase("gather", "many", lambda rng, dtype: (normal(rng, dtype, 50, 901), rng.integers(0, 50, 21), 0.5)),
 ]  # fmt: skip

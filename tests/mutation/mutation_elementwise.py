@@ -46,6 +46,8 @@ MUTANTS = [
     Mutant(A, "reference: sigmoid's slope", "dy * y * (1 - y)", "dy * (1 - y)", ACT),
     Mutant(G, "pixels without their scale",
         ".type(row[j]) * factor", ".type(row[j])", f"{KERNELS}gather"),
+    Mutant(G, "the last row skipped", "(task + 1) * n // TASKS, source", "((task + 1) * n - 1) // TASKS, source",
+        f"{KERNELS}gather"),
     Mutant(G, "rows in their own order", "at(source, indices[i] * columns), at(out", "at(source, i * columns), at(out",
         f"{KERNELS}gather"),
     Mutant(C, "value: sign of the lower limit", "d[k] = -limit if x < -limit", "d[k] = limit if x < -limit", CLIP),
