@@ -16,9 +16,9 @@ FLOATS = pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_a_sample_that_is_not_finite_is_named(bad: float, dtype: str) -> None:
     x = np.ones((9, 4), dtype)
     x[3, 1] = x[7, 0] = bad
-    with pytest.raises(DataError, match="^x: NaN or Inf in 2 of 9 samples, first in row 3$"):
+    with pytest.raises(DataError, match=r"^x: NaN or Inf in 2 of 9 samples, first in row 3$"):
         Source(x, (4,), "float32")
-    with pytest.raises(DataError, match="in 1 of 2 samples, first in row 1$"):
+    with pytest.raises(DataError, match=r"in 1 of 2 samples, first in row 1$"):
         Source(x[1:4:2, ::-1], (4,), "float32")  # a view that is not contiguous
 
 
