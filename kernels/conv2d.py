@@ -3,7 +3,7 @@ c, f])``.
 
 The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the
 filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution) and conv2d_winograd.py (3x3 and
-5x5 with stride 1, two to three times fewer multiplications); `algorithm` says which one runs, and `force` overrules
+5x5 with stride 1, three to four times fewer multiplications); `algorithm` says which one runs, and `force` overrules
 it.
 """
 
