@@ -85,8 +85,6 @@ def two_sided(matrix: np.ndarray, *, add: bool = False) -> Callable[..., Any]:
                         total = value if coefficient == 1 else builder.fmul(value, simd.constant(coefficient))
                     elif coefficient == 1:
                         total = builder.fadd(total, value)
-                    elif coefficient == -1:
-                        total = builder.fsub(total, value)
                     else:
                         total = simd.multiply_add(value, simd.constant(coefficient), total)
                 return total
