@@ -13,7 +13,9 @@ from . import backend
 # have slept are slow to begin), of the others the median is taken.
 WINDOW, LEAST, SECONDS = 12, 4, 0.005
 PAIRS = 2  # windows of either kind in a trial; the faster of each counts: whatever disturbs a step makes it slower
-SHARE = 50  # a trial may cost one part in so many of all the time; one that has changed something is soon repeated
+# The next trial comes after so many times what the last one cost: soon after one that has changed something, since a
+# neighbor that held a core for 20 ms is gone then, and twice as late each time that nothing changes.
+SOON, LATE = 2, 50
 FASTER, SLOWER = 0.95, 1.4  # than the figure so far: a number of threads is changed, a trial begins at once
 
 
@@ -36,6 +38,7 @@ class Pace:
         self.down = True  # which way the next trial goes
         self.figure = 0.0  # seconds of a step with the count in use
         self.wait = self.after = 0.0  # seconds until the next trial, and how many there were at first
+        self.patience = LATE  # how many times the cost of a trial that is
         self.fresh = True  # no window has ended yet
         self.trial: dict[int, list[float]] = {}  # figures of the counts that are being compared
         self.cost = 0.0  # seconds of this trial
@@ -95,7 +98,8 @@ class Pace:
         kept = other if better else now
         self.figure = min(self.trial[kept])
         self.down = self.down if better else not self.down
-        self.wait = self.after = (SHARE / 5 if better else SHARE) * self.cost
+        self.patience = SOON if better else min(2 * self.patience, LATE)
+        self.wait = self.after = self.patience * self.cost
         self.trial = {}
         self._use(kept)
 
