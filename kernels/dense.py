@@ -91,7 +91,7 @@ def _forward(task, x, w, b, relu, y):  # type: ignore[no-untyped-def]
 @jit
 def _half(task, x, w, b, halves):  # type: ignore[no-untyped-def]
     _, n, outputs = halves.shape
-    inputs, across = w.shape[0], (outputs + COLUMNS - 1) // COLUMNS
+    inputs, across = w.shape[0], blocks(n, outputs, n)
     half = task // across
     first, end = half * inputs // 2, (half + 1) * inputs // 2
     _, j, _, columns = block(task % across, n, outputs, n)
