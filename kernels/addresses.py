@@ -6,6 +6,8 @@ from typing import Any
 
 from .jit import intrinsic
 
+LINE_BYTES = 64  # of a cache line
+
 
 @intrinsic
 def at(typingctx: Any, array: Any, index: Any) -> Any:
@@ -17,6 +19,33 @@ def at(typingctx: Any, array: Any, index: Any) -> Any:
         return builder.gep(data, [args[1]])
 
     return types.CPointer(array.dtype)(array, types.intp), codegen
+
+
+@intrinsic
+def address_of(typingctx: Any, array: Any) -> Any:
+    """The address of an array's first element as an integer."""
+    from numba import types
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.ptrtoint(data, context.get_value_type(types.intp))
+
+    return types.intp(array), codegen
+
+
+@intrinsic
+def in_type_of(typingctx: Any, array: Any, numbers: Any) -> Any:
+    """A tuple of numbers as numbers of an array's type: with a double among them a loop would compute in doubles."""
+    from numba import types
+
+    same = types.UniTuple(array.dtype, len(numbers))
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        values = [builder.extract_value(args[1], k) for k in range(len(numbers))]
+        cast = [context.cast(builder, value, kind, array.dtype) for value, kind in zip(values, numbers, strict=True)]
+        return context.make_tuple(builder, same, cast)
+
+    return same(array, numbers), codegen
 
 
 @intrinsic

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .addresses import at, item_bytes, prefetch, shift
-from .jit import jit, prange
+from .addresses import LINE_BYTES, at, item_bytes, prefetch, shift
+from .jit import kernel
+from .launching import launch
 from .registry import reference, twin
 
 # The rows of a shuffled batch lie anywhere in memory: they are asked for a few rows before they are read. 64 images of
 # 784 bytes: 12.5 us without, 6.2 us so; as floats, where memory is the limit, 17 and 13 us.
-AHEAD, LINE_BYTES = 4, 64
+AHEAD = 4
 # A batch of fewer bytes is gathered by one thread. Two take 9 us for those floats.
 SERIAL_BYTES, TASKS = 65_536, 8
 
@@ -23,8 +24,10 @@ def gather_reference(source, indices, scale):  # type: ignore[no-untyped-def]
     return source[indices] * np.float64(scale)
 
 
-@jit
-def _rows(first, last, source, indices, scale, out):  # type: ignore[no-untyped-def]
+@kernel
+def _gather(task, source, indices, scale, out):  # type: ignore[no-untyped-def]
+    n = indices.size
+    first, last = task * n // TASKS, (task + 1) * n // TASKS
     factor, columns = out.dtype.type(scale), source.shape[1]
     line = LINE_BYTES // item_bytes(at(source, 0))
     for i in range(first, last):
@@ -36,12 +39,7 @@ def _rows(first, last, source, indices, scale, out):  # type: ignore[no-untyped-
             target[j] = out.dtype.type(row[j]) * factor
 
 
-@twin("gather")
-@jit(parallel=True)
+@twin("gather", launches=True)
 def gather(source, indices, scale, out):  # type: ignore[no-untyped-def]
-    n = indices.size
-    if n * source.shape[1] * item_bytes(at(source, 0)) < SERIAL_BYTES:
-        _rows(0, n, source, indices, scale, out)
-    else:
-        for task in prange(TASKS):
-            _rows(task * n // TASKS, (task + 1) * n // TASKS, source, indices, scale, out)
+    few = indices.size * source.shape[1] * source.itemsize < SERIAL_BYTES
+    launch(_gather, TASKS, source, indices, scale, out, serial=few)

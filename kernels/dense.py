@@ -5,20 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from .addresses import at
-from .gemm import BIAS, ZERO, gemm
-from .jit import jit, prange
+from .gemm import BIAS, ZERO, gemm, gemm_through
+from .jit import jit, kernel
+from .launching import launch
 from .registry import reference, twin
-from .scratch import clear, scratch
+from .scratch import scratch
 from .transposition import transpose
+from .zero_columns import ALL, FIRST, HEADER, NONE, OFFSETS, PART, SECOND, USED, pays, used_columns
 
 # Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs.
 SERIAL = 150_000
 # A task computes this much of the result: small enough that eight threads find work, large enough to use a tile well.
 COLUMNS, FORWARD_ROWS, GRADIENT_ROWS = 64, 64, 28
+ADDED = 2048  # numbers of y that a task adds
 STRIP = 32  # columns that a tile of the product has with AVX-512: it takes as long for 16
 # With so many inputs to a sample the sum over them is computed in two halves, and a thread reads those rows of w that
 # it has just updated itself: a step of 784-128-10 at 32 images took 74 us and takes 66; at 64 it is no gain.
-HALVES = 16
+HALVES = 4
 LINE = 16  # numbers put between rows whose distance would be a power of two
 
 
@@ -38,6 +41,15 @@ def dense_backward_reference(x, w, y, dy, relu):  # type: ignore[no-untyped-def]
     return x.T @ dz, dz.sum(axis=0), dz @ w.T
 
 
+@kernel
+def _spread(task, x, copy):  # type: ignore[no-untyped-def]
+    rows, columns = x.shape
+    for i in range(task * FORWARD_ROWS, min((task + 1) * FORWARD_ROWS, rows)):
+        here, there = at(x, i * columns), at(copy, i * copy.shape[1])
+        for j in range(columns):
+            there[j] = here[j]
+
+
 def spread(name, x):  # type: ignore[no-untyped-def]
     """x itself, or a copy with longer rows where these are a multiple of 2 KB long.
 
@@ -48,7 +60,7 @@ def spread(name, x):  # type: ignore[no-untyped-def]
     if columns * x.itemsize % 2048:
         return x
     copy = scratch(name, (n, columns + LINE), x.dtype)
-    copy[:, :columns] = x
+    launch(_spread, -(-n // FORWARD_ROWS), x, copy, serial=x.size < SERIAL)
     return copy
 
 
@@ -77,67 +89,87 @@ def forward_rows(n):  # type: ignore[no-untyped-def]
     return (n + count - 1) // count
 
 
-@jit
-def _forward(task, x, w, b, relu, y):  # type: ignore[no-untyped-def]
-    i, j, rows, columns = block(task, *y.shape, forward_rows(y.shape[0]))
-    inputs, outputs = w.shape
-    start = BIAS if b.size else ZERO
-    gemm(
-        at(x, i * x.shape[1]), x.shape[1], 1, at(w, j), outputs, at(y, i * outputs + j), outputs, at(b, j),
-        rows, columns, inputs, start, relu,
-    )  # fmt: skip
+@kernel
+def _forward(task, x, w, b, relu, lists, sums):  # type: ignore[no-untyped-def]
+    parts, n, outputs = sums.shape
+    inputs, tall = w.shape[0], forward_rows(n)
+    part, across = task // blocks(n, outputs, tall), blocks(n, outputs, tall)
+    i, j, rows, columns = block(task % across, n, outputs, tall)
+    first, end = part * inputs // parts, (part + 1) * inputs // parts
+    start = BIAS if b.size and part == 0 else ZERO
+    target = part * n * outputs + j
+    if lists.shape[0] and lists[HEADER, ALL] >= 0:
+        width = lists.shape[1]
+        first, end = (lists[HEADER, PART] if part else 0), lists[HEADER, PART if part < parts - 1 else ALL]
+        gemm_through(
+            at(x, 0), at(lists, FIRST * width + i), at(lists, USED * width + first),
+            at(w, j), at(lists, OFFSETS * width + first), at(sums, target), at(lists, SECOND * width + i), at(b, j),
+            rows, columns, end - first, start, relu,
+        )  # fmt: skip
+    else:
+        gemm(
+            at(x, i * x.shape[1] + first), x.shape[1], 1, at(w, first * outputs + j), outputs,
+            at(sums, target + i * outputs), outputs, at(b, j),
+            rows, columns, end - first, start, relu,
+        )  # fmt: skip
 
 
-@jit
-def _half(task, x, w, b, halves):  # type: ignore[no-untyped-def]
-    _, n, outputs = halves.shape
-    inputs, across = w.shape[0], blocks(n, outputs, n)
-    half = task // across
-    first, end = half * inputs // 2, (half + 1) * inputs // 2
-    _, j, _, columns = block(task % across, n, outputs, n)
-    gemm(
-        at(x, first), x.shape[1], 1, at(w, first * outputs + j), outputs, at(halves, half * n * outputs + j), outputs,
-        at(b, j), n, columns, end - first, BIAS if b.size and not half else ZERO, False,
-    )  # fmt: skip
-
-
-@jit
-def _add(halves, relu, y):  # type: ignore[no-untyped-def]
-    first, second, total = at(halves, 0), at(halves, y.size), at(y, 0)
-    for k in range(y.size):
-        value = first[k] + second[k]
+@kernel
+def _add(task, halves, relu, y):  # type: ignore[no-untyped-def]
+    first, count = task * ADDED, min(ADDED, y.size - task * ADDED)
+    one, other, total = at(halves, first), at(halves, y.size + first), at(y, first)
+    for k in range(count):
+        value = one[k] + other[k]
         total[k] = y.dtype.type(0) if relu and value < 0 else value
 
 
-@jit(parallel=True)
-def forward(x, w, b, relu, halves, y):  # type: ignore[no-untyped-def]
-    tasks = blocks(*y.shape, forward_rows(y.shape[0]))
-    if y.size * w.shape[0] < SERIAL:
-        for task in range(tasks):
-            _forward(task, x, w, b, relu, y)
-    elif halves.shape[0]:
-        for task in prange(2 * blocks(*y.shape, y.shape[0])):
-            _half(task, x, w, b, halves)
-        _add(halves, relu, y)
-    else:
-        for task in prange(tasks):
-            _forward(task, x, w, b, relu, y)
-
-
-@twin("dense_forward")
+@twin("dense_forward", launches=True)
 def dense_forward(x, w, b, relu, y):  # type: ignore[no-untyped-def]
-    halves = scratch("dense.halves", (2 if w.shape[0] >= HALVES * len(x) else 0, *y.shape), y.dtype)
-    forward(spread("dense.x", x), w, b, relu, halves, y)
+    (n, outputs), inputs = y.shape, len(w)
+    serial = y.size * inputs < SERIAL
+    lists = NONE
+    if not serial and pays(x):
+        lists = used_columns(x, w, b[:0], outputs, outputs)
+    else:
+        x = spread("dense.x", x)
+    parts = 2 if inputs >= HALVES * n and not serial else 1
+    sums = scratch("dense.sums", (parts, n, outputs), y.dtype) if parts > 1 else y.reshape(1, n, outputs)
+    tasks = parts * blocks(n, outputs, forward_rows(n))
+    launch(_forward, tasks, x, w, b, relu and parts == 1, lists, sums, serial=serial)
+    if parts > 1:
+        launch(_add, -(-y.size // ADDED), sums, relu, y, serial=True)
 
 
 @jit
-def _dw(task, x, dz, dw):  # type: ignore[no-untyped-def]
+def _dw(task, x, dz, lists, dw):  # type: ignore[no-untyped-def]
     inputs, outputs = dw.shape
+    n, row = x.shape[0], dz.shape[1]
     i, j, rows, columns = block(task, inputs, outputs, GRADIENT_ROWS)
-    gemm(
-        at(x, i), 1, inputs, at(dz, j), dz.shape[1], at(dw, i * outputs + j), outputs, at(dw, 0),
-        rows, columns, x.shape[0], ZERO, False,
-    )  # fmt: skip
+    if lists.shape[0] == 0 or lists[HEADER, ALL] < 0:
+        gemm(
+            at(x, i), 1, inputs, at(dz, j), row, at(dw, i * outputs + j), outputs, at(dw, 0),
+            rows, columns, n, ZERO, False,
+        )  # fmt: skip
+        return
+    # The rows of used columns, again in blocks, are spread evenly among the tasks; the others are 0.
+    width, used = lists.shape[1], lists[HEADER, ALL]
+    all_blocks, used_blocks = blocks(inputs, 1, GRADIENT_ROWS), blocks(used, 1, GRADIENT_ROWS)
+    here = i // GRADIENT_ROWS
+    for k in range(here * used_blocks // all_blocks, (here + 1) * used_blocks // all_blocks):
+        first = k * GRADIENT_ROWS
+        gemm_through(
+            at(x, 0), at(lists, USED * width + first), at(lists, FIRST * width),
+            at(dz, j), at(lists, SECOND * width), at(dw, j), at(lists, OFFSETS * width + first), at(dw, 0),
+            min(GRADIENT_ROWS, used - first), columns, n, ZERO, False,
+        )  # fmt: skip
+    next_used = np.searchsorted(lists[USED, :used], i)
+    for r in range(i, i + rows):
+        if next_used < used and lists[USED, next_used] == r:
+            next_used += 1
+        else:
+            zeros = at(dw, r * outputs + j)
+            for k in range(columns):
+                zeros[k] = 0
 
 
 @jit
@@ -154,48 +186,55 @@ def _dx(task, w, dz, panel, dx):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@jit
-def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):  # type: ignore[no-untyped-def]
+@kernel
+def _either(task, tasks, dx_tasks, x, w, dz, lists, panels, dw, dx):  # type: ignore[no-untyped-def]
     # Every thread takes a run of tasks: those for dx, which are longer, are spread evenly among those for dw.
     before, after = task * dx_tasks // tasks, (task + 1) * dx_tasks // tasks
     if after > before:
         _dx(before, w, dz, panels[before], dx)
     else:
-        _dw(task - before, x, dz, dw)
+        _dw(task - before, x, dz, lists, dw)
 
 
-@jit
-def _dz(y, dy, relu, dz, db):  # type: ignore[no-untyped-def]
+@kernel
+def _dz(task, y, dy, relu, dz, db, checks):  # type: ignore[no-untyped-def]
+    # A task has some columns and all rows, so that it has their sums.
     n, outputs = dy.shape
-    clear(db)
-    sums = at(db, 0)
+    first, count = task * STRIP, min(STRIP, outputs - task * STRIP)
+    sums = at(db, first)
+    for j in range(count if db.size else 0):
+        sums[j] = 0
     for i in range(n):
-        above, gate, here = at(dy, i * outputs), at(y, i * outputs), at(dz, i * dz.shape[1])
-        for j in range(outputs):
+        above, gate = at(dy, i * outputs + first), at(y, i * outputs + first)
+        here = at(dz, i * dz.shape[1] + first)
+        for j in range(count):
             here[j] = above[j] if not relu or gate[j] > 0 else 0
         if db.size:
-            for j in range(outputs):
+            for j in range(count):
                 sums[j] += here[j]
+    if checks.size:
+        nothing = dz.dtype.type(0)  # NaN, if dz is not finite: then its sums are not
+        for j in range(count if db.size else 0):
+            nothing += sums[j] * 0
+        for i in range(0 if db.size else n):
+            here = at(dz, i * dz.shape[1] + first)
+            for j in range(count):
+                nothing += here[j] * 0
+        checks[task] = nothing
 
 
-@jit(parallel=True)
-def _backward(x, w, y, dy, relu, dz, panels, dw, db, dx):  # type: ignore[no-untyped-def]
-    _dz(y, dy, relu, dz, db)
-    dw_tasks = blocks(*dw.shape, GRADIENT_ROWS)
-    dx_tasks = (dx.shape[1] + COLUMNS - 1) // COLUMNS if dx.size else 0
-    tasks = dw_tasks + dx_tasks
-    if dw.size * x.shape[0] < SERIAL:
-        for task in range(tasks):
-            _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx)
-    else:
-        for task in prange(tasks):
-            _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx)
-
-
-@twin("dense_backward")
+@twin("dense_backward", launches=True)
 def dense_backward(x, w, y, dy, relu, dw, db, dx):  # type: ignore[no-untyped-def]
-    n, outputs = dy.shape
+    (n, outputs), inputs = dy.shape, x.shape[1]
     dz = scratch("dense.dz", (n, outputs + LINE), dy.dtype)
-    tasks = -(-x.shape[1] // COLUMNS)
-    panels = scratch("dense.panels", (tasks, COLUMNS * outputs), w.dtype)
-    _backward(x, w, y, dy, relu, dz, panels, dw, db, dx.reshape(-1, x.shape[1]))
+    strips = -(-outputs // STRIP)
+    serial = dw.size * n < SERIAL
+    looks = not serial and pays(x)
+    checks = scratch("dense.checks", (strips if looks else 0,), dy.dtype)
+    launch(_dz, strips, y, dy, relu, dz, db, checks, serial=True)
+    lists = used_columns(x, w[:0], checks, outputs, dz.shape[1]) if looks else NONE
+    panels = scratch("dense.panels", (-(-inputs // COLUMNS), COLUMNS * outputs), w.dtype)
+    dx_tasks = len(panels) if dx.size else 0
+    tasks = blocks(inputs, outputs, GRADIENT_ROWS) + dx_tasks
+    dx = dx.reshape(-1, inputs)
+    launch(_either, tasks, tasks, dx_tasks, x, w, dz, lists, panels, dw, dx, serial=serial)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from .addresses import at
-from .jit import jit, prange
+from .jit import jit, kernel
+from .launching import launch
 from .registry import reference, twin
 
 MULTIPLY_A, MULTIPLY_B = 0xD2511F53, 0xCD9E8D57
@@ -77,8 +78,8 @@ def philox_block(block, stream):
     return a, b, c, d
 
 
-@jit
-def _drop_task(task, x, stream, limit, scale, y, mask):
+@kernel
+def _drop(task, x, stream, limit, scale, y, mask):
     first = task * BLOCKS
     p, q, m = at(x, 4 * first), at(y, 4 * first), at(mask, 4 * first)
     zero = scale - scale
@@ -91,9 +92,9 @@ def _drop_task(task, x, stream, limit, scale, y, mask):
         q[k + 3], m[k + 3] = p[k + 3] * scale if d >= limit else zero, d >= limit
 
 
-@jit
-def _drop_rest(x, stream, limit, scale, y, mask):
-    """The last one to three elements. Apart, because a second call in `_drop_task` made that four times slower."""
+@kernel
+def _drop_rest(task, x, stream, limit, scale, y, mask):
+    """The last one to three elements. Apart, because a second call in `_drop` made that four times slower."""
     block = x.size // 4
     words = philox_block(np.uint64(block), stream)
     for k in range(4 * block, x.size):
@@ -101,8 +102,8 @@ def _drop_rest(x, stream, limit, scale, y, mask):
         y[k] = x[k] * scale if mask[k] else scale - scale
 
 
-@jit
-def _mask_task(task, dy, mask, scale, dx):
+@kernel
+def _mask(task, dy, mask, scale, dx):
     start, count = 4 * task * BLOCKS, min(4 * BLOCKS, dy.size - 4 * task * BLOCKS)
     p, m, q = at(dy, start), at(mask, start), at(dx, start)
     zero = scale - scale
@@ -110,38 +111,20 @@ def _mask_task(task, dy, mask, scale, dx):
         q[k] = p[k] * scale if m[k] != 0 else zero
 
 
-@jit(parallel=True)
-def _drop(x, stream, limit, scale, y, mask):
-    tasks = (x.size // 4 + BLOCKS - 1) // BLOCKS
-    if tasks <= 2:
-        for task in range(tasks):
-            _drop_task(task, x, stream, limit, scale, y, mask)
-    else:
-        for task in prange(tasks):
-            _drop_task(task, x, stream, limit, scale, y, mask)
-
-
-@jit(parallel=True)
-def _mask(dy, mask, scale, dx):
-    tasks = (dy.size + 4 * BLOCKS - 1) // (4 * BLOCKS)
-    if tasks <= 2:
-        for task in range(tasks):
-            _mask_task(task, dy, mask, scale, dx)
-    else:
-        for task in prange(tasks):
-            _mask_task(task, dy, mask, scale, dx)
-
-
-@twin("dropout_forward")
+@twin("dropout_forward", launches=True)
 def dropout_forward(x, key, step, rate, y, mask):
     stream = tuple(np.uint64(word) for word in (key & WORD, key >> 32, step & WORD, step >> 32))
     limit, scale = np.uint64(drop_below(rate)), x.dtype.type(1 / (1 - rate))
-    _drop(x.reshape(-1), stream, limit, scale, y.reshape(-1), mask.reshape(-1))
+    arguments = x.reshape(-1), stream, limit, scale, y.reshape(-1), mask.reshape(-1)
+    tasks = -(-(x.size // 4) // BLOCKS)
+    launch(_drop, tasks, *arguments, serial=tasks <= 2)
     if x.size % 4:
-        _drop_rest(x.reshape(-1), stream, limit, scale, y.reshape(-1), mask.reshape(-1))
+        launch(_drop_rest, 1, *arguments, serial=True)
 
 
-@twin("dropout_backward")
+@twin("dropout_backward", launches=True)
 def dropout_backward(dy, mask, rate, dx):
     if dx.size:
-        _mask(dy.reshape(-1), mask.reshape(-1), dy.dtype.type(1 / (1 - rate)), dx.reshape(-1))
+        tasks = -(-dy.size // (4 * BLOCKS))
+        scale = dy.dtype.type(1 / (1 - rate))
+        launch(_mask, tasks, dy.reshape(-1), mask.reshape(-1), scale, dx.reshape(-1), serial=tasks <= 2)

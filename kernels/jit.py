@@ -11,12 +11,13 @@ import functools
 import hashlib
 import inspect
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,15 +39,43 @@ _marked: list[tuple[Callable[..., Any], Callable[..., Any]]] = []  # a function,
 
 # `nnan` and `ninf` are left out of fast-math: NaN and Inf in the data or the loss must stay visible.
 # `reassoc` is what lets a sum be vectorized, `contract` what lets a product and a sum become one instruction.
-FASTMATH = {"nsz", "arcp", "contract", "reassoc"}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"nsz", "arcp", "contract", "reassoc"}}
 
 
 def jit(function: F | None = None, *, parallel: bool = False) -> Any:
     """Mark a function to be compiled by Numba once the numba backend is in use."""
     if function is None:
         return lambda f: jit(f, parallel=parallel)
-    _marked.append((function, functools.partial(_compile, parallel=parallel)))
+    _marked.append((function, functools.partial(compile_function, parallel=parallel)))
     return function
+
+
+def kernel(function: F) -> F:
+    """Mark a function of a task's number and any arguments, which `launch` (launching.py) runs for all tasks."""
+
+    def turn(function: F, folder: Path | None) -> Any:
+        dispatcher = compile_function(function, folder, False)
+        # What launching.py makes of it when it is launched.
+        dispatcher.cache_folder, dispatcher.framed, dispatcher.addresses, dispatcher.packed = folder, {}, {}, None
+        return dispatcher
+
+    _marked.append((function, turn))
+    return function
+
+
+def written_for(kernel: Any, name: str, source: str, **words: Any) -> Callable[..., Any]:
+    """A function that calls a kernel: ``source`` defines it, with NAME for its name, KERNEL for the kernel's and
+    ARGUMENTS for the kernel's arguments behind the task; ``words`` are what else it calls.
+
+    Written out for each kernel, because Numba's cache knows a function by its file and name.
+    """
+    function = kernel.py_func
+    full = f"{function.__name__}_{name}"
+    arguments = ", ".join(list(inspect.signature(function).parameters)[1:])
+    text = source.replace("NAME", full).replace("KERNEL", function.__name__).replace("ARGUMENTS", arguments)
+    scope = {"__name__": function.__module__, function.__name__: kernel, **words}
+    exec(compile(text, function.__code__.co_filename, "exec"), scope)
+    return cast(Callable[..., Any], scope[full])
 
 
 def intrinsic(function: F) -> F:
@@ -119,6 +148,7 @@ def compile_marked(cache_folder: Path) -> None:
     except OSError:
         folder = None
     warnings.filterwarnings("ignore", category=numba.NumbaPerformanceWarning)
+    _name_processor_offer()
     for function, turn in _marked:
         _replace(function, turn(function, folder))
     _replace(prange, numba.prange)
@@ -126,12 +156,29 @@ def compile_marked(cache_folder: Path) -> None:
     _marked.clear()
 
 
+OFFER_PROCESSOR = "scratchnet_offer_processor"  # the name by which compiled code finds the system's own function
+
+
+def _name_processor_offer() -> None:
+    import ctypes
+
+    from llvmlite import binding
+
+    library = ctypes.CDLL(None) if os.name == "posix" else ctypes.windll.kernel32  # type: ignore[attr-defined, unused-ignore]
+    function = library.sched_yield if os.name == "posix" else library.SwitchToThread
+    binding.add_symbol(OFFER_PROCESSOR, ctypes.cast(function, ctypes.c_void_p).value)
+
+
+def host_is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+
+
 def _numba() -> Any:
     return sys.modules["numba"]
 
 
 @contextmanager
-def _caching_in(folder: Path | None) -> Iterator[None]:
+def caching_in(folder: Path | None) -> Iterator[None]:
     config = _numba().config
     previous, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
     try:
@@ -140,11 +187,10 @@ def _caching_in(folder: Path | None) -> Iterator[None]:
         config.CACHE_DIR = previous
 
 
-def _compile(function: Callable[..., Any], folder: Path | None, parallel: bool) -> Any:
-    with _caching_in(folder):
-        return _numba().njit(
-            error_model="numpy", fastmath=FASTMATH, cache=folder is not None, nogil=True, parallel=parallel
-        )(function)
+def compile_function(function: Callable[..., Any], folder: Path | None, parallel: bool) -> Any:
+    """A Numba dispatcher for a function, cached under ``folder`` if there is one."""
+    with caching_in(folder):
+        return _numba().njit(cache=folder is not None, nogil=True, parallel=parallel, **OPTIONS)(function)
 
 
 _slots: list[Any] = []  # the addresses that exported helpers are called through, kept alive
@@ -176,10 +222,8 @@ def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -
 
         @prototype
         def first_call(*values: int) -> None:
-            with _caching_in(folder):
-                real = numba.cfunc(signature(dtype), error_model="numpy", fastmath=FASTMATH, cache=folder is not None)(
-                    function
-                )
+            with caching_in(folder):
+                real = numba.cfunc(signature(dtype), cache=folder is not None, **OPTIONS)(function)
             slot.value = real.address
             _slots.append(real)
             prototype(real.address)(*values)

@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
-from .jit import jit
+from .jit import jit, kernel
 from .registry import reference, twin
-from .softmax_cross_entropy import room
+from .softmax_cross_entropy import ROWS, evaluate
 
 EPSILON = 1e-7
 
@@ -74,10 +74,11 @@ def _first_maximum(row):
     return best
 
 
-@jit
-def _sparse(p, labels, weights, smoothing, totals, dp, wanted):  # in doubles: one logarithm per row is nothing
+@kernel
+def _sparse(task, p, labels, weights, smoothing, parts, dp, wanted):  # in doubles: one logarithm per row is nothing
     n, c = p.shape
-    for i in range(n):
+    losses, correct = 0.0, 0
+    for i in range(task * ROWS, min((task + 1) * ROWS, n)):
         s, loss = 0.0, 0.0
         for k in range(c):
             q = _clip(np.float64(p[i, k]))
@@ -86,20 +87,22 @@ def _sparse(p, labels, weights, smoothing, totals, dp, wanted):  # in doubles: o
                 loss -= smoothing / c * math.log(q)
         label = labels[i]
         loss += math.log(s) - (1 - smoothing) * math.log(_clip(np.float64(p[i, label])))
-        totals[0] += weights[i] * loss
-        totals[1] += _first_maximum(p[i]) == label and loss == loss
+        losses += weights[i] * loss
+        correct += _first_maximum(p[i]) == label and loss == loss
         if wanted:
             scale = weights[i] / n
             for k in range(c):
                 t = smoothing / c + (1 - smoothing if k == label else 0.0)
                 q = np.float64(p[i, k])
                 dp[i, k] = scale * (1 / s - t / q) if _inside(q) else 0.0
+    parts[task, 0], parts[task, 1] = losses, correct
 
 
-@jit
-def _dense(p, targets, weights, smoothing, totals, dp, wanted):
+@kernel
+def _dense(task, p, targets, weights, smoothing, parts, dp, wanted):
     n, c = p.shape
-    for i in range(n):
+    losses, correct = 0.0, 0
+    for i in range(task * ROWS, min((task + 1) * ROWS, n)):
         s, loss, dot = 0.0, 0.0, 0.0
         for k in range(c):
             s += p[i, k]
@@ -109,8 +112,8 @@ def _dense(p, targets, weights, smoothing, totals, dp, wanted):
             loss -= t * math.log(_clip(r))
             if _inside(r):
                 dot -= t
-        totals[0] += weights[i] * loss
-        totals[1] += _first_maximum(p[i]) == _first_maximum(targets[i]) and loss == loss
+        losses += weights[i] * loss
+        correct += _first_maximum(p[i]) == _first_maximum(targets[i]) and loss == loss
         if wanted:
             scale = weights[i] / n
             for k in range(c):
@@ -118,12 +121,14 @@ def _dense(p, targets, weights, smoothing, totals, dp, wanted):
                 r = p[i, k] / s
                 dr = -t / r if _inside(r) else 0.0
                 dp[i, k] = scale * ((dr - dot) / s)
+    parts[task, 0], parts[task, 1] = losses, correct
 
 
-@jit
-def _squared(y, targets, weights, totals, dy, wanted):
+@kernel
+def _squared(task, y, targets, weights, parts, dy, wanted):
     n, features = y.shape
-    for i in range(n):
+    losses = 0.0
+    for i in range(task * ROWS, min((task + 1) * ROWS, n)):
         loss = 0.0
         scale = dy.dtype.type(2 * (weights[i] / n) / features)
         for k in range(features):
@@ -131,19 +136,20 @@ def _squared(y, targets, weights, totals, dy, wanted):
             loss += d * d
             if wanted:
                 dy[i, k] = d * scale
-        totals[0] += weights[i] * (loss / features)
+        losses += weights[i] * (loss / features)
+    parts[task, 0], parts[task, 1] = losses, 0
 
 
-@twin("sparse_cross_entropy")
+@twin("sparse_cross_entropy", launches=True)
 def sparse_cross_entropy(p, labels, weights, smoothing, totals, dp):
-    _sparse(p, labels, weights, float(smoothing), totals, room(dp, p), dp.size > 0)
+    evaluate(_sparse, p, labels, weights, (float(smoothing),), totals, dp)
 
 
-@twin("cross_entropy")
+@twin("cross_entropy", launches=True)
 def cross_entropy(p, targets, weights, smoothing, totals, dp):
-    _dense(p, targets, weights, float(smoothing), totals, room(dp, p), dp.size > 0)
+    evaluate(_dense, p, targets, weights, (float(smoothing),), totals, dp)
 
 
-@twin("mean_squared_error")
+@twin("mean_squared_error", launches=True)
 def mean_squared_error(y, targets, weights, totals, dy):
-    _squared(y, targets, weights, totals, room(dy, y), dy.size > 0)
+    evaluate(_squared, y, targets, weights, (), totals, dy)

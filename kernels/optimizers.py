@@ -15,8 +15,9 @@ import math
 
 import numpy as np
 
-from .addresses import at
-from .jit import jit, prange
+from .addresses import at, in_type_of
+from .jit import jit, kernel
+from .launching import launch
 from .registry import reference, twin
 
 # Parameters that a task updates, few enough that two threads have the same work; a vector of up to SERIAL stays with
@@ -84,13 +85,7 @@ def adadelta_reference(p, g, v, u, rate, rho, epsilon, decay):
 
 
 # Far enough above the smallest normal number that no product of a moment and a coefficient is denormal.
-FLOORS = {np.dtype(kind): kind(1e8 * float(np.finfo(kind).tiny)) for kind in (np.float32, np.float64)}
-
-
-def numbers(array, *values):
-    """Hyperparameters in the array's own type, and the floor: with a double among them the loop would be in doubles."""
-    kind = array.dtype.type
-    return (*(kind(value) for value in values), FLOORS[array.dtype])
+FLOORS = {np.dtype(kind): 1e8 * float(np.finfo(kind).tiny) for kind in (np.float32, np.float64)}
 
 
 @jit
@@ -108,8 +103,9 @@ def _span(task, size):
 # from vectorizing (Adam over 118,282 floats: 103 us instead of 38).
 
 
-@jit
-def _sgd(task, p, g, m, rate, momentum, nesterov, decay, floor):
+@kernel
+def _sgd(task, p, g, m, nesterov, numbers):
+    rate, momentum, decay, floor = in_type_of(p, numbers)
     start, count = _span(task, p.size)
     q, d, s = at(p, start), at(g, start), at(m, start)
     if m.size == 0:
@@ -127,8 +123,9 @@ def _sgd(task, p, g, m, rate, momentum, nesterov, decay, floor):
             q[k] = q[k] - decay * q[k] + a
 
 
-@jit
-def _adam(task, p, g, m, v, v_max, alpha, rest_1, rest_2, epsilon, decay, floor):
+@kernel
+def _adam(task, p, g, m, v, v_max, numbers):
+    alpha, rest_1, rest_2, epsilon, decay, floor = in_type_of(p, numbers)
     start, count = _span(task, p.size)
     q, d, first, second, largest = at(p, start), at(g, start), at(m, start), at(v, start), at(v_max, start)
     if v_max.size == 0:
@@ -146,8 +143,9 @@ def _adam(task, p, g, m, v, v_max, alpha, rest_1, rest_2, epsilon, decay, floor)
             q[k] = q[k] - decay * q[k] - alpha * a / (math.sqrt(c) + epsilon)
 
 
-@jit
-def _nadam(task, p, g, m, v, on_m, on_g, on_v, rest_1, rest_2, epsilon, decay, floor):
+@kernel
+def _nadam(task, p, g, m, v, numbers):
+    on_m, on_g, on_v, rest_1, rest_2, epsilon, decay, floor = in_type_of(p, numbers)
     start, count = _span(task, p.size)
     q, d, first, second = at(p, start), at(g, start), at(m, start), at(v, start)
     for k in range(count):
@@ -157,8 +155,9 @@ def _nadam(task, p, g, m, v, on_m, on_g, on_v, rest_1, rest_2, epsilon, decay, f
         q[k] = q[k] - decay * q[k] - (on_m * a + on_g * d[k]) / (math.sqrt(on_v * b) + epsilon)
 
 
-@jit
-def _rmsprop(task, p, g, v, a, m, rate, rho, rest, momentum, epsilon, decay, floor):
+@kernel
+def _rmsprop(task, p, g, v, a, m, numbers):
+    rate, rho, rest, momentum, epsilon, decay, floor = in_type_of(p, numbers)
     start, count = _span(task, p.size)
     q, d, size, mean, speed = at(p, start), at(g, start), at(v, start), at(a, start), at(m, start)
     centered, moving = a.size > 0, m.size > 0
@@ -177,8 +176,9 @@ def _rmsprop(task, p, g, v, a, m, rate, rho, rest, momentum, epsilon, decay, flo
         q[k] = q[k] - decay * q[k] - step
 
 
-@jit
-def _adagrad(task, p, g, v, rate, epsilon, decay, floor):
+@kernel
+def _adagrad(task, p, g, v, numbers):
+    rate, epsilon, decay, floor = in_type_of(p, numbers)
     start, count = _span(task, p.size)
     q, d, size = at(p, start), at(g, start), at(v, start)
     for k in range(count):
@@ -187,8 +187,9 @@ def _adagrad(task, p, g, v, rate, epsilon, decay, floor):
         q[k] = q[k] - decay * q[k] - rate * d[k] / math.sqrt(b + epsilon)
 
 
-@jit
-def _adadelta(task, p, g, v, u, rate, rho, rest, epsilon, decay, floor):
+@kernel
+def _adadelta(task, p, g, v, u, numbers):
+    rate, rho, rest, epsilon, decay, floor = in_type_of(p, numbers)
     start, count = _span(task, p.size)
     q, d, size, steps = at(p, start), at(g, start), at(v, start), at(u, start)
     for k in range(count):
@@ -198,98 +199,37 @@ def _adadelta(task, p, g, v, u, rate, rho, rest, epsilon, decay, floor):
         q[k] = q[k] - decay * q[k] - rate * step
 
 
-@jit(parallel=True)
-def _sgd_all(p, g, m, rate, momentum, nesterov, decay, floor):
-    tasks = (p.size + CHUNK - 1) // CHUNK
-    if p.size <= SERIAL:
-        for task in range(tasks):
-            _sgd(task, p, g, m, rate, momentum, nesterov, decay, floor)
-    else:
-        for task in prange(tasks):
-            _sgd(task, p, g, m, rate, momentum, nesterov, decay, floor)
+def _update(kernel, arguments, *numbers):
+    """Launch an optimizer's kernel over all parameters, the first of its arguments."""
+    p = arguments[0]
+    launch(kernel, -(-p.size // CHUNK), *arguments, (*numbers, FLOORS[p.dtype]), serial=p.size <= SERIAL)
 
 
-@jit(parallel=True)
-def _adam_all(p, g, m, v, v_max, alpha, rest_1, rest_2, epsilon, decay, floor):
-    tasks = (p.size + CHUNK - 1) // CHUNK
-    if p.size <= SERIAL:
-        for task in range(tasks):
-            _adam(task, p, g, m, v, v_max, alpha, rest_1, rest_2, epsilon, decay, floor)
-    else:
-        for task in prange(tasks):
-            _adam(task, p, g, m, v, v_max, alpha, rest_1, rest_2, epsilon, decay, floor)
-
-
-@jit(parallel=True)
-def _nadam_all(p, g, m, v, on_m, on_g, on_v, rest_1, rest_2, epsilon, decay, floor):
-    tasks = (p.size + CHUNK - 1) // CHUNK
-    if p.size <= SERIAL:
-        for task in range(tasks):
-            _nadam(task, p, g, m, v, on_m, on_g, on_v, rest_1, rest_2, epsilon, decay, floor)
-    else:
-        for task in prange(tasks):
-            _nadam(task, p, g, m, v, on_m, on_g, on_v, rest_1, rest_2, epsilon, decay, floor)
-
-
-@jit(parallel=True)
-def _rmsprop_all(p, g, v, a, m, rate, rho, rest, momentum, epsilon, decay, floor):
-    tasks = (p.size + CHUNK - 1) // CHUNK
-    if p.size <= SERIAL:
-        for task in range(tasks):
-            _rmsprop(task, p, g, v, a, m, rate, rho, rest, momentum, epsilon, decay, floor)
-    else:
-        for task in prange(tasks):
-            _rmsprop(task, p, g, v, a, m, rate, rho, rest, momentum, epsilon, decay, floor)
-
-
-@jit(parallel=True)
-def _adagrad_all(p, g, v, rate, epsilon, decay, floor):
-    tasks = (p.size + CHUNK - 1) // CHUNK
-    if p.size <= SERIAL:
-        for task in range(tasks):
-            _adagrad(task, p, g, v, rate, epsilon, decay, floor)
-    else:
-        for task in prange(tasks):
-            _adagrad(task, p, g, v, rate, epsilon, decay, floor)
-
-
-@jit(parallel=True)
-def _adadelta_all(p, g, v, u, rate, rho, rest, epsilon, decay, floor):
-    tasks = (p.size + CHUNK - 1) // CHUNK
-    if p.size <= SERIAL:
-        for task in range(tasks):
-            _adadelta(task, p, g, v, u, rate, rho, rest, epsilon, decay, floor)
-    else:
-        for task in prange(tasks):
-            _adadelta(task, p, g, v, u, rate, rho, rest, epsilon, decay, floor)
-
-
-@twin("sgd")
+@twin("sgd", launches=True)
 def sgd(p, g, m, rate, momentum, nesterov, decay):
-    rate, momentum, decay, floor = numbers(p, rate, momentum, decay)
-    _sgd_all(p, g, m, rate, momentum, nesterov, decay, floor)
+    _update(_sgd, (p, g, m, bool(nesterov)), rate, momentum, decay)
 
 
-@twin("adam")
+@twin("adam", launches=True)
 def adam(p, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, decay):
-    _adam_all(p, g, m, v, v_max, *numbers(p, alpha, 1 - beta_1, 1 - beta_2, epsilon, decay))
+    _update(_adam, (p, g, m, v, v_max), alpha, 1 - beta_1, 1 - beta_2, epsilon, decay)
 
 
-@twin("nadam")
+@twin("nadam", launches=True)
 def nadam(p, g, m, v, on_m, on_g, on_v, beta_1, beta_2, epsilon, decay):
-    _nadam_all(p, g, m, v, *numbers(p, on_m, on_g, on_v, 1 - beta_1, 1 - beta_2, epsilon, decay))
+    _update(_nadam, (p, g, m, v), on_m, on_g, on_v, 1 - beta_1, 1 - beta_2, epsilon, decay)
 
 
-@twin("rmsprop")
+@twin("rmsprop", launches=True)
 def rmsprop(p, g, v, a, m, rate, rho, momentum, epsilon, decay):
-    _rmsprop_all(p, g, v, a, m, *numbers(p, rate, rho, 1 - rho, momentum, epsilon, decay))
+    _update(_rmsprop, (p, g, v, a, m), rate, rho, 1 - rho, momentum, epsilon, decay)
 
 
-@twin("adagrad")
+@twin("adagrad", launches=True)
 def adagrad(p, g, v, rate, epsilon, decay):
-    _adagrad_all(p, g, v, *numbers(p, rate, epsilon, decay))
+    _update(_adagrad, (p, g, v), rate, epsilon, decay)
 
 
-@twin("adadelta")
+@twin("adadelta", launches=True)
 def adadelta(p, g, v, u, rate, rho, epsilon, decay):
-    _adadelta_all(p, g, v, u, *numbers(p, rate, rho, 1 - rho, epsilon, decay))
+    _update(_adadelta, (p, g, v, u), rate, rho, 1 - rho, epsilon, decay)

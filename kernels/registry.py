@@ -53,6 +53,10 @@ class Op:
             if target.size:
                 np.copyto(target, np.asarray(result).reshape(target.shape), casting="same_kind")
 
+    def only_launches(self, backend: str) -> bool:
+        """Whether on this backend the op is launches of kernels and nothing else, so that they can stand for it."""
+        return bool(getattr(self.twins.get(backend), "launches", False))
+
     def implementation(self, backend: str) -> Callable[..., Any]:
         """The callable that runs this op on a backend.
 
@@ -88,12 +92,18 @@ def reference(
     return mark
 
 
-def twin(name: str, backend: str = "numba") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Mark the implementation of an op on a fast backend."""
+def twin(
+    name: str, backend: str = "numba", launches: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Mark the implementation of an op on a fast backend; ``launches``: all that it does with its arrays is launch
+    kernels (launching.py).
+    """
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         twins = _ops[name].twins if name in _ops else _early_twins.setdefault(name, {})
         twins[backend] = function
+        if launches:
+            function.launches = True  # type: ignore[attr-defined]
         return function
 
     return mark

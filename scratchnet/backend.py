@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,8 +34,12 @@ class _Ops:
                 "behind: start it with multiprocessing's 'spawn', or use sn.set_backend(\"numpy\") in it"
             )
         implementation = registry.get(name).implementation(backend)
-        self.__dict__[name] = implementation
         _used.add(backend)
+        with _lookup:
+            if _watched is None:
+                self.__dict__[name] = implementation
+            elif _watched[0] == threading.get_ident():
+                _watched[1].add(name)
         return implementation
 
 
@@ -42,6 +47,24 @@ ops = _Ops()
 _current: str | None = None
 _used: set[str] = set()
 _left_behind: set[str] = set()  # backends that a fork has made unusable here: OpenMP would end the process
+
+
+_lookup, _watching = threading.Lock(), threading.Lock()
+_watched: tuple[int, set[str]] | None = None  # a thread, and the ops that it has used
+
+
+@contextmanager
+def ops_used() -> Iterator[set[str]]:
+    """The names of all ops that this thread uses inside the block."""
+    global _watched
+    with _watching:
+        with _lookup:
+            _watched = (threading.get_ident(), set())
+            ops.__dict__.clear()  # so that all of them are looked up
+        try:
+            yield _watched[1]
+        finally:
+            _watched = None
 
 
 def _after_fork() -> None:

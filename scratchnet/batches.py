@@ -90,12 +90,44 @@ class Source:
         ops.gather(self.rows, array_module().asarray(indices), self.scale, out.reshape(len(indices), -1))
         return out
 
+    def pick(self, name: str, array: Any, indices: np.ndarray) -> Any:
+        """Rows of another array that belongs to the samples, such as targets: on a CPU in a reused buffer too."""
+        if array_module() is not np:
+            return array[indices]
+        out = self.workspace.take(self, name, (len(indices), *array.shape[1:]), array.dtype)
+        return np.take(array, indices, axis=0, out=out, mode="clip")  # NumPy copies twice if it has to look for errors
+
     def slice(self, start: int, stop: int) -> Any:
         """Consecutive samples: without a copy where they are floats already."""
         stop = min(stop, len(self))
         if self.ready:
             return self.rows[start:stop].reshape(stop - start, *self.input_shape)
         return self.take(np.arange(start, stop))
+
+
+class Rows:
+    """Some samples of a source, of which a training step makes a batch.
+
+    Parameters
+    ----------
+    source : Source
+    indices : array of int, shape (n,)
+    """
+
+    def __init__(self, source: Source, indices: np.ndarray) -> None:
+        self.source, self.indices = source, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def array(self) -> Any:
+        """The batch."""
+        return self.source.take(self.indices)
+
+
+def as_array(x: Any) -> Any:
+    """A batch as an array, whether it is one or `Rows`."""
+    return x.array() if isinstance(x, Rows) else x
 
 
 class Shuffle:

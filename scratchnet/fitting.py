@@ -9,7 +9,7 @@ import numpy as np
 
 from . import capture, gpu_memory, initializers
 from .backend import array_module, to_numpy
-from .batches import Shuffle, Source
+from .batches import Rows, Shuffle, Source
 from .callbacks import CallbackList, report_evaluation
 from .errors import ConfigError, DataError
 from .numerics import require_finite
@@ -30,6 +30,8 @@ def _prepare(model: Sequential, x: Any, y: Any, what: str, sample_weight: Any = 
     if y is None:
         raise DataError(f"{what}: targets are missing")
     targets = model.loss.prepare_targets(y, model.output_shape) if model.loss is not None else y
+    if model.loss is not None and model.loss.rounds_targets:
+        targets = array_module().asarray(targets, dtype=model.dtype)
     if len(targets) != len(source):
         raise DataError(f"{what}: {len(source)} samples but {len(targets)} targets")
     if sample_weight is not None:
@@ -124,6 +126,7 @@ def fit(
         sample_weight = _class_weights(y, class_weight, sample_weight)
     source, targets, sample_weight = _prepare(self, x, y, "x", sample_weight)
     trainer = self.trainer()
+    trainer.recordings.clear()  # a layer may have been set to something else
     validation = None
     if validation_data is not None:
         validation = _prepare(self, validation_data[0], validation_data[1], "validation_data", *validation_data[2:3])
@@ -182,8 +185,8 @@ def _run_epoch(
         run.on_train_batch_begin(progress.step)
         indices = order.indices(progress.epoch * steps + progress.step)
         n = len(indices)
-        batch_weights = trainer.weights(n, None if weights is None else weights[indices])
-        trainer.step(source.take(indices), targets[indices], batch_weights)
+        batch_weights = trainer.weights(n, None if weights is None else source.pick("weights", weights, indices))
+        trainer.step(Rows(source, indices), source.pick("targets", targets, indices), batch_weights)
         progress.step += 1
         progress.samples += n
         run.on_train_batch_end(progress.step - 1, trainer, progress)
@@ -305,6 +308,8 @@ def _batch(trainer: Trainer, x: Any, y: Any, sample_weight: Any) -> tuple[Any, A
     model = trainer.model
     x = model.check_input(np.asarray(x) if hasattr(x, "scale") else x)
     targets = model.loss.prepare_targets(y, model.output_shape)
+    if model.loss.rounds_targets:
+        targets = array_module().asarray(targets, dtype=model.dtype)
     if len(targets) != len(x):
         raise DataError(f"x: {len(x)} samples but {len(targets)} targets")
     return x, targets, trainer.weights(len(x), sample_weight)

@@ -36,9 +36,12 @@ class Loss(Part):
     ----------
     counts_correct : bool
         Whether `evaluate` counts the samples whose largest output is at the right class.
+    rounds_targets : bool
+        Whether `evaluate` begins by turning targets into the dtype of the outputs: then this is done once for all.
     """
 
     counts_correct = False
+    rounds_targets = False
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
@@ -162,6 +165,8 @@ class CategoricalCrossentropy(_Crossentropy):
         Targets become ``(1 - s) t + s / classes``.
     """
 
+    rounds_targets = True
+
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
         classes, targets = self.classes(output_shape), _numbers(y, self.name)
         if targets.shape[1:] != (classes,):
@@ -176,6 +181,8 @@ class CategoricalCrossentropy(_Crossentropy):
 
 class MeanSquaredError(Loss):
     """``loss_i = mean_j (y_ij - t_ij)^2`` over all numbers of a sample; targets have the shape of the output."""
+
+    rounds_targets = True
 
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
         targets = _numbers(y, self.name)

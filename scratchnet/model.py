@@ -146,8 +146,9 @@ class Sequential(Stack):
             Of matrix products and convolutions of a float32 model on a GPU. ``tf32`` and ``mixed_bfloat16`` round their
             inputs to 10 or 7 bits of fraction, for tensor cores; sums, weights and everything else stay float32.
         capture : bool
-            On a GPU, replay the captured training step (capture.py). False runs every step from Python, for lectures
-            and debugging, with the same results.
+            Replay a training step instead of running it from Python: a captured graph on a GPU (capture.py), a program
+            on a CPU if there are no convolutions (recording.py). False is for lectures and debugging; the results are
+            the same.
 
         Raises
         ------

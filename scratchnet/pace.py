@@ -103,6 +103,11 @@ class Pace:
         self.trial = {}
         self._use(kept)
 
+    @property
+    def threads(self) -> int:
+        """How many there are in use."""
+        return self.counts[self.at]
+
     def _use(self, at: int) -> None:
         self.at = at
         if self.most > 1:

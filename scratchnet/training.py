@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import numerics
+from . import numerics, recording
 from .backend import array_module, to_numpy
+from .batches import as_array
 from .errors import ConfigError
 from .pace import Pace
 from .workspace import nothing
 
 if TYPE_CHECKING:
     from .model import Sequential
+    from .recording import Recording
 
 
 @dataclass
@@ -81,6 +83,7 @@ class Trainer:
         self.measured = [m for m in model.metrics if m not in self.counted]
         self.watches_loss = True  # a captured step looks at it on the GPU
         self.pace = Pace()
+        self.recordings: dict[int, Recording | None] = {}  # by batch size; None: cannot be recorded
         self._ones: dict[int, Any] = {}
 
     @contextmanager
@@ -153,11 +156,35 @@ class Trainer:
             metric.update(to_numpy(targets), to_numpy(y))
 
     def step(self, x: Any, targets: Any, weights: Any) -> None:
-        """One optimizer step."""
+        """One optimizer step with a batch: an array, or the `Rows` of a source."""
         began = perf_counter()
-        self.gradients(x, targets, weights)
-        self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
+        if not self._replay(x, targets, weights):
+            self._run(x, targets, weights)
         self.pace.note(perf_counter() - began)
+
+    def _run(self, x: Any, targets: Any, weights: Any) -> None:
+        """A step from Python; the first of each batch size is recorded."""
+        if len(x) not in self.recordings:
+            self.recordings[len(x)] = recording.record(self, x, targets, weights)
+            return
+        self.gradients(as_array(x), targets, weights)
+        self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
+
+    def _replay(self, x: Any, targets: Any, weights: Any) -> bool:
+        """Whether the step could be taken by replay."""
+        recorded = self.recordings.get(len(x))
+        if recorded is None:
+            return False
+        optimizer = self.model.optimizer
+        before = optimizer.iterations
+        finite = recorded.replay(x, targets, weights, self.pace.threads)
+        if finite is None:
+            del self.recordings[len(x)]  # it is recorded anew
+            return False
+        if not finite:
+            optimizer.iterations = before
+            raise numerics.explain(self.model, as_array(x), int(before))
+        return True
 
     def test(self, x: Any, targets: Any, weights: Any) -> None:
         """Forward and loss alone."""

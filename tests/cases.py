@@ -239,6 +239,8 @@ OPS: list[OpCase] = [
     *dense("halves", 3, 801, 70, relu=True),
     *dense("halves-no-bias", 5, 640, 130, bias=0),
     *dense("power-of-two", 30, 512, 512, relu=True),
+    *dense("unused-columns", 37, 500, 72, relu=True, used=0.5),
+    *dense("unused-columns-in-halves", 9, 300, 200, used=0.3, bias=0),
     *conv2d("valid", (2, 6, 5, 3), 2, (3, 3)),
     *conv2d("same-relu", (2, 7, 6, 2), 3, (3, 3), padding="same", relu=True),
     *conv2d("strides", (2, 7, 6, 2), 3, (2, 3), (2, 1), "same"),

@@ -114,12 +114,14 @@ def dropout(id: str, shape: tuple[int, ...], rate: float, key: int = 2**63 + 123
     ]
 
 
-def dense(id: str, n: int, inputs: int, outputs: int, relu: bool = False, bias: int = 1) -> list[OpCase]:
-    """Dense, forward and backward."""
+def dense(
+    id: str, n: int, inputs: int, outputs: int, relu: bool = False, bias: int = 1, used: float = 1.0
+) -> list[OpCase]:
+    """Dense, forward and backward; of the columns of the input this share is not 0."""
 
     def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
         return (
-            normal(rng, dtype, n, inputs),
+            normal(rng, dtype, n, inputs) * (rng.random(inputs) < used).astype(dtype),
             normal(rng, dtype, inputs, outputs),
             normal(rng, dtype, bias * outputs),
             relu,

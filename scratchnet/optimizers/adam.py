@@ -93,6 +93,7 @@ class Nadam(Adam):
     """
 
     arguments = ("beta_1", "beta_2", "epsilon")
+    counters = ("iterations", "_product")
 
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,

@@ -42,6 +42,8 @@ class Optimizer:
     """
 
     arguments: tuple[str, ...] = ()  # a subclass's own, beside those of this class
+    counters: tuple[str, ...] = ("iterations",)  # attributes that a step changes
+    changes = 0  # how often another one was set, but for the learning rate: a recorded step is not the same then
 
     def __init__(
         self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None,
@@ -61,6 +63,11 @@ class Optimizer:
         self.slots: dict[str, Any] = {}
         self.dtype: Any = None
         self.spans: Any = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name not in ("learning_rate", "_learning_rate", *self.counters):
+            vars(self)["changes"] = self.changes + 1
 
     def _optional(self, name: str, value: Any, interval: str) -> float | None:
         return None if value is None else number(self, name, value, interval)
@@ -124,7 +131,11 @@ class Optimizer:
             ops.clip_by_norm(grads, self.spans, self.global_clipnorm, True)
         rate = self.rate()
         self.update(params, grads, rate, rate * (self.weight_decay or 0.0))
-        self.iterations += 1
+        self.count_step()
+
+    def count_step(self) -> None:
+        """A step was taken."""
+        vars(self)["iterations"] += 1
 
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
         """The step itself, of these clipped gradients; ``decay`` is the fraction by which parameters shrink first."""

@@ -13,7 +13,7 @@ DROP_MORE = f"{DROP};tests/test_layers.py -k 'dropout or philox'"
 CLIP = f"{KERNELS}clip;tests/test_optimizers.py -k clip"
 LOSS = "tests/test_losses.py"
 SOFT = f"{KERNELS}softmax_;tests/test_layers.py -k 'softmax or extreme'"
-TASKS, SKIPPED = "(x.size + CHUNK - 1) // CHUNK", "x.size // CHUNK"
+TASKS, SKIPPED = "-(-x.size // CHUNK)", "x.size // CHUNK"
 
 # fmt: off
 MUTANTS = [
@@ -37,8 +37,7 @@ MUTANTS = [
         "    return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3",
         "    return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 2", ACT),
     Mutant(A, "GELU's constant, in both", "CUBIC = 0.044715", "CUBIC = 0.0447", ACT_MORE),
-    Mutant(A, "forward skips the last slice", TASKS, SKIPPED, ACT, 0),
-    Mutant(A, "backward skips the last slice", TASKS, SKIPPED, ACT, 1),
+    Mutant(A, "the last slice skipped", TASKS, SKIPPED, ACT),
     Mutant(A, "softmax without its maximum", "np.float64(x[i, k] - largest)", "np.float64(x[i, k])", SOFT),
     Mutant(A, "softmax is not divided", "y[i, k] /= total", "y[i, k] *= 1.0", SOFT),
     Mutant(A, "softmax's Jacobian: sign", "(dy[i, k] - dot)", "(dy[i, k] + dot)", SOFT),
@@ -46,7 +45,7 @@ MUTANTS = [
     Mutant(A, "reference: sigmoid's slope", "dy * y * (1 - y)", "dy * (1 - y)", ACT),
     Mutant(G, "pixels without their scale",
         ".type(row[j]) * factor", ".type(row[j])", f"{KERNELS}gather"),
-    Mutant(G, "the last row skipped", "(task + 1) * n // TASKS, source", "((task + 1) * n - 1) // TASKS, source",
+    Mutant(G, "the last row skipped", "(task + 1) * n // TASKS\n", "((task + 1) * n - 1) // TASKS\n",
         f"{KERNELS}gather"),
     Mutant(G, "rows in their own order", "at(source, indices[i] * columns), at(out", "at(source, i * columns), at(out",
         f"{KERNELS}gather"),
@@ -78,13 +77,12 @@ MUTANTS = [
     Mutant(D, "a rest of one is left out", "    if x.size % 4:", "    if x.size % 4 > 1:", DROP),
     Mutant(D, "the rest takes other words", "words[k - 4 * block]", "words[3 - k + 4 * block]", DROP),
     Mutant(D, "keeps what it should drop, in both", "round(rate * 2**32)", "round((1 - rate) * 2**32)", DROP_MORE),
-    Mutant(D, "forward skips the last slice", "(x.size // 4 + BLOCKS - 1) // BLOCKS", "x.size // 4 // BLOCKS", DROP),
+    Mutant(D, "forward skips the last slice", "-(-(x.size // 4) // BLOCKS)", "x.size // 4 // BLOCKS", DROP),
     Mutant(D, "backward skips the last slice",
-        "(dy.size + 4 * BLOCKS - 1) // (4 * BLOCKS)", "dy.size // (4 * BLOCKS)", DROP),
+        "-(-dy.size // (4 * BLOCKS))", "dy.size // (4 * BLOCKS)", DROP),
     Mutant(E, "add: sign", "p[k] + q[k]", "p[k] - q[k]", ADD),
     Mutant(E, "rescale without offset", "r[k] = scale * p[k] + offset", "r[k] = scale * p[k]", ADD),
-    Mutant(E, "add skips the last slice", "(y.size + CHUNK - 1) // CHUNK", "y.size // CHUNK", ADD, 0),
-    Mutant(E, "rescale skips the last slice", "(y.size + CHUNK - 1) // CHUNK", "y.size // CHUNK", ADD, 1),
+    Mutant(E, "the last slice skipped", "-(-arguments[-1].size // CHUNK)", "arguments[-1].size // CHUNK", ADD),
     Mutant(L, "where probabilities are clipped, in both", "EPSILON = 1e-7", "EPSILON = 1e-6", LOSS),
     Mutant(L, "sparse: no 1/n", "scale = weights[i] / n", "scale = weights[i]", LOSS, 0),
     Mutant(L, "sparse: sum of probabilities forgotten",
@@ -113,7 +111,8 @@ MUTANTS = [
     Mutant(S, "the last of equal maxima", "if x[k] > x[best]", "if x[k] >= x[best]", LOSS),
     Mutant(S, "the last of equal targets", "if y[k] > y[label]", "if y[k] >= y[label]", LOSS),
     Mutant(S, "no probability at logit -inf", "if t != 0:", "if t == t:", LOSS),
-    Mutant(S, "totals start anew", "totals[0] += losses", "totals[0] = losses", LOSS, 1),
+    Mutant(S, "totals start anew", "totals[0] += parts[k, 0]", "totals[0] = parts[k, 0]", LOSS),
+    Mutant(S, "the last rows skipped", "-(-len(outputs) // ROWS)", "max(1, len(outputs) // ROWS)", LOSS),
     Mutant(S, "reference: sign of the target",
         "keepdims=True) - t) * (weights / n)", "keepdims=True) + t) * (weights / n)", LOSS),
 ]

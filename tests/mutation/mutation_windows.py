@@ -8,8 +8,9 @@ D, M, C, J, W, T = (
     f"kernels/{n}.py" for n in ("dense", "gemm", "conv2d", "conv2d_im2col", "conv2d_winograd", "winograd_transforms")
 )  # fmt: skip
 P, Z, N, V, X = (f"kernels/{n}.py" for n in ("pooling", "padding", "normalization", "window", "simd"))
-R = "kernels/transposition.py"
+R, Q = "kernels/transposition.py", "kernels/zero_columns.py"
 KERNELS = "tests/test_kernels.py -k "
+UNUSED, ZEROS = f"{KERNELS}'test_twin and unused'", "tests/test_zero_columns.py"
 DENSE, PAD, NORM = f"{KERNELS}dense_", f"{KERNELS}zero_pad", f"{KERNELS}batch_norm"
 CONV = f"{KERNELS}'test_twin and conv2d_ and not winograd and not 5x5'"
 WINO = f"{KERNELS}'test_twin and conv2d_ and (winograd or 5x5)'"
@@ -22,27 +23,39 @@ NORM_MORE = f"{NORM};tests/test_layers.py -k batch_norm"
 
 # fmt: off
 MUTANTS = [
-    Mutant(D, "bias dropped", "start = BIAS if b.size else ZERO", "start = ZERO", DENSE),
-    Mutant(D, "the second half of a sum dropped", "value = first[k] + second[k]", "value = first[k]", DENSE),
-    Mutant(D, "bias in both halves", "BIAS if b.size and not half else ZERO", "BIAS if b.size else ZERO", DENSE),
-    Mutant(D, "halves overlap", "half * inputs // 2, (half + 1) * inputs // 2",
-        "half * inputs // 2, (half * inputs + inputs + 1) // 2", DENSE),
-    Mutant(D, "ReLU dropped", "rows, columns, inputs, start, relu,", "rows, columns, inputs, start, False,", DENSE),
+    Mutant(D, "bias dropped", "start = BIAS if b.size and part == 0 else ZERO", "start = ZERO", DENSE),
+    Mutant(D, "the second half of a sum dropped", "value = one[k] + other[k]", "value = one[k]", DENSE),
+    Mutant(D, "bias in both halves", "BIAS if b.size and part == 0 else ZERO", "BIAS if b.size else ZERO", DENSE),
+    Mutant(D, "halves overlap", "part * inputs // parts, (part + 1) * inputs // parts",
+        "part * inputs // parts, (part * inputs + inputs + 1) // parts", DENSE),
+    Mutant(D, "ReLU dropped", "rows, columns, end - first, start, relu,", "rows, columns, end - first, start, False,",
+        DENSE, 1),
     Mutant(D, "last rows of tasks skipped", "((rows + tall - 1) // tall)", "max(1, rows // tall)", DENSE),
     Mutant(D, "last columns of tasks skipped",
         "((columns + COLUMNS - 1) // COLUMNS)", "max(1, columns // COLUMNS)", DENSE),
     Mutant(D, "ReLU's mask missing", "if not relu or gate[j] > 0 else 0", "if True else 0", DENSE),
     Mutant(D, "bias's gradient: sign", "sums[j] += here[j]", "sums[j] -= here[j]", DENSE),
-    Mutant(D, "bias's gradient not cleared", "    clear(db)\n    sums", "    sums", DENSE),
+    Mutant(D, "bias's gradient not cleared", "        sums[j] = 0\n", "        sums[j] = sums[j]\n", DENSE),
     Mutant(D, "dx: last columns skipped",
-        "(dx.shape[1] + COLUMNS - 1) // COLUMNS if", "max(1, dx.shape[1] // COLUMNS) if", DENSE),
+        "dx_tasks = len(panels) if", "dx_tasks = max(1, len(panels) - 1) if", DENSE),
+    Mutant(D, "the second half begins with the first", "(lists[HEADER, PART] if part else 0)", "0", UNUSED),
+    Mutant(D, "rows of unused columns are not cleared", "zeros[k] = 0", "zeros[k] = zeros[k]", UNUSED),
+    Mutant(D, "the last used columns skipped", "min(GRADIENT_ROWS, used - first), columns",
+        "min(GRADIENT_ROWS, used - first - 1), columns", UNUSED),
+    Mutant(Q, "the last rows are not looked at", "(task + 1) * n // TASKS, at(marks", "(task + 1) * (n - 1) // TASKS, at(marks",
+        UNUSED),
+    Mutant(Q, "only the first tasks' marks count", "range(1, TASKS)", "range(1, TASKS - 1)", UNUSED),
+    Mutant(Q, "w is not looked at", "merged[j] = nothing != 0", "merged[j] = 0", ZEROS),
+    Mutant(Q, "dz is not looked at", "clean &= checks[k] == 0", "clean &= True", ZEROS),
+    Mutant(Q, "the list begins at one", "columns[used], offsets[used] = j, j * row",
+        "columns[used], offsets[used] = j, (j + 1) * row", UNUSED),
     Mutant(R, "always the first panel", "at(source, (row + i) * columns + j)", "at(source, i * columns + j)", DENSE),
     Mutant(R, "rest: always the first panel", "source[row + i, j]", "source[i, j]", DENSE),
     Mutant(R, "rest: only whole vectors", "whole_columns if i < whole_rows else 0", "columns if i < whole_rows else 0",
         DENSE),
     Mutant(R, "two lanes exchanged", "if k & distance else k + distance", "if k & distance else k", DENSE),
     Mutant(D, "dw: always the first inputs", "at(x, i), 1, inputs", "at(x, 0), 1, inputs", DENSE),
-    Mutant(D, "the spread copy lacks a row", "copy[:, :columns] = x", "copy[1:, :columns] = x[1:]", DENSE),
+    Mutant(D, "the spread copy lacks a row", "there[j] = here[j]", "there[j] = here[j] if i else x.dtype.type(0)", DENSE),
     Mutant(D, "reference: mean for sum", "dz.sum(axis=0)", "dz.mean(axis=0)", DENSE),
     Mutant(M, "sums start at one", "simd.constant(0.0), sums[row, v]", "simd.constant(1.0), sums[row, v]", DENSE),
     Mutant(M, "no tile of one row", "(14, 8, 7, 4, 2, 1) if", "(14, 8, 7, 4, 2) if", DENSE),

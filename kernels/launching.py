@@ -1,0 +1,90 @@
+"""Launching: a kernel on the CPU is a function of a task's number, and a launch runs all its tasks on the threads::
+
+    @kernel
+    def _double(task, x, y):
+        for k in range(task * CHUNK, min((task + 1) * CHUNK, x.size)):
+            y[k] = 2 * x[k]
+
+    launch(_double, -(-x.size // CHUNK), x, y)
+
+as ``kernel<<<blocks, threads>>>(x, y)`` does on a GPU. Tasks of one launch do not depend on each other; a launch begins
+when the one before it has ended. While a step is recorded its launches are noted besides, for program.py, which runs
+all of them at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NamedTuple
+
+from .frames import frame_of, framed, run_tasks
+from .jit import compile_function, written_for
+
+
+class Launch(NamedTuple):
+    """A kernel, how many tasks it has, and its arguments behind the task."""
+
+    kernel: Any
+    tasks: int
+    arguments: tuple[Any, ...]
+
+
+class _Notes(threading.local):
+    launches: list[Launch] | None = None
+    silent = False
+
+
+_notes = _Notes()
+
+_PACKED = """
+def NAME(entry, how_many, by_one, ARGUMENTS):
+    run_tasks(entry, frame_of((ARGUMENTS,)), how_many, by_one)
+"""
+
+
+def launch(kernel: Any, tasks: int, *arguments: Any, serial: bool = False) -> None:
+    """Run ``kernel(task, *arguments)`` for every task.
+
+    ``serial`` says that there is less work than handing over to a second thread costs, about 3 us.
+    """
+    if _notes.launches is not None:
+        _notes.launches.append(Launch(kernel, tasks, arguments))
+        if _notes.silent:
+            return
+    if not hasattr(kernel, "framed"):
+        for task in range(tasks):
+            kernel(task, *arguments)
+        return
+    kinds = _fingerprint(arguments)
+    if kinds not in kernel.addresses:
+        kernel.addresses[kinds] = framed(kernel, arguments)
+    if kernel.packed is None:
+        # Numba readies its threads when it loads a function that has a parallel loop itself, not one that calls it.
+        run_tasks(0, 0, 0, True)
+        function = written_for(kernel, "packed", _PACKED, run_tasks=run_tasks, frame_of=frame_of)
+        kernel.packed = compile_function(function, kernel.cache_folder, parallel=False)
+    kernel.packed(kernel.addresses[kinds], tasks, serial, *arguments)
+
+
+def _fingerprint(arguments: tuple[Any, ...]) -> Any:
+    """Something that differs where the types of arguments do. Numba's own function takes 0.5 us, asking it for the types
+    of arrays ten times as long.
+    """
+    from numba import _dispatcher
+
+    return _dispatcher.compute_fingerprint(arguments)
+
+
+class noting:  # noqa: N801 (a context manager written as a class: half a microsecond instead of two)
+    """``with noting() as launches: ...``: note all launches of this thread; ``silent``: and do not run them."""
+
+    def __init__(self, silent: bool = False) -> None:
+        self.silent = silent
+
+    def __enter__(self) -> list[Launch]:
+        self.before = _notes.launches, _notes.silent
+        _notes.launches, _notes.silent = [], self.silent
+        return _notes.launches
+
+    def __exit__(self, *_: object) -> None:
+        _notes.launches, _notes.silent = self.before

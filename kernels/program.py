@@ -1,0 +1,218 @@
+"""A program: launches that are run one after the other in a single parallel region, as often as wanted.
+
+A training step of a small network is ten launches of 1 to 40 us. Python and Numba need 2 us to begin each, and handing
+over to a second thread takes 3 us more. A program costs that once: all threads go through the list of launches
+together, each takes tasks until none is left, and waits until those of the others are done (0.2 us).
+
+No thread waits for another to come: tasks are taken, not assigned, so whoever is there does the work, and a program
+ends with any number of threads. Each begins with the same share of the tasks every time: their data are in its cache.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .addresses import address_of, at
+from .frames import address, call, framed, slots_of
+from .jit import OFFER_PROCESSOR, host_is_x86, intrinsic, jit, max_threads, prange
+from .launching import Launch
+from .scratch import clear
+
+FUNCTION, FRAME, TASKS, GUARDED = range(4)  # what stands in a row of a program
+# Counters lie this many numbers apart, two cache lines: a thread that counts must not take a line from another's.
+APART = 16
+PATIENCE = 2_000  # looks at a counter, about 50 us, before the processor is offered to another process
+NOWHERE = np.empty(0, np.int64)
+
+
+@intrinsic
+def _fetch_and_add(typingctx: Any, counter: Any, number: Any) -> Any:
+    """Add to a number in memory that other threads add to as well; returns what stood there."""
+    from numba import types
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", args[0], args[1], "acq_rel")
+
+    return types.intp(counter, types.intp), codegen
+
+
+@intrinsic
+def _now(typingctx: Any, counter: Any) -> Any:
+    """A number in memory that other threads change; what they wrote before changing it is seen after this."""
+    from numba import types
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(args[0], "acquire", 8)
+
+    return types.intp(counter), codegen
+
+
+def _call_without_arguments(context: Any, builder: Any, name: str) -> Any:
+    from llvmlite import ir
+    from numba.core import cgutils
+
+    builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), name), [])
+    return context.get_dummy_value()
+
+
+@intrinsic
+def _pause(typingctx: Any) -> Any:
+    """A moment in which the core's other thread, if it has one, goes on faster."""
+    from numba import types
+
+    name = "llvm.x86.sse2.pause" if host_is_x86() else "llvm.donothing"
+    return types.void(), lambda context, builder, signature, args: _call_without_arguments(context, builder, name)
+
+
+@intrinsic
+def _offer_processor(typingctx: Any) -> Any:
+    """Let another thread have the processor, if one waits for it."""
+    from numba import types
+
+    name = OFFER_PROCESSOR
+    return types.void(), lambda context, builder, signature, args: _call_without_arguments(context, builder, name)
+
+
+@jit
+def _wait(done, tasks):  # type: ignore[no-untyped-def]
+    looks = 0
+    while _now(done) < tasks:
+        looks += 1
+        if looks < PATIENCE:
+            _pause()
+        else:
+            _offer_processor()
+
+
+@jit
+def _take_part(me, threads, rows, counters, watched):  # type: ignore[no-untyped-def]
+    """One thread's part: of every launch first the tasks of its own share, then what others have not begun."""
+    for k in range(rows.shape[0]):
+        if rows[k, GUARDED] and not math.isfinite(watched[0]):
+            return
+        tasks, finished = rows[k, TASKS], 0
+        done = at(counters, k * (threads + 1) * APART)
+        for turn in range(threads):
+            owner = (me + turn) % threads
+            first, end = tasks * owner // threads, tasks * (owner + 1) // threads
+            taken = at(counters, (k * (threads + 1) + owner + 1) * APART)
+            task = first
+            while task < end:
+                task = first + _fetch_and_add(taken, 1)
+                if task < end:
+                    call(rows[k, FUNCTION], task, rows[k, FRAME])
+                    finished += 1
+        if finished:
+            _fetch_and_add(done, finished)
+        _wait(done, tasks)
+
+
+@jit(parallel=True)
+def _run(threads, rows, counters, watched, slots, places, values):  # type: ignore[no-untyped-def]
+    """Whether ``watched[0]`` was finite when the first guarded launch came."""
+    for k in range(places.size):
+        slots[places[k]] = values[k]
+    if threads == 1:
+        for k in range(rows.shape[0]):
+            if rows[k, GUARDED] and not math.isfinite(watched[0]):
+                return False
+            for task in range(rows[k, TASKS]):
+                call(rows[k, FUNCTION], task, rows[k, FRAME])
+    else:
+        clear(counters)
+        for me in prange(threads):
+            _take_part(me, threads, rows, counters, watched)
+    return math.isfinite(watched[0])
+
+
+@jit
+def _move(slots, places, array):  # type: ignore[no-untyped-def]
+    for place in places:
+        slots[place] = address_of(array)
+
+
+class Program:
+    """Launches, to be run again and again on the same arrays.
+
+    Parameters
+    ----------
+    launches : list of Launch
+        Of compiled kernels.
+    guarded : int
+        From this launch on they are only run if ``watched[0]`` is finite by then.
+    watched : array of float64
+    """
+
+    def __init__(self, launches: list[Launch], guarded: int, watched: np.ndarray) -> None:
+        self.launches, self.watched = list(launches), watched
+        slots: list[int] = []
+        self.positions: list[list[int]] = []  # for each launch the first slot of each argument
+        self.rows = np.zeros((len(launches), 4), np.int64)
+        for row, launch in zip(self.rows, launches, strict=True):
+            row[[FUNCTION, TASKS]] = framed(launch.kernel, launch.arguments), launch.tasks
+            row[FRAME] = 8 * len(slots)
+            self.positions.append([])
+            for value in launch.arguments:
+                self.positions[-1].append(len(slots))
+                slots.extend(slots_of(value))
+        self.slots = np.array(slots, np.int64)
+        self.rows[:, FRAME] += address(self.slots)
+        self.rows[guarded:, GUARDED] = 1
+        self.counters = np.zeros(len(launches) * (max_threads() + 1) * APART, np.int64)
+        self.slot = memoryview(self.slots)  # for single numbers, which NumPy takes three times as long to change
+
+    def run(self, threads: int, places: np.ndarray = NOWHERE, values: np.ndarray = NOWHERE) -> bool:
+        """Put values into slots and run all launches, shared out to ``threads``, as many as Numba has in use.
+
+        False if ``watched`` was not finite: the guarded ones were left out.
+        """
+        return bool(_run(threads, self.rows, self.counters, self.watched, self.slots, places, values))
+
+    def places(self, array: np.ndarray) -> np.ndarray:
+        """The slots that hold the address of an array, or of a view of all of it: `move` makes them point elsewhere."""
+        found = [
+            slot
+            for slots, launch in zip(self.positions, self.launches, strict=True)
+            for slot, value in zip(slots, launch.arguments, strict=True)
+            if isinstance(value, np.ndarray) and value.size == array.size and address(value) == address(array)
+        ]
+        return np.array(found, np.int64)
+
+    def move(self, places: np.ndarray, array: np.ndarray) -> None:
+        """Let the launches read another array, of the same shape and dtype."""
+        _move(self.slots, places, array)
+
+    def places_of(self, places: list[tuple[int, int]]) -> np.ndarray:
+        """The slots of arguments, each given by its launch and its place there."""
+        found = [
+            self.positions[k][place] + number
+            for k, place in places
+            for number in range(len(slots_of(self.launches[k].arguments[place])))
+        ]
+        return np.array(found, np.int64)
+
+    def renew(self, first: int, launches: list[Launch]) -> bool:
+        """Take over the numbers of launches that are the ones from ``first`` on, but for these.
+
+        False if they differ in more: the program is then of no use any more.
+        """
+        for k, new in enumerate(launches, first):
+            old = self.launches[k]
+            if old.kernel is not new.kernel or old.tasks != new.tasks:
+                return False
+            for slot, before, now in zip(self.positions[k], old.arguments, new.arguments, strict=True):
+                if isinstance(now, np.ndarray):
+                    if before is not now and not _same(before, now):
+                        return False
+                elif before is not now and before != now:
+                    for place, renewed in enumerate(slots_of(now), slot):
+                        self.slot[place] = renewed
+            self.launches[k] = new
+        return True
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return (address(one), one.shape, one.strides, one.dtype) == (address(other), other.shape, other.strides, other.dtype)

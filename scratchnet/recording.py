@@ -1,0 +1,205 @@
+"""A training step on the CPU as one program.
+
+The step of a small network is ten kernels of a few microseconds, and Python needs as long to ask for them: 0.14 ms for
+784-128-128-10 at 64 images, of which the arithmetic is 0.10. So the step is recorded once for each batch size, and from
+then on replayed (kernels/program.py), as on a GPU (capture.py). What differs from step to step is worked out by the
+code that always does it: the optimizer and the layers that count steps are asked anew, their launches are compared with
+the recorded ones instead of run, and the numbers in them taken over.
+
+The kernels are those of a step that is not recorded, so both give the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .backend import get_backend, ops_used
+from .batches import Rows, as_array
+from .kernels import registry
+from .kernels.launching import Launch, noting
+from .kernels.program import Program
+
+if TYPE_CHECKING:
+    from .training import Trainer
+
+
+# Steps whose numbers the optimizer is asked for at once, if the learning rate stays: what is asked for between two steps
+# takes 13 us, since the data of the step have pushed Python's out of the processor's caches, and 3 us so.
+AHEAD = 128
+
+
+def possible(trainer: Trainer) -> bool:
+    """Whether a model's step can be recorded: of our own parts, without metrics that are computed outside kernels."""
+    model = trainer.model
+    parts = [*model.walk()[1:], model.loss, model.optimizer]
+    return get_backend() == "numba" and model.capture and not trainer.measured and all(map(_ours, parts))
+
+
+def _ours(part: Any) -> bool:
+    """Whether this is a part of ours as we have written it: one of a user's may do anything between the kernels."""
+    changed = {"forward", "backward", "evaluate", "apply", "update"} & set(vars(part))
+    return type(part).__module__.partition(".")[0] == __package__ and not changed
+
+
+def record(trainer: Trainer, x: Any, targets: Any, weights: Any) -> Recording | None:
+    """Take a step from Python and note what it launches. None if that is not all it does: convolutions, whose steps are
+    long enough, are no launches.
+    """
+    launches: list[Launch] = []
+    moving: list[Moving] = []
+    batch = x.indices if isinstance(x, Rows) else x, targets, weights
+    forwards = trainer.forwards
+    with ops_used() as used, noting() as launches:
+        trainer.forwards = [
+            _watched(layer, forward, launches, moving)
+            for layer, forward in zip(trainer.model.layers, forwards, strict=True)
+        ]
+        try:
+            trainer.gradients(as_array(x), targets, weights)
+        finally:
+            trainer.forwards = forwards
+        update = len(launches)
+        trainer.model.optimizer.apply(trainer.model.flat_params, trainer.model.flat_grads)
+    if not possible(trainer) or not all(registry.get(name).only_launches("numba") for name in used):
+        return None
+    recording = Recording(trainer, x, batch, launches, update, moving)
+    # A batch that was converted first: the launches know nothing of the array that will come.
+    return recording if all(len(places) for places in recording.places) else None
+
+
+Moving = tuple[Callable[..., Any], Any, int]  # a layer's forward, its input and its first launch
+
+
+def _watched(layer: Any, forward: Callable[..., Any], launches: list[Launch], moving: list[Moving]) -> Any:
+    """``forward``, which notes in ``moving`` that it was there if something in the layer counts steps."""
+    if not any(hasattr(inner, "step") for inner in layer.walk()):
+        return forward
+
+    def watched(x: Any, training: bool) -> Any:
+        moving.append((forward, x, len(launches)))
+        return forward(x, training)
+
+    return watched
+
+
+class Recording:
+    """A step of a trainer as a program, for batches of one size.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    x : array or Rows
+        The input of the step that was recorded.
+    batch : tuple of arrays
+        What differs in every step: the input or the indices of its rows, the targets, the weights.
+    launches : list of Launch
+    update : int
+        Which of them is the optimizer's first.
+    moving : list
+        The layers whose launches differ from step to step.
+    """
+
+    def __init__(
+        self, trainer: Trainer, x: Any, batch: tuple[Any, ...], launches: list[Launch], update: int,
+        moving: list[Moving],
+    ) -> None:  # fmt: skip
+        self.model, self.batch, self.update, self.moving = trainer.model, batch, update, moving
+        self.home = os.getpid(), threading.get_ident()  # whose threads and scratch memory the launches know
+        self.counting = [layer for layer in self.model.walk() if hasattr(layer, "step")]
+        self.source = x.source if isinstance(x, Rows) else None
+        self.kinds = [_kind(array) for array in self.batch]
+        self.program = Program(launches, self.update, trainer.totals)
+        self.places = [self.program.places(array) for array in self.batch]
+        # The optimizer's numbers: tuples of floats, which stand at these places of its launches' arguments.
+        self.tuples = [
+            (k, place)
+            for k, one in enumerate(launches[self.update :])
+            for place, value in enumerate(one.arguments)
+            if isinstance(value, tuple)
+        ]
+        self.numbers = self.program.places_of([(self.update + k, place) for k, place in self.tuples])
+        self.table = np.zeros((AHEAD, len(self.numbers)), np.int64)
+        self.noted, self.rate = range(0), None  # the steps that the table is for, and the learning rate it is for
+        self.settings = self._settings()
+
+    def replay(self, x: Any, targets: Any, weights: Any, threads: int) -> bool | None:
+        """Take a step with another batch, by as many threads as Numba has in use.
+
+        False if its loss was not finite, which leaves the weights as they were; None if something is not as it was when
+        the step was recorded: then nothing has been done.
+        """
+        if self.home != (os.getpid(), threading.get_ident()) or get_backend() != "numba":
+            return None
+        if self.settings != self._settings():
+            return None
+        source = None
+        if isinstance(x, Rows):
+            source, x = x.source, x.indices
+        if source is not self.source:
+            return None
+        batch = (x, targets, weights)
+        for old, new, kind in zip(self.batch, batch, self.kinds, strict=True):
+            if new is not old and (_kind(new) != kind or not new.flags.aligned):
+                return None
+        steps = [layer.step for layer in self.counting]
+        if not self._renew():
+            for layer, step in zip(self.counting, steps, strict=True):
+                layer.step = step
+            return None
+        optimizer = self.model.optimizer
+        row = optimizer.iterations - self.noted.start
+        optimizer.count_step()
+        for places, old, new in zip(self.places, self.batch, batch, strict=True):
+            if new is not old:
+                self.program.move(places, new)
+        self.batch = batch
+        return self.program.run(threads, self.numbers, self.table[row])
+
+    def _renew(self) -> bool:
+        """See to it that the program has the numbers of this step. False if more than these is not as it was."""
+        for forward, seen, first in self.moving:
+            with noting(silent=True) as launches:
+                forward(seen, True)
+            if not self.program.renew(first, launches):
+                return False
+        optimizer = self.model.optimizer
+        if optimizer.learning_rate is not self.rate:
+            return self._look_ahead(1)
+        return optimizer.iterations in self.noted or self._look_ahead(min(2 * len(self.noted), AHEAD))
+
+    def _settings(self) -> list[Any]:
+        """What a recorded step has in it and a user may change."""
+        params = self.model.flat_params
+        return [self.model.optimizer.changes, id(params), *(layer.config() for layer in self.counting)]
+
+    def _look_ahead(self, steps: int) -> bool:
+        """Ask the optimizer for the numbers of the next steps. False if more than these is not as it was."""
+        model, optimizer = self.model, self.model.optimizer
+        before = {name: getattr(optimizer, name) for name in optimizer.counters}
+        rows: list[Any] = []
+        try:
+            with noting(silent=True) as launches:
+                while len(rows) < steps:
+                    launches.clear()
+                    optimizer.apply(model.flat_params, model.flat_grads)
+                    if not rows and not self.program.renew(self.update, launches):
+                        return False
+                    rows.append([launches[k].arguments[place] for k, place in self.tuples])
+        except Exception:
+            if not rows:  # a schedule that fails at a later step fails when its time has come
+                raise
+        finally:
+            vars(optimizer).update(before)
+        self.table[: len(rows)] = np.array(rows, np.float64).reshape(len(rows), -1).view(np.int64)
+        start = int(optimizer.iterations)
+        self.noted, self.rate = range(start, start + len(rows)), optimizer.learning_rate
+        return True
+
+
+def _kind(array: Any) -> tuple[Any, ...]:
+    return array.dtype, array.shape, array.strides

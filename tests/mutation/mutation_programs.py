@@ -1,0 +1,37 @@
+"""Mutants of recorded steps: frames, programs, and what is worked out anew for every step."""
+
+from __future__ import annotations
+
+from mutation_common import Mutant
+
+P, F, R = "kernels/program.py", "kernels/frames.py", "scratchnet/recording.py"
+PROGRAMS, STEPS = "tests/test_programs.py", "tests/test_recording.py"
+
+# fmt: off
+MUTANTS = [
+    Mutant(P, "the guard is ignored", "rows[k, GUARDED] and not math.isfinite(watched[0])", "False", PROGRAMS, 0),
+    Mutant(P, "one thread: the guard is ignored", "rows[k, GUARDED] and not math.isfinite(watched[0])", "False",
+        PROGRAMS, 1),
+    Mutant(P, "the last task is left", "tasks * (owner + 1) // threads", "tasks * (owner + 1) // threads - 1",
+        f"{PROGRAMS} -k 'not no_thread'"),
+    Mutant(P, "numbers are not renewed", "self.slot[place] = renewed", "self.slot[place] = self.slot[place]", PROGRAMS),
+    Mutant(P, "another array passes for the same", "if before is not now and not _same(before, now)", "if False",
+        PROGRAMS),
+    Mutant(P, "only one place of an array moves", "for place in places:", "for place in places[:1]:", PROGRAMS),
+    Mutant(F, "numbers of a tuple: always the first", "put(inner, builder.extract_value(value, k))",
+        "put(inner, builder.extract_value(value, 0))", PROGRAMS),
+    Mutant(R, "numbers of the step before", "row = optimizer.iterations - self.noted.start",
+        "row = max(0, optimizer.iterations - self.noted.start - 1)", STEPS),
+    Mutant(R, "another learning rate is not seen", "if optimizer.learning_rate is not self.rate:", "if self.rate is None:",
+        STEPS),
+    Mutant(R, "other settings are not seen", "if self.settings != self._settings():", "if False:", STEPS),
+    Mutant(R, "dropout's stream stands still", "if not self.program.renew(first, launches):", "if not launches:", STEPS),
+    Mutant(R, "a converted batch is recorded", "recording if all(len(places) for places in recording.places) else None",
+        "recording", STEPS),
+    Mutant(R, "an op that is more than launches is recorded",
+        'all(registry.get(name).only_launches("numba") for name in used)', "used", STEPS),
+    Mutant(R, "a user's layer is recorded", "type(part).__module__.partition(\".\")[0] == __package__ and not changed",
+        "not changed", STEPS),
+    Mutant(R, "a step counts twice after its rate has changed", "vars(optimizer).update(before)", "pass", STEPS),
+    Mutant("scratchnet/training.py", "a step that failed counts", "            optimizer.iterations = before\n", "", STEPS),
+]

@@ -1,0 +1,312 @@
+"""A recorded step is the step: the same bits as run from Python, and whatever is changed on the way is noticed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import scratchnet as sn
+from scratchnet import layers as L
+from scratchnet import optimizers as O
+from scratchnet.errors import NumericsError
+from scratchnet.training import Trainer
+
+RNG = np.random.default_rng(5)
+X = (RNG.random((75, 6, 5)) * (RNG.random((6, 5)) < 0.6)).astype("float32")
+LABELS = RNG.integers(0, 4, 75)
+BATCH = 32  # 75 samples: two of these and a short one
+STEPS = 3 * 3 + 2  # from Python: all with capture=False, and the first of each of the two batch sizes
+
+
+@pytest.fixture(autouse=True)
+def numba_backend() -> Any:
+    with sn.use_backend("numba"):
+        yield
+
+
+def mlp(*middle: Any) -> list[Any]:
+    return [L.Input((6, 5)), L.Flatten(), L.Dense(40, activation="relu"), *middle, L.Dense(4)]
+
+
+NETWORKS: dict[str, Callable[[], list[Any]]] = {
+    "relu": mlp,
+    "softmax at the end": lambda: [*mlp(), L.Softmax()],
+    "dropout": lambda: mlp(L.Dropout(0.3), L.Dense(9, activation="tanh"), L.Dropout(0.5)),
+    "dropout of the input": lambda: [L.Input((6, 5)), L.Dropout(0.2), *mlp()[1:]],
+    "activations": lambda: mlp(L.Dense(8, activation="gelu"), L.LeakyReLU(0.1), L.Activation("sigmoid")),
+    "a stack with dropout inside": lambda: mlp(sn.Sequential([L.Dense(12), L.ReLU(), L.Dropout(0.4)])),
+    "residual": lambda: mlp(L.Residual([L.Dense(40, activation="relu"), L.Dense(40)])),
+    "rescaled": lambda: [L.Input((6, 5)), L.Rescaling(2.0, -1.0), *mlp()[1:]],
+}
+OPTIMIZERS: dict[str, Callable[[], Any]] = {
+    "adam": lambda: O.Adam(0.01),
+    "amsgrad": lambda: O.Adam(0.01, amsgrad=True),
+    "adamw": lambda: O.AdamW(0.01),
+    "nadam": lambda: O.Nadam(0.01),
+    "sgd": lambda: O.SGD(0.1),
+    "nesterov": lambda: O.SGD(0.05, momentum=0.9, nesterov=True),
+    "rmsprop": lambda: O.RMSprop(0.01, centered=True, momentum=0.5),
+    "adagrad": lambda: O.Adagrad(0.1),
+    "adadelta": lambda: O.Adadelta(1.0),
+    "schedule": lambda: O.Adam(O.schedules.ExponentialDecay(0.02, 3, 0.8)),
+}
+
+
+def build(network: Callable[[], list[Any]], optimizer: Any, loss: Any = None, capture: bool = True) -> sn.Sequential:
+    sn.utils.set_random_seed(3)
+    model = sn.Sequential(network())
+    last = model.layers[-1]
+    loss = loss or sn.losses.SparseCategoricalCrossentropy(from_logits=not isinstance(last, L.Softmax))
+    model.compile(optimizer, loss, metrics=["accuracy"] if loss.counts_correct else None, capture=capture)
+    return model
+
+
+class Counting:
+    """How many steps were run from Python."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps = 0
+        real = Trainer.gradients
+
+        def gradients(trainer: Trainer, *batch: Any) -> None:
+            self.steps += 1
+            real(trainer, *batch)
+
+        monkeypatch.setattr(Trainer, "gradients", gradients)
+
+
+@pytest.fixture
+def from_python(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    return Counting(monkeypatch)
+
+
+def assert_same(one: sn.Sequential, other: sn.Sequential) -> None:
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for name, slot in one.optimizer.slots.items():
+        np.testing.assert_array_equal(slot, other.optimizer.slots[name])
+    assert one.optimizer.iterations == other.optimizer.iterations
+
+
+def fit_both(make: Callable[[bool], sn.Sequential], x: Any = X, y: Any = LABELS, **settings: Any) -> list[Any]:
+    models = []
+    for capture in (True, False):
+        model = make(capture)
+        sn.utils.set_random_seed(8)
+        history = model.fit(x, y, batch_size=BATCH, epochs=3, verbose=0, **settings).history
+        models.append((model, history))
+    (recorded, first), (plain, second) = models
+    assert first == second
+    assert_same(recorded, plain)
+    return [recorded, plain]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_networks(network: str, from_python: Counting) -> None:
+    fit_both(lambda capture: build(NETWORKS[network], O.Adam(0.01), capture=capture))
+    assert from_python.steps == STEPS
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_optimizers(optimizer: str, from_python: Counting) -> None:
+    fit_both(lambda capture: build(mlp, OPTIMIZERS[optimizer](), capture=capture))
+    assert from_python.steps == STEPS
+
+
+@pytest.mark.parametrize("case", ["squares", "one-hot", "smoothing", "probabilities", "float64", "weights", "pixels"])
+def test_losses_and_data(case: str, from_python: Counting) -> None:
+    x, y, network, loss, settings = X, LABELS, mlp, None, {}
+    if case == "squares":
+        y, loss = np.eye(4)[LABELS], sn.losses.MeanSquaredError()
+    elif case == "one-hot":
+        y, loss = np.eye(4)[LABELS], sn.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    elif case == "smoothing":
+        loss = sn.losses.SparseCategoricalCrossentropy(from_logits=True, label_smoothing=0.2)
+    elif case == "probabilities":
+        network = lambda: mlp(L.Dense(4), L.Activation("sigmoid"))  # noqa: E731
+        loss = sn.losses.SparseCategoricalCrossentropy()
+    elif case == "float64":
+        network = lambda: [L.Input((6, 5), dtype="float64"), L.Flatten(dtype="float64"), L.Dense(4, dtype="float64")]  # noqa: E731
+    elif case == "weights":
+        settings = {"sample_weight": RNG.random(75)}
+    else:
+        x = sn.datasets.Pixels((X * 255).astype("uint8"))
+    fit_both(lambda capture: build(network, O.Adam(0.01), loss, capture), x, y, **settings)
+    assert from_python.steps == STEPS
+
+
+def test_wide_inputs_with_columns_of_zeros(from_python: Counting) -> None:
+    x = (RNG.random((64, 400)) * (RNG.random(400) < 0.4)).astype("float32")
+    network = lambda: [L.Input((400,)), L.Dense(96, activation="relu"), L.Dense(4)]  # noqa: E731
+    recorded, _ = fit_both(lambda capture: build(network, O.Adam(0.01), capture=capture), x, LABELS[:64])
+    (program,) = [one.program for one in recorded.trainer().recordings.values()]
+    assert any(launch.kernel.py_func.__name__ == "_list" for launch in program.launches)
+    assert from_python.steps == 6 + 1
+
+
+@pytest.mark.parametrize("case", ["convolution", "clipping", "a layer of the user's", "a metric on the host"])
+def test_what_cannot_be_recorded_runs_from_python(case: str, from_python: Counting) -> None:
+    class Doubled(L.Dense):
+        def forward(self, x: Any, training: bool = False) -> Any:
+            return 2 * super().forward(x, training)
+
+        def backward(self, dy: Any) -> Any:
+            return super().backward(2 * dy)
+
+    def make(capture: bool) -> sn.Sequential:
+        network, optimizer = mlp, O.Adam(0.01)
+        if case == "convolution":
+            network = lambda: [L.Input((6, 5)), L.Reshape((6, 5, 1)), L.Conv2D(3, 3), L.Flatten(), L.Dense(4)]  # noqa: E731
+        elif case == "clipping":
+            optimizer = O.Adam(0.01, clipnorm=0.5)
+        elif case == "a layer of the user's":
+            network = lambda: mlp(Doubled(7))  # noqa: E731
+        model = build(network, optimizer, capture=capture)
+        if case == "a metric on the host":
+            model.compile(optimizer, model.loss, metrics=[lambda y, p: (p.argmax(-1) == y).astype(float)])
+        return model
+
+    fit_both(make)
+    assert from_python.steps == 18
+
+
+class Change(sn.callbacks.Callback):
+    def __init__(self, change: Callable[[sn.Sequential], None]) -> None:
+        self.change = change
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch == 1:
+            self.change(self.model)
+
+
+def set_rate(model: sn.Sequential) -> None:
+    model.optimizer.learning_rate = 0.2 * model.optimizer.learning_rate
+
+
+def set_beta(model: sn.Sequential) -> None:
+    model.optimizer.beta_1 = 0.5
+
+
+def set_dropout(model: sn.Sequential) -> None:
+    model.layers[2].rate = 0.7
+
+
+def halve_weights(model: sn.Sequential) -> None:
+    model.set_weights([weight / 2 for weight in model.get_weights()])
+
+
+def set_clipping(model: sn.Sequential) -> None:
+    model.optimizer.clipvalue = 1e-3
+
+
+@pytest.mark.parametrize("change", [set_rate, set_beta, set_dropout, halve_weights, set_clipping])
+def test_changes_between_two_steps_count_at_once(change: Callable[[sn.Sequential], None]) -> None:
+    network = lambda: mlp(L.Dropout(0.1))  # noqa: E731
+    # One callback object would carry its model over.
+    models = []
+    for capture in (True, False):
+        model = build(network, O.Adam(0.01), capture=capture)
+        sn.utils.set_random_seed(8)
+        model.fit(X, LABELS, batch_size=BATCH, epochs=2, verbose=0, callbacks=[Change(change)])
+        models.append(model)
+    assert_same(*models)
+
+
+def test_a_loss_that_is_not_finite_leaves_the_weights_alone(from_python: Counting) -> None:
+    said = []
+    for capture in (True, False):
+        model = build(mlp, O.Adam(0.01), capture=capture)
+        model.train_on_batch(X[:BATCH], LABELS[:BATCH])
+        good = model.get_weights()
+        model.set_weights([weight * 1e25 for weight in good])
+        before = model.get_weights()
+        with pytest.raises(NumericsError) as error:
+            model.train_on_batch(X[:BATCH], LABELS[:BATCH])
+        said.append(str(error.value))
+        for a, b in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert model.optimizer.iterations == 1
+        model.set_weights(good)
+        model.train_on_batch(X[:BATCH], LABELS[:BATCH])
+    assert said[0] == said[1]
+    assert from_python.steps == 3 + 1
+
+
+def test_a_schedule_that_fails_does_so_at_its_step() -> None:
+    class Ends(O.schedules.LearningRateSchedule):
+        def __call__(self, step: int) -> float:
+            if step == 7:
+                raise RuntimeError("no rate for step 7")
+            return 0.01
+
+    model = build(mlp, O.Adam(Ends()))
+    with pytest.raises(RuntimeError, match="no rate for step 7"):
+        for _ in range(20):
+            model.train_on_batch(X[:BATCH], LABELS[:BATCH])
+    assert model.optimizer.iterations == 7
+
+
+def test_steps_in_another_thread_and_on_another_backend() -> None:
+    models = [build(mlp, O.Adam(0.01), capture=capture) for capture in (True, False)]
+    for model in models:
+        step = lambda one=model: one.train_on_batch(X[:BATCH], LABELS[:BATCH])  # noqa: E731
+        step()
+        other = threading.Thread(target=step)
+        other.start()
+        other.join()
+        step()
+    assert_same(*models)
+    with sn.use_backend("numpy"):
+        for model in models:
+            model.train_on_batch(X[:BATCH], LABELS[:BATCH])
+    assert_same(*models)
+    for model in models:
+        model.train_on_batch(X[:BATCH], LABELS[:BATCH])
+    assert_same(*models)
+
+
+def test_a_batch_that_has_to_be_converted_is_run_from_python() -> None:
+    """The launches would know the array that was made of the first batch."""
+    models = []
+    for capture in (True, False):
+        model = build(mlp, O.Adam(0.01), sn.losses.CategoricalCrossentropy(from_logits=True), capture)
+        trainer = model.trainer()
+        with trainer.running():
+            for start in range(0, 40, 8):
+                x, targets = X[start : start + 8], np.eye(4)[LABELS[start : start + 8]]  # in float64
+                trainer.step(x, targets, trainer.weights(8))
+        models.append(model)
+    assert_same(*models)
+
+
+FORKED = """
+import os, sys
+import numpy as np, scratchnet as sn
+sn.set_backend("numba")
+model = sn.Sequential([sn.layers.Input((300,)), sn.layers.Dense(64), sn.layers.Dense(3)])
+model.compile("adam", sn.losses.SparseCategoricalCrossentropy(from_logits=True))
+x, y = np.ones((32, 300), "float32"), np.zeros(32, int)
+for _ in range(3):
+    model.train_on_batch(x, y)
+child = os.fork()
+if child == 0:
+    try:
+        model.train_on_batch(x, y)
+    except sn.errors.BackendError as error:
+        os._exit(7 if "forked" in str(error) else 1)
+    os._exit(2)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_is_refused() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], timeout=120, capture_output=True, text=True)
+    assert done.returncode == 7, done.stderr
