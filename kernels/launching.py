@@ -67,8 +67,8 @@ def launch(kernel: Any, tasks: int, *arguments: Any, serial: bool = False) -> No
 
 
 def _fingerprint(arguments: tuple[Any, ...]) -> Any:
-    """Something that differs where the types of arguments do. Numba's own function takes 0.5 us, asking it for the types
-    of arrays ten times as long.
+    """Something that differs where the types of arguments do. Numba's own function takes 0.2 us for ten of them; asking
+    it for their types takes 10.
     """
     from numba import _dispatcher
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from .training import Trainer
 
 
-# Steps whose numbers the optimizer is asked for at once, if the learning rate stays: what is asked for between two steps
-# takes 13 us, since the data of the step have pushed Python's out of the processor's caches, and 3 us so.
+# Steps whose numbers the optimizer is asked for at once, if the learning rate stays: asking between two steps takes 13
+# us, since the data of the step have pushed Python's out of the processor's caches, and 4 us so.
 AHEAD = 128
 
 
@@ -50,7 +50,6 @@ def record(trainer: Trainer, x: Any, targets: Any, weights: Any) -> Recording | 
     """Take a step from Python and note what it launches. None if that is not all it does: convolutions, whose steps are
     long enough, are no launches.
     """
-    launches: list[Launch] = []
     moving: list[Moving] = []
     batch = x.indices if isinstance(x, Rows) else x, targets, weights
     forwards = trainer.forwards

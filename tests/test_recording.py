@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import scratchnet as sn
-from scratchnet import layers as L
-from scratchnet import optimizers as O
+from scratchnet import layers, optimizers
 from scratchnet.errors import NumericsError
 from scratchnet.training import Trainer
 
@@ -32,30 +31,43 @@ def numba_backend() -> Any:
 
 
 def mlp(*middle: Any) -> list[Any]:
-    return [L.Input((6, 5)), L.Flatten(), L.Dense(40, activation="relu"), *middle, L.Dense(4)]
+    return [layers.Input((6, 5)), layers.Flatten(), layers.Dense(40, activation="relu"), *middle, layers.Dense(4)]
 
 
 NETWORKS: dict[str, Callable[[], list[Any]]] = {
     "relu": mlp,
-    "softmax at the end": lambda: [*mlp(), L.Softmax()],
-    "dropout": lambda: mlp(L.Dropout(0.3), L.Dense(9, activation="tanh"), L.Dropout(0.5)),
-    "dropout of the input": lambda: [L.Input((6, 5)), L.Dropout(0.2), *mlp()[1:]],
-    "activations": lambda: mlp(L.Dense(8, activation="gelu"), L.LeakyReLU(0.1), L.Activation("sigmoid")),
-    "a stack with dropout inside": lambda: mlp(sn.Sequential([L.Dense(12), L.ReLU(), L.Dropout(0.4)])),
-    "residual": lambda: mlp(L.Residual([L.Dense(40, activation="relu"), L.Dense(40)])),
-    "rescaled": lambda: [L.Input((6, 5)), L.Rescaling(2.0, -1.0), *mlp()[1:]],
+    "softmax at the end": lambda: [*mlp(), layers.Softmax()],
+    "dropout": lambda: mlp(layers.Dropout(0.3), layers.Dense(9, activation="tanh"), layers.Dropout(0.5)),
+    "dropout of the input": lambda: [layers.Input((6, 5)), layers.Dropout(0.2), *mlp()[1:]],
+    "activations": lambda: mlp(layers.Dense(8, activation="gelu"), layers.LeakyReLU(0.1), layers.Activation("sigmoid")),
+    "a stack with dropout inside": lambda: mlp(sn.Sequential([layers.Dense(12), layers.ReLU(), layers.Dropout(0.4)])),
+    "residual": lambda: mlp(layers.Residual([layers.Dense(40, activation="relu"), layers.Dense(40)])),
+    "sigmoid at the end": lambda: mlp(layers.Dense(4), layers.Activation("sigmoid")),
+    "doubles": lambda: [
+        layers.Input((6, 5), dtype="float64"),
+        layers.Flatten(dtype="float64"),
+        layers.Dense(4, dtype="float64"),
+    ],
+    "convolution": lambda: [
+        layers.Input((6, 5)),
+        layers.Reshape((6, 5, 1)),
+        layers.Conv2D(3, 3),
+        layers.Flatten(),
+        layers.Dense(4),
+    ],
+    "rescaled": lambda: [layers.Input((6, 5)), layers.Rescaling(2.0, -1.0), *mlp()[1:]],
 }
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
-    "adam": lambda: O.Adam(0.01),
-    "amsgrad": lambda: O.Adam(0.01, amsgrad=True),
-    "adamw": lambda: O.AdamW(0.01),
-    "nadam": lambda: O.Nadam(0.01),
-    "sgd": lambda: O.SGD(0.1),
-    "nesterov": lambda: O.SGD(0.05, momentum=0.9, nesterov=True),
-    "rmsprop": lambda: O.RMSprop(0.01, centered=True, momentum=0.5),
-    "adagrad": lambda: O.Adagrad(0.1),
-    "adadelta": lambda: O.Adadelta(1.0),
-    "schedule": lambda: O.Adam(O.schedules.ExponentialDecay(0.02, 3, 0.8)),
+    "adam": lambda: optimizers.Adam(0.01),
+    "amsgrad": lambda: optimizers.Adam(0.01, amsgrad=True),
+    "adamw": lambda: optimizers.AdamW(0.01),
+    "nadam": lambda: optimizers.Nadam(0.01),
+    "sgd": lambda: optimizers.SGD(0.1),
+    "nesterov": lambda: optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    "rmsprop": lambda: optimizers.RMSprop(0.01, centered=True, momentum=0.5),
+    "adagrad": lambda: optimizers.Adagrad(0.1),
+    "adadelta": lambda: optimizers.Adadelta(1.0),
+    "schedule": lambda: optimizers.Adam(optimizers.schedules.ExponentialDecay(0.02, 3, 0.8)),
 }
 
 
@@ -63,7 +75,7 @@ def build(network: Callable[[], list[Any]], optimizer: Any, loss: Any = None, ca
     sn.utils.set_random_seed(3)
     model = sn.Sequential(network())
     last = model.layers[-1]
-    loss = loss or sn.losses.SparseCategoricalCrossentropy(from_logits=not isinstance(last, L.Softmax))
+    loss = loss or sn.losses.SparseCategoricalCrossentropy(from_logits=not isinstance(last, layers.Softmax))
     model.compile(optimizer, loss, metrics=["accuracy"] if loss.counts_correct else None, capture=capture)
     return model
 
@@ -108,9 +120,9 @@ def fit_both(make: Callable[[bool], sn.Sequential], x: Any = X, y: Any = LABELS,
     return [recorded, plain]
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", [name for name in NETWORKS if name != "convolution"])
 def test_networks(network: str, from_python: Counting) -> None:
-    fit_both(lambda capture: build(NETWORKS[network], O.Adam(0.01), capture=capture))
+    fit_both(lambda capture: build(NETWORKS[network], optimizers.Adam(0.01), capture=capture))
     assert from_python.steps == STEPS
 
 
@@ -130,22 +142,22 @@ def test_losses_and_data(case: str, from_python: Counting) -> None:
     elif case == "smoothing":
         loss = sn.losses.SparseCategoricalCrossentropy(from_logits=True, label_smoothing=0.2)
     elif case == "probabilities":
-        network = lambda: mlp(L.Dense(4), L.Activation("sigmoid"))  # noqa: E731
+        network = NETWORKS["sigmoid at the end"]
         loss = sn.losses.SparseCategoricalCrossentropy()
     elif case == "float64":
-        network = lambda: [L.Input((6, 5), dtype="float64"), L.Flatten(dtype="float64"), L.Dense(4, dtype="float64")]  # noqa: E731
+        network = NETWORKS["doubles"]
     elif case == "weights":
         settings = {"sample_weight": RNG.random(75)}
     else:
         x = sn.datasets.Pixels((X * 255).astype("uint8"))
-    fit_both(lambda capture: build(network, O.Adam(0.01), loss, capture), x, y, **settings)
+    fit_both(lambda capture: build(network, optimizers.Adam(0.01), loss, capture), x, y, **settings)
     assert from_python.steps == STEPS
 
 
 def test_wide_inputs_with_columns_of_zeros(from_python: Counting) -> None:
     x = (RNG.random((64, 400)) * (RNG.random(400) < 0.4)).astype("float32")
-    network = lambda: [L.Input((400,)), L.Dense(96, activation="relu"), L.Dense(4)]  # noqa: E731
-    recorded, _ = fit_both(lambda capture: build(network, O.Adam(0.01), capture=capture), x, LABELS[:64])
+    network = lambda: [layers.Input((400,)), layers.Dense(96, activation="relu"), layers.Dense(4)]  # noqa: E731
+    recorded, _ = fit_both(lambda capture: build(network, optimizers.Adam(0.01), capture=capture), x, LABELS[:64])
     (program,) = [one.program for one in recorded.trainer().recordings.values()]
     assert any(launch.kernel.py_func.__name__ == "_list" for launch in program.launches)
     assert from_python.steps == 6 + 1
@@ -153,7 +165,7 @@ def test_wide_inputs_with_columns_of_zeros(from_python: Counting) -> None:
 
 @pytest.mark.parametrize("case", ["convolution", "clipping", "a layer of the user's", "a metric on the host"])
 def test_what_cannot_be_recorded_runs_from_python(case: str, from_python: Counting) -> None:
-    class Doubled(L.Dense):
+    class Doubled(layers.Dense):
         def forward(self, x: Any, training: bool = False) -> Any:
             return 2 * super().forward(x, training)
 
@@ -161,11 +173,11 @@ def test_what_cannot_be_recorded_runs_from_python(case: str, from_python: Counti
             return super().backward(2 * dy)
 
     def make(capture: bool) -> sn.Sequential:
-        network, optimizer = mlp, O.Adam(0.01)
+        network, optimizer = mlp, optimizers.Adam(0.01)
         if case == "convolution":
-            network = lambda: [L.Input((6, 5)), L.Reshape((6, 5, 1)), L.Conv2D(3, 3), L.Flatten(), L.Dense(4)]  # noqa: E731
+            network = NETWORKS["convolution"]
         elif case == "clipping":
-            optimizer = O.Adam(0.01, clipnorm=0.5)
+            optimizer = optimizers.Adam(0.01, clipnorm=0.5)
         elif case == "a layer of the user's":
             network = lambda: mlp(Doubled(7))  # noqa: E731
         model = build(network, optimizer, capture=capture)
@@ -208,11 +220,11 @@ def set_clipping(model: sn.Sequential) -> None:
 
 @pytest.mark.parametrize("change", [set_rate, set_beta, set_dropout, halve_weights, set_clipping])
 def test_changes_between_two_steps_count_at_once(change: Callable[[sn.Sequential], None]) -> None:
-    network = lambda: mlp(L.Dropout(0.1))  # noqa: E731
+    network = lambda: mlp(layers.Dropout(0.1))  # noqa: E731
     # One callback object would carry its model over.
     models = []
     for capture in (True, False):
-        model = build(network, O.Adam(0.01), capture=capture)
+        model = build(network, optimizers.Adam(0.01), capture=capture)
         sn.utils.set_random_seed(8)
         model.fit(X, LABELS, batch_size=BATCH, epochs=2, verbose=0, callbacks=[Change(change)])
         models.append(model)
@@ -222,7 +234,7 @@ def test_changes_between_two_steps_count_at_once(change: Callable[[sn.Sequential
 def test_a_loss_that_is_not_finite_leaves_the_weights_alone(from_python: Counting) -> None:
     said = []
     for capture in (True, False):
-        model = build(mlp, O.Adam(0.01), capture=capture)
+        model = build(mlp, optimizers.Adam(0.01), capture=capture)
         model.train_on_batch(X[:BATCH], LABELS[:BATCH])
         good = model.get_weights()
         model.set_weights([weight * 1e25 for weight in good])
@@ -240,21 +252,22 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_alone(from_python: Countin
 
 
 def test_a_schedule_that_fails_does_so_at_its_step() -> None:
-    class Ends(O.schedules.LearningRateSchedule):
+    class Ends(optimizers.schedules.LearningRateSchedule):
         def __call__(self, step: int) -> float:
             if step == 7:
                 raise RuntimeError("no rate for step 7")
             return 0.01
 
-    model = build(mlp, O.Adam(Ends()))
+    model = build(mlp, optimizers.Adam(Ends()))
+    for _ in range(7):
+        model.train_on_batch(X[:BATCH], LABELS[:BATCH])
     with pytest.raises(RuntimeError, match="no rate for step 7"):
-        for _ in range(20):
-            model.train_on_batch(X[:BATCH], LABELS[:BATCH])
+        model.train_on_batch(X[:BATCH], LABELS[:BATCH])
     assert model.optimizer.iterations == 7
 
 
 def test_steps_in_another_thread_and_on_another_backend() -> None:
-    models = [build(mlp, O.Adam(0.01), capture=capture) for capture in (True, False)]
+    models = [build(mlp, optimizers.Adam(0.01), capture=capture) for capture in (True, False)]
     for model in models:
         step = lambda one=model: one.train_on_batch(X[:BATCH], LABELS[:BATCH])  # noqa: E731
         step()
@@ -276,7 +289,7 @@ def test_a_batch_that_has_to_be_converted_is_run_from_python() -> None:
     """The launches would know the array that was made of the first batch."""
     models = []
     for capture in (True, False):
-        model = build(mlp, O.Adam(0.01), sn.losses.CategoricalCrossentropy(from_logits=True), capture)
+        model = build(mlp, optimizers.Adam(0.01), sn.losses.CategoricalCrossentropy(from_logits=True), capture)
         trainer = model.trainer()
         with trainer.running():
             for start in range(0, 40, 8):

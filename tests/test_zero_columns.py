@@ -22,7 +22,7 @@ def numba_backend() -> Any:
 
 def products(x: np.ndarray, w: np.ndarray, dy: np.ndarray, bias: bool = True) -> tuple[list[np.ndarray], list[str]]:
     """Of forward and backward, and the names of the kernels."""
-    (n, inputs), outputs = x.shape, w.shape[1]
+    n, outputs = len(x), w.shape[1]
     b = np.linspace(-1, 1, outputs if bias else 0).astype(x.dtype)
     y, dw, db, dx = (np.full(shape, np.nan, x.dtype) for shape in ((n, outputs), w.shape, b.shape, x.shape))
     with noting() as launches:

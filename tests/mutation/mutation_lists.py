@@ -7,8 +7,12 @@ import mutation_programs
 import mutation_training
 import mutation_windows
 
-MUTANTS = [*mutation_elementwise.MUTANTS, *mutation_windows.MUTANTS, *mutation_training.MUTANTS,
-    *mutation_programs.MUTANTS]
+MUTANTS = [
+    *mutation_elementwise.MUTANTS,
+    *mutation_windows.MUTANTS,
+    *mutation_training.MUTANTS,
+    *mutation_programs.MUTANTS,
+]
 
 # Name of a mutant that lives: why it does no harm.
 ALIKE: dict[str, str] = {
