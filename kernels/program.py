@@ -25,7 +25,7 @@ FUNCTION, FRAME, TASKS, GUARDED = range(4)  # what stands in a row of a program
 # Counters lie this many numbers apart, two cache lines: a thread that counts must not take a line from another's.
 APART = 16
 PATIENCE = 2_000  # looks at a counter, about 50 us, before the processor is offered to another process
-NOWHERE = np.empty(0, np.int64)
+NOWHERE, NOTHING = np.empty(0, np.int64), np.empty((0, 0), np.int64)
 
 
 @intrinsic
@@ -111,10 +111,10 @@ def _take_part(me, threads, rows, counters, watched):  # type: ignore[no-untyped
 
 
 @jit(parallel=True)
-def _run(threads, rows, counters, watched, slots, places, values):  # type: ignore[no-untyped-def]
+def _run(threads, rows, counters, watched, slots, places, table, row):  # type: ignore[no-untyped-def]
     """Whether ``watched[0]`` was finite when the first guarded launch came."""
     for k in range(places.size):
-        slots[places[k]] = values[k]
+        slots[places[k]] = table[row, k]
     if threads == 1:
         for k in range(rows.shape[0]):
             if rows[k, GUARDED] and not math.isfinite(watched[0]):
@@ -164,12 +164,12 @@ class Program:
         self.counters = np.zeros(len(launches) * (max_threads() + 1) * APART, np.int64)
         self.slot = memoryview(self.slots)  # for single numbers, which NumPy takes three times as long to change
 
-    def run(self, threads: int, places: np.ndarray = NOWHERE, values: np.ndarray = NOWHERE) -> bool:
-        """Put values into slots and run all launches, shared out to ``threads``, as many as Numba has in use.
+    def run(self, threads: int, places: np.ndarray = NOWHERE, table: np.ndarray = NOTHING, row: int = 0) -> bool:
+        """Fill slots from a row of a table and run all launches, shared out to as many threads as Numba has in use.
 
         False if ``watched`` was not finite: the guarded ones were left out.
         """
-        return bool(_run(threads, self.rows, self.counters, self.watched, self.slots, places, values))
+        return bool(_run(threads, self.rows, self.counters, self.watched, self.slots, places, table, row))
 
     def places(self, array: np.ndarray) -> np.ndarray:
         """The slots that hold the address of an array, or of a view of all of it: `move` makes them point elsewhere."""

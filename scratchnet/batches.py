@@ -95,7 +95,7 @@ class Source:
         if array_module() is not np:
             return array[indices]
         out = self.workspace.take(self, name, (len(indices), *array.shape[1:]), array.dtype)
-        return np.take(array, indices, axis=0, out=out, mode="clip")  # NumPy copies twice if it has to look for errors
+        return array.take(indices, axis=0, out=out, mode="clip")  # NumPy copies twice if it has to look for errors
 
     def slice(self, start: int, stop: int) -> Any:
         """Consecutive samples: without a copy where they are floats already."""

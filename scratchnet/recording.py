@@ -142,9 +142,12 @@ class Recording:
         if source is not self.source:
             return None
         batch = (x, targets, weights)
-        for old, new, kind in zip(self.batch, batch, self.kinds, strict=True):
-            if new is not old and (_kind(new) != kind or not new.flags.aligned):
-                return None
+        for old, new, kind, places in zip(self.batch, batch, self.kinds, self.places, strict=True):
+            if new is not old:
+                if _kind(new) != kind or not new.flags.aligned:
+                    return None
+                self.program.move(places, new)
+        self.batch = batch
         steps = [layer.step for layer in self.counting]
         if not self._renew():
             for layer, step in zip(self.counting, steps, strict=True):
@@ -153,11 +156,7 @@ class Recording:
         optimizer = self.model.optimizer
         row = optimizer.iterations - self.noted.start
         optimizer.count_step()
-        for places, old, new in zip(self.places, self.batch, batch, strict=True):
-            if new is not old:
-                self.program.move(places, new)
-        self.batch = batch
-        return self.program.run(threads, self.numbers, self.table[row])
+        return self.program.run(threads, self.numbers, self.table, row)
 
     def _renew(self) -> bool:
         """See to it that the program has the numbers of this step. False if more than these is not as it was."""

@@ -64,19 +64,22 @@ class ScratchnetStep(Adapter):
 
     def step(self, index: int) -> Any:
         with self.trainer.running():
+            self.trainer.reset()
             self._step(index)
         return self.trainer.totals[0] / self.network.batch
 
     def _step(self, index: int) -> None:
-        self.trainer.reset()
         x, targets = self.batches[index]
         self.trainer.step(x, targets, self.ones)
 
     def run(self, start: int, steps: int) -> tuple[float, float]:
         with self.trainer.running():
+            self.trainer.reset()
             began = perf_counter()
-            for index in range(start, start + steps):
+            for index in range(start, start + steps - 1):
                 self._step(index)
+            self.trainer.reset()  # the others tell the loss of the last step, too
+            self._step(start + steps - 1)
             seconds = perf_counter() - began
         return seconds, float(self.trainer.totals[0] / self.network.batch)
 
