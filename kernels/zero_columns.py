@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from .addresses import at
+from .gemm import ZERO, gemm_through
 from .jit import jit, kernel
 from .launching import launch
 from .scratch import scratch
@@ -109,3 +110,45 @@ def used_columns(x, w, checks, row, second):  # type: ignore[no-untyped-def]
     launch(_merge, -(-inputs // MERGED), w, marks, serial=w.size < SERIAL)
     launch(_list, 1, marks, checks, lists, n, row, second, serial=True)
     return lists
+
+
+@jit
+def leaves_out(lists):  # type: ignore[no-untyped-def]
+    """Whether there are columns to be left out."""
+    return lists.shape[0] > 0 and lists[HEADER, ALL] >= 0
+
+
+@jit
+def product(x, w, b, lists, part, parts, i, j, rows, columns, start, relu, y):  # type: ignore[no-untyped-def]
+    """Block (i, j) of x w, or of one of two halves of the sum; y is the address of its column j in row 0."""
+    width = lists.shape[1]
+    first, end = (lists[HEADER, PART] if part else 0), lists[HEADER, PART if part < parts - 1 else ALL]
+    gemm_through(
+        at(x, 0), at(lists, FIRST * width + i), at(lists, USED * width + first),
+        at(w, j), at(lists, OFFSETS * width + first), y, at(lists, SECOND * width + i), at(b, j),
+        rows, columns, end - first, start, relu,
+    )  # fmt: skip
+
+
+@jit
+def gradient(x, dz, lists, tall, i, j, rows, columns, dw):  # type: ignore[no-untyped-def]
+    """What a task does for dw that has its block (i, j): the rows of used columns, again in blocks of ``tall``, are
+    spread evenly among the tasks; those of unused columns in its own block are 0.
+    """
+    n, outputs, width, used = x.shape[0], dw.shape[1], lists.shape[1], lists[HEADER, ALL]
+    blocks, used_blocks, here = (dw.shape[0] + tall - 1) // tall, (used + tall - 1) // tall, i // tall
+    for k in range(here * used_blocks // blocks, (here + 1) * used_blocks // blocks):
+        first = k * tall
+        gemm_through(
+            at(x, 0), at(lists, USED * width + first), at(lists, FIRST * width),
+            at(dz, j), at(lists, SECOND * width), at(dw, j), at(lists, OFFSETS * width + first), at(dw, 0),
+            min(tall, used - first), columns, n, ZERO, False,
+        )  # fmt: skip
+    following = np.searchsorted(lists[USED, :used], i)
+    for r in range(i, i + rows):
+        if following < used and lists[USED, following] == r:
+            following += 1
+        else:
+            zeros = at(dw, r * outputs + j)
+            for k in range(columns):
+                zeros[k] = 0

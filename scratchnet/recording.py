@@ -166,9 +166,13 @@ class Recording:
             if not self.program.renew(first, launches):
                 return False
         optimizer = self.model.optimizer
-        if optimizer.learning_rate is not self.rate:
+        rate = optimizer.learning_rate
+        if rate is not self.rate:
             return self._look_ahead(1)
-        return optimizer.iterations in self.noted or self._look_ahead(min(2 * len(self.noted), AHEAD))
+        if optimizer.iterations in self.noted:
+            return True
+        # A schedule of the user's may depend on more than the step.
+        return self._look_ahead(min(2 * len(self.noted), AHEAD) if isinstance(rate, float) or _ours(rate) else 1)
 
     def _settings(self) -> list[Any]:
         """What a recorded step has in it and a user may change."""

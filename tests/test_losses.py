@@ -13,7 +13,7 @@ import scratchnet as sn
 from scratchnet import losses
 from scratchnet.backend import ops
 
-SHAPES = [(1, 1), (1, 3), (7, 1), (5, 2), (64, 10), (3, 257)]
+SHAPES = [(1, 1), (1, 3), (7, 1), (5, 2), (70, 10), (3, 257)]
 SOFTMAX_OPS = ["sparse_softmax_cross_entropy", "softmax_cross_entropy"]
 PROBABILITY_OPS = ["sparse_cross_entropy", "cross_entropy"]
 

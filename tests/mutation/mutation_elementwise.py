@@ -39,6 +39,7 @@ MUTANTS = [
     Mutant(A, "GELU's constant, in both", "CUBIC = 0.044715", "CUBIC = 0.0447", ACT_MORE),
     Mutant(A, "the last slice skipped", TASKS, SKIPPED, ACT),
     Mutant(A, "softmax without its maximum", "np.float64(x[i, k] - largest)", "np.float64(x[i, k])", SOFT),
+    Mutant(A, "softmax: the last rows skipped", "-(-len(arrays[0]) // ROWS)", "max(1, len(arrays[0]) // ROWS)", SOFT),
     Mutant(A, "softmax is not divided", "y[i, k] /= total", "y[i, k] *= 1.0", SOFT),
     Mutant(A, "softmax's Jacobian: sign", "(dy[i, k] - dot)", "(dy[i, k] + dot)", SOFT),
     Mutant(A, "softmax's Jacobian without its outer product", "(dy[i, k] - dot)", "dy[i, k]", SOFT),

@@ -23,7 +23,7 @@ MUTANTS = [
     Mutant(R, "numbers of the step before", "row = optimizer.iterations - self.noted.start",
         "row = max(0, optimizer.iterations - self.noted.start - 1)", STEPS),
     Mutant(R, "another learning rate is not seen",
-        "if optimizer.learning_rate is not self.rate:", "if self.rate is None:", STEPS),
+        "if rate is not self.rate:", "if self.rate is None:", STEPS),
     Mutant(R, "other settings are not seen", "if self.settings != self._settings():", "if False:", STEPS),
     Mutant(R, "dropout's stream stands still",
         "if not self.program.renew(first, launches):", "if not launches:", STEPS),
