@@ -68,6 +68,18 @@ def test_columns_that_only_the_sample_does_not_use() -> None:
     np.testing.assert_allclose(dw, x.T.astype("float64") @ np.where(z > 0, dy, 0), atol=1e-4)
 
 
+@pytest.mark.parametrize("row", [*range(8, 61, 4), 60])
+def test_a_column_that_a_single_row_uses(row: int) -> None:
+    x, w, dy = batch(61, 400, 64, 0.4)
+    alone = int(np.flatnonzero(~x.any(axis=0))[1])
+    x[row, alone] = 1e4
+    (y, dw, _, _), names = products(x, w, dy)
+    assert names.count("_list") == 2
+    z = x.astype("float64") @ w + np.linspace(-1, 1, 64)
+    np.testing.assert_allclose(y, np.maximum(z, 0), rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(dw[alone], 1e4 * np.where(z[row] > 0, dy[row], 0), rtol=1e-5)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_weights_that_are_not_finite_stay_visible(value: float) -> None:
     x, w, dy = batch(40, 400, 64, 0.4)
