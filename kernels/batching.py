@@ -18,10 +18,10 @@ SERIAL_BYTES, TASKS = 65_536, 8
 
 @reference("gather")
 def gather_reference(source, indices, scale):  # type: ignore[no-untyped-def]
-    """``out[i] = scale * source[indices[i]]``; source (rows, features) of any dtype, out (n, features) of a float
-    dtype.
+    """``out[i] = scale * source[indices[i]]``; source (rows, features) of any dtype, out (n, features) of a float dtype
+    or, if the scale is 1, of the source's.
     """
-    return source[indices] * np.float64(scale)
+    return source[indices] if scale == 1 else source[indices] * np.float64(scale)
 
 
 @kernel

@@ -129,6 +129,17 @@ def _run(threads, rows, counters, watched, slots, places, table, row):  # type: 
 
 
 @jit
+def _run_steps(count, threads, rows, counters, watched, slots, places, table, row, moving, start, stride):  # type: ignore[no-untyped-def]
+    """How many of so many runs were taken, each with the next row of the table and the next address in ``moving``."""
+    for step in range(count):
+        for place in moving:
+            slots[place] = start + step * stride
+        if not _run(threads, rows, counters, watched, slots, places, table, row + step):
+            return step
+    return count
+
+
+@jit
 def _move(slots, places, array):  # type: ignore[no-untyped-def]
     for place in places:
         slots[place] = address_of(array)
@@ -170,6 +181,16 @@ class Program:
         False if ``watched`` was not finite: the guarded ones were left out.
         """
         return bool(_run(threads, self.rows, self.counters, self.watched, self.slots, places, table, row))
+
+    def run_steps(
+        self, count: int, threads: int, places: np.ndarray, table: np.ndarray, row: int, moving: np.ndarray,
+        start: int, stride: int,
+    ) -> int:  # fmt: skip
+        """Run all launches ``count`` times, with the next row of the table each time and with addresses in the slots
+        ``moving`` that begin at ``start`` and lie ``stride`` bytes apart. How many of the runs `run` would call True.
+        """
+        common = threads, self.rows, self.counters, self.watched, self.slots
+        return int(_run_steps(count, *common, places, table, row, moving, start, stride))
 
     def places(self, array: np.ndarray) -> np.ndarray:
         """The slots that hold the address of an array, or of a view of all of it: `move` makes them point elsewhere."""

@@ -149,6 +149,9 @@ def gradient(x, dz, lists, tall, i, j, rows, columns, dw):  # type: ignore[no-un
         if following < used and lists[USED, following] == r:
             following += 1
         else:
-            zeros = at(dw, r * outputs + j)
+            # Mostly it is 0 from the step before, and reading it costs less than writing it.
+            row, clean = at(dw, r * outputs + j), True
             for k in range(columns):
-                zeros[k] = 0
+                clean &= row[k] == 0
+            for k in range(0 if clean else columns):
+                row[k] = 0

@@ -24,6 +24,13 @@ def _finite(rows: np.ndarray) -> bool:
     return bool(np.isfinite(squares)) or bool(np.isfinite(rows).all())
 
 
+def _can_be_gathered(array: Any) -> bool:
+    """Whether the op does it: rows of numbers of any dtype, on a CPU."""
+    if array_module() is not np or not isinstance(array, np.ndarray):
+        return False
+    return array.dtype.kind in "fiu" and array.dtype.isnative and array.flags.c_contiguous
+
+
 class Source:
     """Samples in memory, of any dtype, that become float batches.
 
@@ -91,11 +98,12 @@ class Source:
         return out
 
     def pick(self, name: str, array: Any, indices: np.ndarray) -> Any:
-        """Rows of another array that belongs to the samples, such as targets: on a CPU in a reused buffer too."""
-        if array_module() is not np:
+        """Rows of another array that belongs to the samples, such as targets."""
+        if not _can_be_gathered(array):
             return array[indices]
         out = self.workspace.take(self, name, (len(indices), *array.shape[1:]), array.dtype)
-        return array.take(indices, axis=0, out=out, mode="clip")  # NumPy copies twice if it has to look for errors
+        ops.gather(array.reshape(len(array), -1), indices, 1.0, out.reshape(len(indices), -1))
+        return out
 
     def slice(self, start: int, stop: int) -> Any:
         """Consecutive samples: without a copy where they are floats already."""
@@ -105,29 +113,27 @@ class Source:
         return self.take(np.arange(start, stop))
 
 
-class Rows:
-    """Some samples of a source, of which a training step makes a batch.
+class Feed:
+    """What a fit trains on, of which every step takes some rows.
 
     Parameters
     ----------
     source : Source
-    indices : array of int, shape (n,)
+    targets : array, shape (n, ...)
+    weights : array, shape (n,), optional
+        Of the samples.
     """
 
-    def __init__(self, source: Source, indices: np.ndarray) -> None:
-        self.source, self.indices = source, indices
+    def __init__(self, source: Source, targets: Any, weights: Any = None) -> None:
+        self.source, self.targets, self.weights = source, targets, weights
+        # Whether kernels take the rows, so that a recorded step takes others each time.
+        self.gathered = all(map(_can_be_gathered, (targets, *([] if weights is None else [weights]))))
 
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def array(self) -> Any:
-        """The batch."""
-        return self.source.take(self.indices)
-
-
-def as_array(x: Any) -> Any:
-    """A batch as an array, whether it is one or `Rows`."""
-    return x.array() if isinstance(x, Rows) else x
+    def batch(self, indices: np.ndarray) -> tuple[Any, Any, Any]:
+        """Samples, targets and weights (or None) with these indices."""
+        pick = self.source.pick
+        weights = None if self.weights is None else pick("weights", self.weights, indices)
+        return self.source.take(indices), pick("targets", self.targets, indices), weights
 
 
 class Shuffle:
@@ -153,3 +159,12 @@ class Shuffle:
         self._pass = which
         start = batch * self.batch_size
         return self._order[start : start + self.batch_size]
+
+    def together(self, step: int, most: int) -> np.ndarray:
+        """The samples of this batch and of those that follow, (batches, samples): at most ``most``, all of one pass and
+        one size.
+        """
+        first = self.indices(step)
+        start = step % self.steps_per_pass * self.batch_size
+        count = max(1, min(most, (self.n - start) // self.batch_size))
+        return self._order[start : start + count * len(first)].reshape(count, len(first))

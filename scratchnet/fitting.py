@@ -9,7 +9,7 @@ import numpy as np
 
 from . import capture, gpu_memory, initializers
 from .backend import array_module, to_numpy
-from .batches import Rows, Shuffle, Source
+from .batches import Feed, Shuffle, Source
 from .callbacks import CallbackList, report_evaluation
 from .errors import ConfigError, DataError
 from .numerics import require_finite
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .callbacks import History
     from .model import Sequential
 
+TOGETHER = 32  # steps that are taken without Python in between, where nobody looks at them and they can be recorded
 PREDICT_BATCH = 256  # rows at a time where the user names no batch size; results do not depend on it
 
 
@@ -146,7 +147,7 @@ def fit(
     self.stop_training = False
     self.progress = progress
     validator = Trainer(self) if validation is not None else None
-    captured = None
+    feed, captured = Feed(source, targets, sample_weight), None
     if capture.possible(trainer):
         captured = capture.CapturedSteps(trainer, source, targets, sample_weight, order, steps)
     trainer.restore(progress)
@@ -159,7 +160,7 @@ def fit(
             if captured is not None:
                 captured.run_epoch(progress, run)
             else:
-                _run_epoch(trainer, source, targets, sample_weight, order, steps, progress, run)
+                _run_epoch(trainer, feed, order, steps, progress, run)
             if progress.step < steps:  # stopped inside the epoch: it is not finished, and can be taken up again
                 break
             require_finite(self)  # the loss of the last step says nothing about what that step did to the weights
@@ -176,21 +177,16 @@ def fit(
     return self.history
 
 
-def _run_epoch(
-    trainer: Trainer, source: Source, targets: Any, weights: Any, order: Shuffle, steps: int,
-    progress: Progress, run: Any,
-) -> None:  # fmt: skip
-    model = trainer.model
+def _run_epoch(trainer: Trainer, feed: Feed, order: Shuffle, steps: int, progress: Progress, run: Any) -> None:
+    most = 1 if run.watches_batches else TOGETHER
     while progress.step < steps:
         run.on_train_batch_begin(progress.step)
-        indices = order.indices(progress.epoch * steps + progress.step)
-        n = len(indices)
-        batch_weights = trainer.weights(n, None if weights is None else source.pick("weights", weights, indices))
-        trainer.step(Rows(source, indices), source.pick("targets", targets, indices), batch_weights)
-        progress.step += 1
-        progress.samples += n
+        indices = order.together(progress.epoch * steps + progress.step, min(most, steps - progress.step))
+        taken = trainer.steps(feed, indices)
+        progress.step += taken
+        progress.samples += taken * indices.shape[1]
         run.on_train_batch_end(progress.step - 1, trainer, progress)
-        if model.stop_training:
+        if trainer.model.stop_training:
             break
 
 

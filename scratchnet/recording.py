@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .backend import get_backend, ops_used
-from .batches import Rows, as_array
+from .batches import Feed
 from .kernels import registry
+from .kernels.frames import address
 from .kernels.launching import Launch, noting
 from .kernels.program import Program
 
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 # Steps whose numbers the optimizer is asked for at once, if the learning rate stays: asking between two steps takes 13
 # us, since the data of the step have pushed Python's out of the processor's caches, and 4 us so.
 AHEAD = 128
+
+
+Inputs = tuple[Any, ...]
+Batch = tuple[Any, Any, Any]  # samples, targets, weights
+Moving = tuple[Callable[..., Any], Any, int]  # a layer's forward, its input and its first launch
 
 
 def possible(trainer: Trainer) -> bool:
@@ -46,12 +52,11 @@ def _ours(part: Any) -> bool:
     return type(part).__module__.partition(".")[0] == __package__ and not changed
 
 
-def record(trainer: Trainer, x: Any, targets: Any, weights: Any) -> Recording | None:
+def record(trainer: Trainer, inputs: Inputs, make: Callable[[], Batch], feed: Feed | None) -> Recording | None:
     """Take a step from Python and note what it launches. None if that is not all it does: convolutions, whose steps are
     long enough, are no launches.
     """
     moving: list[Moving] = []
-    batch = x.indices if isinstance(x, Rows) else x, targets, weights
     forwards = trainer.forwards
     with ops_used() as used, noting() as launches:
         trainer.forwards = [
@@ -59,19 +64,18 @@ def record(trainer: Trainer, x: Any, targets: Any, weights: Any) -> Recording | 
             for layer, forward in zip(trainer.model.layers, forwards, strict=True)
         ]
         try:
-            trainer.gradients(as_array(x), targets, weights)
+            trainer.gradients(*make())
         finally:
             trainer.forwards = forwards
         update = len(launches)
         trainer.model.optimizer.apply(trainer.model.flat_params, trainer.model.flat_grads)
-    if not possible(trainer) or not all(registry.get(name).only_launches("numba") for name in used):
+    if not possible(trainer) or (feed is not None and not feed.gathered):
         return None
-    recording = Recording(trainer, x, batch, launches, update, moving)
-    # A batch that was converted first: the launches know nothing of the array that will come.
+    if not all(registry.get(name).only_launches("numba") for name in used):
+        return None
+    recording = Recording(trainer, inputs, feed, launches, update, moving)
+    # An input that was converted first: the launches know nothing of the array that will come.
     return recording if all(len(places) for places in recording.places) else None
-
-
-Moving = tuple[Callable[..., Any], Any, int]  # a layer's forward, its input and its first launch
 
 
 def _watched(layer: Any, forward: Callable[..., Any], launches: list[Launch], moving: list[Moving]) -> Any:
@@ -92,10 +96,9 @@ class Recording:
     Parameters
     ----------
     trainer : Trainer
-    x : array or Rows
-        The input of the step that was recorded.
-    batch : tuple of arrays
-        What differs in every step: the input or the indices of its rows, the targets, the weights.
+    inputs : tuple of arrays
+        What differs in every step: samples, targets and weights, or the indices of these in a feed.
+    feed : Feed or None
     launches : list of Launch
     update : int
         Which of them is the optimizer's first.
@@ -104,16 +107,15 @@ class Recording:
     """
 
     def __init__(
-        self, trainer: Trainer, x: Any, batch: tuple[Any, ...], launches: list[Launch], update: int,
+        self, trainer: Trainer, inputs: Inputs, feed: Feed | None, launches: list[Launch], update: int,
         moving: list[Moving],
     ) -> None:  # fmt: skip
-        self.model, self.batch, self.update, self.moving = trainer.model, batch, update, moving
+        self.model, self.inputs, self.feed, self.update, self.moving = trainer.model, inputs, feed, update, moving
         self.home = os.getpid(), threading.get_ident()  # whose threads and scratch memory the launches know
         self.counting = [layer for layer in self.model.walk() if hasattr(layer, "step")]
-        self.source = x.source if isinstance(x, Rows) else None
-        self.kinds = [_kind(array) for array in self.batch]
+        self.kinds = [_kind(array) for array in inputs]
         self.program = Program(launches, self.update, trainer.totals)
-        self.places = [self.program.places(array) for array in self.batch]
+        self.places = [self.program.places(array) for array in inputs]
         # The optimizer's numbers: tuples of floats, which stand at these places of its launches' arguments.
         self.tuples = [
             (k, place)
@@ -126,28 +128,20 @@ class Recording:
         self.noted, self.rate = range(0), None  # the steps that the table is for, and the learning rate it is for
         self.settings = self._settings()
 
-    def replay(self, x: Any, targets: Any, weights: Any, threads: int) -> bool | None:
+    def replay(self, inputs: Inputs, feed: Feed | None, threads: int) -> bool | None:
         """Take a step with another batch, by as many threads as Numba has in use.
 
         False if its loss was not finite, which leaves the weights as they were; None if something is not as it was when
         the step was recorded: then nothing has been done.
         """
-        if self.home != (os.getpid(), threading.get_ident()) or get_backend() != "numba":
+        if not self._fits(feed):
             return None
-        if self.settings != self._settings():
-            return None
-        source = None
-        if isinstance(x, Rows):
-            source, x = x.source, x.indices
-        if source is not self.source:
-            return None
-        batch = (x, targets, weights)
-        for old, new, kind, places in zip(self.batch, batch, self.kinds, self.places, strict=True):
+        for old, new, kind, places in zip(self.inputs, inputs, self.kinds, self.places, strict=True):
             if new is not old:
                 if _kind(new) != kind or not new.flags.aligned:
                     return None
                 self.program.move(places, new)
-        self.batch = batch
+        self.inputs = inputs
         steps = [layer.step for layer in self.counting]
         if not self._renew():
             for layer, step in zip(self.counting, steps, strict=True):
@@ -157,6 +151,31 @@ class Recording:
         row = optimizer.iterations - self.noted.start
         optimizer.count_step()
         return self.program.run(threads, self.numbers, self.table, row)
+
+    def replay_steps(self, feed: Feed, indices: np.ndarray, threads: int) -> int:
+        """Take steps without Python in between, at most one for each row of indices.
+
+        How many were taken: until one whose loss was not finite, or as far as the optimizer's numbers are worked out;
+        none if something is not as it was, or differs from step to step in more than these.
+        """
+        fits = not self.moving and _kind(indices[0]) == self.kinds[0] and self._fits(feed)
+        if not fits or not self._renew():
+            return 0
+        optimizer = self.model.optimizer
+        row, ahead = optimizer.iterations - self.noted.start, self.noted.stop - optimizer.iterations
+        self.inputs = (None,)
+        taken = self.program.run_steps(
+            min(len(indices), ahead), threads, self.numbers, self.table, row, self.places[0], address(indices),
+            indices.strides[0],
+        )  # fmt: skip
+        for _ in range(taken):
+            optimizer.count_step()
+        return taken
+
+    def _fits(self, feed: Feed | None) -> bool:
+        """Whether a step is still what was recorded, as far as its inputs do not tell."""
+        here = self.home == (os.getpid(), threading.get_ident()) and get_backend() == "numba"
+        return here and feed is self.feed and self.settings == self._settings()
 
     def _renew(self) -> bool:
         """See to it that the program has the numbers of this step. False if more than these is not as it was."""

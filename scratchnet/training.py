@@ -13,7 +13,7 @@ import numpy as np
 
 from . import numerics, recording
 from .backend import array_module, to_numpy
-from .batches import as_array
+from .batches import Feed
 from .errors import ConfigError
 from .pace import Pace
 from .workspace import nothing
@@ -156,34 +156,54 @@ class Trainer:
             metric.update(to_numpy(targets), to_numpy(y))
 
     def step(self, x: Any, targets: Any, weights: Any) -> None:
-        """One optimizer step with a batch: an array, or the `Rows` of a source."""
+        """One optimizer step with a batch."""
+        batch = (x, targets, weights)
+        self._step(batch, lambda: batch, None, len(x))
+
+    def steps(self, feed: Feed, indices: np.ndarray) -> int:
+        """Steps with batches of a feed's rows, (batches, samples); returns how many were taken: at least one."""
+        n = indices.shape[1]
+        recorded = self.recordings.get(n)
+        if len(indices) > 1 and recorded is not None:
+            began = perf_counter()
+            if taken := recorded.replay_steps(feed, indices, self.pace.threads):
+                seconds = (perf_counter() - began) / taken
+                for _ in range(taken):
+                    self.pace.note(seconds)
+                return taken
+        rows = indices[0]
+
+        def make() -> Any:
+            x, targets, weights = feed.batch(rows)
+            return x, targets, self.weights(n, weights)
+
+        self._step((rows,), make, feed, n)
+        return 1
+
+    def _step(self, inputs: Any, make: Callable[[], Any], feed: Feed | None, n: int) -> None:
         began = perf_counter()
-        if not self._replay(x, targets, weights):
-            self._run(x, targets, weights)
+        if not self._replay(inputs, make, feed, n):
+            if n in self.recordings:
+                self.gradients(*make())
+                self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
+            else:
+                self.recordings[n] = recording.record(self, inputs, make, feed)
         self.pace.note(perf_counter() - began)
 
-    def _run(self, x: Any, targets: Any, weights: Any) -> None:
-        """A step from Python; the first of each batch size is recorded."""
-        if len(x) not in self.recordings:
-            self.recordings[len(x)] = recording.record(self, x, targets, weights)
-            return
-        self.gradients(as_array(x), targets, weights)
-        self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
-
-    def _replay(self, x: Any, targets: Any, weights: Any) -> bool:
+    def _replay(self, inputs: Any, make: Callable[[], Any], feed: Feed | None, n: int) -> bool:
         """Whether the step could be taken by replay."""
-        recorded = self.recordings.get(len(x))
+        recorded = self.recordings.get(n)
         if recorded is None:
             return False
         optimizer = self.model.optimizer
         before = optimizer.iterations
-        finite = recorded.replay(x, targets, weights, self.pace.threads)
+        finite = recorded.replay(inputs, feed, self.pace.threads)
         if finite is None:
-            del self.recordings[len(x)]  # it is recorded anew
+            del self.recordings[n]  # it is recorded anew
             return False
         if not finite:
             optimizer.iterations = before
-            raise numerics.explain(self.model, as_array(x), int(before))
+            raise numerics.explain(self.model, make()[0], int(before))
         return True
 
     def test(self, x: Any, targets: Any, weights: Any) -> None:

@@ -15,6 +15,7 @@ import pytest
 import scratchnet as sn
 from scratchnet import layers, optimizers
 from scratchnet.errors import NumericsError
+from scratchnet.recording import Recording
 from scratchnet.training import Trainer
 
 RNG = np.random.default_rng(5)
@@ -187,6 +188,76 @@ def test_what_cannot_be_recorded_runs_from_python(case: str, from_python: Counti
 
     fit_both(make)
     assert from_python.steps == 18
+
+
+MANY_X, MANY_LABELS = RNG.random((999, 6, 5)).astype("float32"), RNG.integers(0, 4, 999)
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps were taken together, each time."""
+    counts: list[int] = []
+    real = Recording.replay_steps
+
+    def replay_steps(recording: Recording, *arguments: Any) -> int:
+        counts.append(real(recording, *arguments))
+        return counts[-1]
+
+    monkeypatch.setattr(Recording, "replay_steps", replay_steps)
+    return counts
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"shuffle": False},
+        {"drop_last": True},
+        {"steps_per_epoch": 70},  # passes end in the middle of an epoch
+        {"sample_weight": RNG.random(999)},
+        {"validation_split": 0.2},
+        {"class_weight": {0: 2.0, 1: 0.5}},
+    ],
+    ids=lambda settings: next(iter(settings), "plain"),
+)
+def test_many_steps_together(settings: dict[str, Any], together: list[int]) -> None:
+    def make(capture: bool) -> sn.Sequential:
+        model = build(mlp, OPTIMIZERS["schedule"](), capture=capture)
+        fit = model.fit
+        model.fit = lambda *args, **kwargs: fit(*args, **{**kwargs, "batch_size": 10})  # type: ignore[method-assign]
+        return model
+
+    fit_both(make, MANY_X, MANY_LABELS, **settings)
+    assert max(together) > 8
+    assert sum(together) > 150
+
+
+def test_a_callback_between_batches_sees_every_step(together: list[int]) -> None:
+    seen: list[int] = []
+    counter = sn.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
+    build(mlp, optimizers.Adam(0.01)).fit(MANY_X, MANY_LABELS, batch_size=10, verbose=0, callbacks=[counter])
+    assert seen == list(range(100))
+    assert together == []
+
+
+def test_many_steps_with_targets_that_only_numpy_can_take() -> None:
+    fit_both(lambda capture: build(mlp, optimizers.Adam(0.01), sn.losses.MeanSquaredError(), capture),
+             MANY_X, np.asfortranarray(np.eye(4)[MANY_LABELS]))  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", [0, 37, 64, 98])
+def test_the_step_whose_loss_is_not_finite_is_found(bad: int) -> None:
+    x = MANY_X.copy()
+    x[10 * bad + 3] = 3e38
+    said = []
+    for capture in (True, False):
+        model = build(mlp, optimizers.SGD(0.01), capture=capture)
+        with pytest.raises(NumericsError) as error:
+            model.fit(x, MANY_LABELS, batch_size=10, shuffle=False, verbose=0)
+        said.append((str(error.value), model.progress.step, model.progress.samples, model.optimizer.iterations))
+        said.append([weight.tolist() for weight in model.get_weights()])
+    assert said[:2] == said[2:]
+    assert said[0][1:] == (bad, 10 * bad, bad)
 
 
 class Change(sn.callbacks.Callback):
