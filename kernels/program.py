@@ -140,7 +140,8 @@ def _run_steps(count, threads, rows, counters, watched, slots, places, table, ro
 
 
 @jit
-def _move(slots, places, array):  # type: ignore[no-untyped-def]
+def move(slots, places, array):  # type: ignore[no-untyped-def]
+    """Let the launches read another array, of the same shape and dtype, where ``places`` says."""
     for place in places:
         slots[place] = address_of(array)
 
@@ -201,10 +202,6 @@ class Program:
             if isinstance(value, np.ndarray) and value.size == array.size and address(value) == address(array)
         ]
         return np.array(found, np.int64)
-
-    def move(self, places: np.ndarray, array: np.ndarray) -> None:
-        """Let the launches read another array, of the same shape and dtype."""
-        _move(self.slots, places, array)
 
     def places_of(self, places: list[tuple[int, int]]) -> np.ndarray:
         """The slots of arguments, each given by its launch and its place there."""

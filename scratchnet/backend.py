@@ -76,6 +76,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def usable() -> str | None:
+    """The backend in use; None after a fork that has left its threads behind, and before one was chosen."""
+    return None if _current in _left_behind else _current
+
+
 def get_backend() -> str:
     """The name of the backend in use. The first use chooses ``auto``."""
     if _current is None:

@@ -11,16 +11,15 @@ The kernels are those of a step that is not recorded, so both give the same bits
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .backend import get_backend, ops_used
+from .backend import get_backend, ops_used, usable
 from .batches import Feed
-from .kernels import registry
+from .kernels import program, registry
 from .kernels.frames import address
 from .kernels.launching import Launch, noting
 from .kernels.program import Program
@@ -111,7 +110,7 @@ class Recording:
         moving: list[Moving],
     ) -> None:  # fmt: skip
         self.model, self.inputs, self.feed, self.update, self.moving = trainer.model, inputs, feed, update, moving
-        self.home = os.getpid(), threading.get_ident()  # whose threads and scratch memory the launches know
+        self.thread = threading.get_ident()  # whose scratch memory the launches know
         self.counting = [layer for layer in self.model.walk() if hasattr(layer, "step")]
         self.kinds = [_kind(array) for array in inputs]
         self.program = Program(launches, self.update, trainer.totals)
@@ -140,7 +139,7 @@ class Recording:
             if new is not old:
                 if _kind(new) != kind or not new.flags.aligned:
                     return None
-                self.program.move(places, new)
+                program.move(self.program.slots, places, new)
         self.inputs = inputs
         steps = [layer.step for layer in self.counting]
         if not self._renew():
@@ -174,7 +173,7 @@ class Recording:
 
     def _fits(self, feed: Feed | None) -> bool:
         """Whether a step is still what was recorded, as far as its inputs do not tell."""
-        here = self.home == (os.getpid(), threading.get_ident()) and get_backend() == "numba"
+        here = usable() == "numba" and self.thread == threading.get_ident()
         return here and feed is self.feed and self.settings == self._settings()
 
     def _renew(self) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cases import OPS
 from op_arguments import OpCase
+from scratchnet.kernels import program as programs
 from scratchnet.kernels import registry
 from scratchnet.kernels.jit import max_threads
 from scratchnet.kernels.launching import Launch, noting
@@ -126,10 +127,10 @@ def test_arrays_can_be_exchanged() -> None:
     program = Program(add_launches(x, y), 2, WATCHED)
     places = program.places(x)
     assert len(places) == 2  # x + x
-    program.move(places, other)
+    programs.move(program.slots, places, other)
     program.run(2)
     assert (y == 31).all()
-    program.move(places, x)
+    programs.move(program.slots, places, x)
     program.run(1)
     assert (y == 7).all()
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 from ..backend import ops
 from ..checks import number, refuse_unknown
 from .base import Optimizer
+
+
+@functools.lru_cache(maxsize=64)
+def _rounded(dtype: Any, value: float) -> float:
+    return float(dtype.type(value))
 
 
 class Adam(Optimizer):
@@ -43,7 +49,7 @@ class Adam(Optimizer):
 
     def rounded(self, value: float) -> float:
         """A value as the parameters' dtype has it: Keras rounds the betas before it takes powers of them."""
-        return float(self.dtype.type(value))
+        return _rounded(self.dtype, value)
 
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
         t = self.iterations + 1

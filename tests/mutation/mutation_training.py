@@ -73,7 +73,7 @@ MUTANTS = [
     Mutant(ADAM, "Nadam: no correction of v", "1 / (1 - self.rounded(self.beta_2) ** t)", "1.0", FORMULA),
     Mutant(ADAM, "Nadam: another constant", "self.rounded(0.96)", "self.rounded(0.9)", FORMULA),
     Mutant(ADAM, "betas not rounded as Keras rounds them",
-        "return float(self.dtype.type(value))", "return float(value)", f"{FORMULA};tests/test_optimizers.py"),
+        "return float(dtype.type(value))", "return float(value)", f"{FORMULA};tests/test_optimizers.py"),
     Mutant(BASE, "decay without the learning rate",
         "rate * (self.weight_decay or 0.0)", "(self.weight_decay or 0.0)", FORMULA),
     Mutant(BASE, "global norm span by span",
