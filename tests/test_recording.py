@@ -14,6 +14,7 @@ import pytest
 
 import scratchnet as sn
 from scratchnet import layers, optimizers
+from scratchnet.batches import Feed, Source
 from scratchnet.errors import NumericsError
 from scratchnet.recording import Recording
 from scratchnet.training import Trainer
@@ -230,6 +231,19 @@ def test_many_steps_together(settings: dict[str, Any], together: list[int]) -> N
     fit_both(make, MANY_X, MANY_LABELS, **settings)
     assert max(together) > 8
     assert sum(together) > 150
+
+
+def test_feeds_in_turn() -> None:
+    models = []
+    for capture in (True, False):
+        model = build(mlp, optimizers.Adam(0.01), capture=capture)
+        trainer = model.trainer()
+        feeds = [Feed(Source(x, (6, 5), "float32"), LABELS.astype(np.int32)) for x in (X, X[::-1] + 1)]
+        with trainer.running():
+            for k in (0, 0, 1, 1, 0, 1):
+                assert trainer.steps(feeds[k], np.arange(8 * k, 8 * k + 8).reshape(1, 8)) == 1
+        models.append(model)
+    assert_same(*models)
 
 
 def test_a_callback_between_batches_sees_every_step(together: list[int]) -> None:
