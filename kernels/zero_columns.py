@@ -3,7 +3,7 @@
 Of 784 pixels 514 are used by a batch of 100 digits, so a third of the products with the batch need not be done (745 of
 784 by 32 pictures of clothes, where it does not pay). The used columns are listed once per product, and the tiles of
 gemm.py read the rows of w, or write those of dw, through the list. A training step of 784-200-10 at 100 digits takes
-LATER us instead of LATER.
+190 us instead of 210.
 
 The other terms are added in the same order as ever and ``s + 0 * w`` is ``s``, so this changes no bit, as long as w is
 finite: a column counts as used where its row of w is not, and all columns do where dz is not.
