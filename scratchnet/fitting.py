@@ -23,6 +23,13 @@ TOGETHER = 32  # steps that are taken without Python in between, where nobody lo
 PREDICT_BATCH = 256  # rows at a time where the user names no batch size; results do not depend on it
 
 
+def _targets(model: Sequential, y: Any) -> Any:
+    """Targets as the model's loss wants them, in the dtype of the outputs where it would round them anyway."""
+    assert model.loss is not None
+    targets = model.loss.prepare_targets(y, model.output_shape)
+    return array_module().asarray(targets, dtype=model.dtype) if model.loss.rounds_targets else targets
+
+
 def _prepare(model: Sequential, x: Any, y: Any, what: str, sample_weight: Any = None) -> tuple[Source, Any, Any]:
     """Samples, targets and sample weights, checked against the model and against each other."""
     if not model.built:
@@ -30,9 +37,7 @@ def _prepare(model: Sequential, x: Any, y: Any, what: str, sample_weight: Any = 
     source = Source(x, model.input_shape, model.dtype, what)
     if y is None:
         raise DataError(f"{what}: targets are missing")
-    targets = model.loss.prepare_targets(y, model.output_shape) if model.loss is not None else y
-    if model.loss is not None and model.loss.rounds_targets:
-        targets = array_module().asarray(targets, dtype=model.dtype)
+    targets = _targets(model, y) if model.loss is not None else y
     if len(targets) != len(source):
         raise DataError(f"{what}: {len(source)} samples but {len(targets)} targets")
     if sample_weight is not None:
@@ -303,9 +308,7 @@ def loss_and_gradients(self: Sequential, x: Any, y: Any, sample_weight: Any = No
 def _batch(trainer: Trainer, x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     model = trainer.model
     x = model.check_input(np.asarray(x) if hasattr(x, "scale") else x)
-    targets = model.loss.prepare_targets(y, model.output_shape)
-    if model.loss.rounds_targets:
-        targets = array_module().asarray(targets, dtype=model.dtype)
+    targets = _targets(model, y)
     if len(targets) != len(x):
         raise DataError(f"x: {len(x)} samples but {len(targets)} targets")
     return x, targets, trainer.weights(len(x), sample_weight)
