@@ -14,7 +14,7 @@ import numpy as np
 from .jit import OPTIONS, caching_in, intrinsic, jit, prange, written_for
 
 
-def _slots(context: Any, builder: Any, memory: Any) -> Iterator[Any]:
+def _slots(builder: Any, memory: Any) -> Iterator[Any]:
     """The addresses of a frame's slots, one after the other."""
     from llvmlite import ir
 
@@ -37,7 +37,7 @@ def _arguments(typingctx: Any, frame: Any) -> Any:
     kinds, word = frame.dtype, ir.IntType(64)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        slots = _slots(context, builder, args[0])
+        slots = _slots(builder, args[0])
 
         def value(kind: Any) -> Any:
             if isinstance(kind, types.BaseTuple):
@@ -77,7 +77,7 @@ def frame_of(typingctx: Any, arguments: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         memory = cgutils.alloca_once(builder, ir.ArrayType(word, size(arguments)))
-        slots = _slots(context, builder, memory)
+        slots = _slots(builder, memory)
 
         def put(kind: Any, value: Any) -> None:
             if isinstance(kind, types.BaseTuple):
