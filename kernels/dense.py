@@ -11,7 +11,7 @@ from .launching import launch
 from .registry import reference, twin
 from .scratch import scratch
 from .transposition import transpose
-from .zero_columns import NONE, gradient, leaves_out, pays, product, used_columns
+from .zero_terms import gradient, gradient_pays, multiply, multiply_pays
 
 # Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs.
 SERIAL = 150_000
@@ -91,22 +91,18 @@ def forward_rows(n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _forward(task, x, w, b, relu, lists, sums):  # type: ignore[no-untyped-def]
+def _forward(task, x, w, b, relu, sums):  # type: ignore[no-untyped-def]
     parts, n, outputs = sums.shape
     inputs, tall = w.shape[0], forward_rows(n)
     part, across = task // blocks(n, outputs, tall), blocks(n, outputs, tall)
     i, j, rows, columns = block(task % across, n, outputs, tall)
     first, end = part * inputs // parts, (part + 1) * inputs // parts
     start = BIAS if b.size and part == 0 else ZERO
-    target = part * n * outputs + j
-    if leaves_out(lists):
-        product(x, w, b, lists, part, parts, i, j, rows, columns, start, relu, at(sums, target))
-    else:
-        gemm(
-            at(x, i * x.shape[1] + first), x.shape[1], 1, at(w, first * outputs + j), outputs,
-            at(sums, target + i * outputs), outputs, at(b, j),
-            rows, columns, end - first, start, relu,
-        )  # fmt: skip
+    gemm(
+        at(x, i * x.shape[1] + first), x.shape[1], 1, at(w, first * outputs + j), outputs,
+        at(sums, (part * n + i) * outputs + j), outputs, at(b, j),
+        rows, columns, end - first, start, relu,
+    )  # fmt: skip
 
 
 @kernel
@@ -122,30 +118,26 @@ def _add(task, halves, relu, y):  # type: ignore[no-untyped-def]
 def dense_forward(x, w, b, relu, y):  # type: ignore[no-untyped-def]
     (n, outputs), inputs = y.shape, len(w)
     serial = y.size * inputs < SERIAL
-    lists = NONE
-    if not serial and pays(x):
-        lists = used_columns(x, w, b[:0], outputs, outputs)
-    else:
-        x = spread("dense.x", x)
     parts = 2 if inputs >= HALVES * n and not serial else 1
     sums = scratch("dense.sums", (parts, n, outputs), y.dtype) if parts > 1 else y.reshape(1, n, outputs)
-    tasks = parts * blocks(n, outputs, forward_rows(n))
-    launch(_forward, tasks, x, w, b, relu and parts == 1, lists, sums, serial=serial)
+    rectify = relu and parts == 1
+    if not serial and multiply_pays(x, outputs):
+        multiply(x, w, b, rectify, sums)
+    else:
+        tasks = parts * blocks(n, outputs, forward_rows(n))
+        launch(_forward, tasks, spread("dense.x", x), w, b, rectify, sums, serial=serial)
     if parts > 1:
         launch(_add, -(-y.size // ADDED), sums, relu, y, serial=True)
 
 
 @jit
-def _dw(task, x, dz, lists, dw):  # type: ignore[no-untyped-def]
+def _dw(task, x, dz, dw):  # type: ignore[no-untyped-def]
     inputs, outputs = dw.shape
     i, j, rows, columns = block(task, inputs, outputs, GRADIENT_ROWS)
-    if leaves_out(lists):
-        gradient(x, dz, lists, GRADIENT_ROWS, i, j, rows, columns, dw)
-    else:
-        gemm(
-            at(x, i), 1, inputs, at(dz, j), dz.shape[1], at(dw, i * outputs + j), outputs, at(dw, 0),
-            rows, columns, x.shape[0], ZERO, False,
-        )  # fmt: skip
+    gemm(
+        at(x, i), 1, inputs, at(dz, j), dz.shape[1], at(dw, i * outputs + j), outputs, at(dw, 0),
+        rows, columns, x.shape[0], ZERO, False,
+    )  # fmt: skip
 
 
 @jit
@@ -163,13 +155,13 @@ def _dx(task, w, dz, panel, dx):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _either(task, tasks, dx_tasks, x, w, dz, lists, panels, dw, dx):  # type: ignore[no-untyped-def]
+def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):  # type: ignore[no-untyped-def]
     # Every thread takes a run of tasks: those for dx, which are longer, are spread evenly among those for dw.
     before, after = task * dx_tasks // tasks, (task + 1) * dx_tasks // tasks
     if after > before:
         _dx(before, w, dz, panels[before], dx)
     else:
-        _dw(task - before, x, dz, lists, dw)
+        _dw(task - before, x, dz, dw)
 
 
 @kernel
@@ -205,12 +197,13 @@ def dense_backward(x, w, y, dy, relu, dw, db, dx):  # type: ignore[no-untyped-de
     dz = scratch("dense.dz", (n, outputs + LINE), dy.dtype)
     strips = -(-outputs // STRIP)
     serial = dw.size * n < SERIAL
-    looks = not serial and pays(x)
-    checks = scratch("dense.checks", (strips if looks else 0,), dy.dtype)
+    sparse = not serial and gradient_pays(x, outputs)
+    checks = scratch("dense.checks", (strips if sparse else 0,), dy.dtype)
     launch(_dz, strips, y, dy, relu, dz, db, checks, serial=True)
-    lists = used_columns(x, w[:0], checks, outputs, dz.shape[1]) if looks else NONE
+    if sparse:
+        gradient(x, dz, checks, dw)
     panels = scratch("dense.panels", (-(-inputs // COLUMNS), COLUMNS * outputs), w.dtype)
     dx_tasks = len(panels) if dx.size else 0
-    tasks = blocks(inputs, outputs, GRADIENT_ROWS) + dx_tasks
-    dx = dx.reshape(-1, inputs)
-    launch(_either, tasks, tasks, dx_tasks, x, w, dz, lists, panels, dw, dx, serial=serial)
+    tasks = (0 if sparse else blocks(inputs, outputs, GRADIENT_ROWS)) + dx_tasks
+    if tasks:
+        launch(_either, tasks, tasks, dx_tasks, x, w, dz, panels, dw, dx.reshape(-1, inputs), serial=serial)

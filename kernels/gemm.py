@@ -84,7 +84,7 @@ def _strip(
             vectors = range(len(masks))
 
             def c_at(row: int, v: int) -> Any:
-                line = simd.address(c, place(c_row, builder.add(i, simd.int(row))))
+                line = simd.address(c, c_row, builder.add(i, simd.int(row)))
                 return simd.address(line, simd.int(v * simd.lanes))
 
             def each() -> Any:
@@ -109,21 +109,16 @@ def _strip(
             # each waiting for the one before, take twice as long as the 14 multiply-adds of a narrow strip.
             places = [place(a_row, builder.add(i, simd.int(row))) for row in range(rows)]
             lines = [simd.opaque(simd.address(a, here)) for here in places]
-            following = {stride: simd.variable(simd.index) for stride in (a_column, b_row) if is_table(stride)}
-            for stride, offset in following.items():
-                builder.store(place(stride, simd.int(0)), offset)
+            following = simd.variable(simd.index)
+            builder.store(place(a_column, simd.int(0)), following)
             with simd.loop(simd.int(0), k) as p:
-                along, b_offset = (
-                    builder.load(following[stride]) if is_table(stride) else place(stride, p)
-                    for stride in (a_column, b_row)
-                )
+                along = builder.load(following) if is_table(a_column) else place(a_column, p)
                 # A term ahead: with offsets that have to be waited for LLVM loads all of A's numbers first, for which
                 # there are not registers enough (103 GFLOP/s; 220 so).
                 last = builder.sub(k, simd.int(1))
                 ahead = builder.select(builder.icmp_signed("<", p, last), builder.add(p, simd.int(1)), last)
-                for stride, offset in following.items():
-                    builder.store(place(stride, ahead), offset)
-                b_line = simd.address(b, b_offset)
+                builder.store(place(a_column, ahead), following)
+                b_line = simd.address(b, p, b_row)
                 bs = [simd.load(simd.address(b_line, simd.int(v * simd.lanes)), masks[v]) for v in vectors]
                 for row in range(rows):
                     number = simd.broadcast(simd.address(lines[row], along))
@@ -191,9 +186,3 @@ def gemm_at(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu):  
     ``rows`` and ``columns`` are addresses of tables of int64; exchanged, they give the transpose.
     """
     _strips(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu)
-
-
-@exported("pttptptpiiiii")
-def gemm_through(a, a_rows, a_columns, b, b_rows, c, c_rows, bias, m, n, k, start, relu):  # type: ignore[no-untyped-def]
-    """`gemm` in which every stride is a table: row p of B begins at ``b[b_rows[p]]``, and so on."""
-    _strips(a, a_rows, a_columns, b, b_rows, c, c_rows, bias, m, n, k, start, relu)

@@ -33,6 +33,10 @@ class Simd:
         """A constant index."""
         return self.ir.Constant(self.index, value)
 
+    def ceiling(self, value: Any, divisor: int) -> Any:
+        """``value / divisor``, rounded up."""
+        return self.builder.sdiv(self.builder.add(value, self.int(divisor - 1)), self.int(divisor))
+
     def constant(self, value: float) -> Any:
         """A vector with the same constant in every lane."""
         return self.ir.Constant(self.vector, [value] * self.lanes)
@@ -103,6 +107,18 @@ class Simd:
         negative = self.builder.fcmp_ordered("<", value, self.constant(0.0))
         return self.builder.select(negative, self.constant(0.0), value)
 
+    def either(self, a: Any, b: Any) -> Any:
+        """A vector that has the bits that are set in ``a`` or in ``b``."""
+        integers = self.ir.VectorType(self.ir.IntType(8 * self.bytes), self.lanes)
+        one, other = (self.builder.bitcast(value, integers) for value in (a, b))
+        return self.builder.bitcast(self.builder.or_(one, other), self.vector)
+
+    def nonzero(self, value: Any) -> Any:
+        """A mask of the lanes in which a bit is set: of those that are not 0, or -0."""
+        integers = self.ir.VectorType(self.ir.IntType(8 * self.bytes), self.lanes)
+        zero = self.ir.Constant(integers, [0] * self.lanes)
+        return self.builder.icmp_signed("!=", self.builder.bitcast(value, integers), zero)
+
     def variable(self, kind: Any) -> Any:
         """A local variable (a register, once the optimizer has seen it)."""
         return self.cgutils.alloca_once(self.builder, kind)
@@ -120,5 +136,20 @@ class Simd:
         builder.position_at_end(body)
         yield builder.load(counter)
         builder.store(builder.add(builder.load(counter), self.int(step)), counter)
+        builder.branch(head)
+        builder.position_at_end(done)
+
+    @contextmanager
+    def bits(self, word: Any) -> Iterator[Any]:
+        """``for place in places of the bits that are set in word``, from the lowest on."""
+        builder, rest = self.builder, self.variable(self.index)
+        builder.store(word, rest)
+        head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        builder.cbranch(builder.icmp_signed("!=", builder.load(rest), self.int(0)), body, done)
+        builder.position_at_end(body)
+        yield builder.cttz(builder.load(rest), self.ir.Constant(self.ir.IntType(1), 1))
+        builder.store(builder.and_(builder.load(rest), builder.sub(builder.load(rest), self.int(1))), rest)
         builder.branch(head)
         builder.position_at_end(done)

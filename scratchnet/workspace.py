@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
+import numpy as np
+
 from .backend import array_module
+from .kernels.scratch import aligned
 
 
 class Workspace:
@@ -31,7 +34,7 @@ class Workspace:
             size *= extent
         memory = self._memory.get((owner, name))
         if memory is None or memory.size < size or memory.dtype != dtype:
-            memory = self._memory[(owner, name)] = array_module().empty(size, dtype)
+            memory = self._memory[(owner, name)] = empty(size, dtype)
             for key in [key for key in self._views if key[:2] == (owner, name)]:
                 del self._views[key]
         view = self._views[(owner, name, shape)] = memory[:size].reshape(shape)
@@ -73,7 +76,7 @@ def flatten_into_views(
     """
     owners = list(owners)
     total = sum(int(mapping[key].size) for mapping, key in owners)
-    vector = array_module().empty(total, dtype)
+    vector = empty(total, dtype)
     spans, start = [], 0
     for mapping, key in owners:
         array = mapping[key]
@@ -86,9 +89,10 @@ def flatten_into_views(
     return vector, spans
 
 
-def empty(shape: tuple[int, ...], dtype: Any) -> Any:
+def empty(shape: int | tuple[int, ...], dtype: Any) -> Any:
     """A fresh array of the current backend."""
-    return array_module().empty(shape, dtype)
+    module = array_module()
+    return aligned(shape, dtype) if module is np else module.empty(shape, dtype)
 
 
 _nothing: dict[tuple[Any, ...], Any] = {}

@@ -156,12 +156,12 @@ def test_losses_and_data(case: str, from_python: Counting) -> None:
     assert from_python.steps == STEPS
 
 
-def test_wide_inputs_with_columns_of_zeros(from_python: Counting) -> None:
-    x = (RNG.random((64, 400)) * (RNG.random(400) < 0.4)).astype("float32")
+def test_wide_inputs_with_zeros(from_python: Counting) -> None:
+    x = (RNG.random((64, 400)) * np.repeat(RNG.random((64, 20)) < 0.2, 20, axis=1)).astype("float32")
     network = lambda: [layers.Input((400,)), layers.Dense(96, activation="relu"), layers.Dense(4)]  # noqa: E731
     recorded, _ = fit_both(lambda capture: build(network, optimizers.Adam(0.01), capture=capture), x, LABELS[:64])
     (program,) = [one.program for one in recorded.trainer().recordings.values()]
-    assert any(launch.kernel.py_func.__name__ == "_list" for launch in program.launches)
+    assert {"_multiply", "_gradient"} <= {launch.kernel.py_func.__name__ for launch in program.launches}
     assert from_python.steps == 6 + 1
 
 

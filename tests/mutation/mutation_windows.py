@@ -8,9 +8,9 @@ D, M, C, J, W, T = (
     f"kernels/{n}.py" for n in ("dense", "gemm", "conv2d", "conv2d_im2col", "conv2d_winograd", "winograd_transforms")
 )  # fmt: skip
 P, Z, N, V, X = (f"kernels/{n}.py" for n in ("pooling", "padding", "normalization", "window", "simd"))
-R, Q = "kernels/transposition.py", "kernels/zero_columns.py"
+R, Q = "kernels/transposition.py", "kernels/zero_terms.py"
 KERNELS = "tests/test_kernels.py -k "
-UNUSED, ZEROS = f"{KERNELS}'test_twin and unused'", "tests/test_zero_columns.py"
+ZEROS = "tests/test_zero_terms.py"
 DENSE, PAD, NORM = f"{KERNELS}dense_", f"{KERNELS}zero_pad", f"{KERNELS}batch_norm"
 CONV = f"{KERNELS}'test_twin and conv2d_ and not winograd and not 5x5'"
 WINO = f"{KERNELS}'test_twin and conv2d_ and (winograd or 5x5)'"
@@ -38,18 +38,30 @@ MUTANTS = [
     Mutant(D, "bias's gradient not cleared", "        sums[j] = 0\n", "        sums[j] = sums[j]\n", DENSE),
     Mutant(D, "dx: last columns skipped",
         "dx_tasks = len(panels) if", "dx_tasks = max(1, len(panels) - 1) if", DENSE),
-    Mutant(Q, "the second half begins with the first", "(lists[HEADER, PART] if part else 0)", "0", UNUSED),
-    Mutant(Q, "rows of unused columns are not cleared",
-        "                row[k] = 0\n", "                row[k] = row[k]\n", UNUSED),
-    Mutant(Q, "the last used columns skipped", "min(tall, used - first), columns",
-        "min(tall, used - first - 1), columns", UNUSED),
-    Mutant(Q, "the last rows are not looked at",
-        "(task + 1) * n // TASKS, at(marks", "(task + 1) * (n - 1) // TASKS, at(marks", ZEROS),
-    Mutant(Q, "only the first tasks' marks count", "range(1, TASKS)", "range(1, TASKS - 1)", ZEROS),
-    Mutant(Q, "w is not looked at", "merged[j] = nothing != 0", "merged[j] = 0", ZEROS),
+    Mutant(Q, "the second half begins with the first",
+        "outputs, at(x, i * inputs + p)", "outputs, at(x, i * inputs)", ZEROS),
+    Mutant(Q, "bias in both halves", "BIAS if b.size and part == 0 else ZERO", "BIAS if b.size else ZERO", ZEROS),
+    Mutant(Q, "only the first row of a tile is looked at",
+        "inputs, end - i, here) if finite", "inputs, 1, here) if finite", ZEROS),
+    Mutant(Q, "only the first vector is looked at", "range(0, WORD, simd.lanes)", "range(0, simd.lanes, simd.lanes)",
+        ZEROS),
+    Mutant(Q, "w is not looked at", "checks[task] = nothing", "checks[task] = 0", ZEROS),
     Mutant(Q, "dz is not looked at", "clean &= checks[k] == 0", "clean &= True", ZEROS),
-    Mutant(Q, "the list begins at one", "columns[used], offsets[used] = j, j * row",
-        "columns[used], offsets[used] = j, (j + 1) * row", UNUSED),
+    Mutant(Q, "not all terms where something is not finite",
+        "-1 if count == WORD else (1 << count) - 1", "(1 << (count - 1)) - 1", ZEROS),
+    Mutant(Q, "the bits of another tile", ">> (tile * ROWS)", ">> tile", ZEROS),
+    Mutant(Q, "a tile's words overwrite each other",
+        "some[tile * count + w] = word", "some[tile * count] = word", ZEROS),
+    Mutant(Q, "every word counts from 0", "builder.mul(w, simd.int(WORD))", "builder.mul(w, simd.int(0))", ZEROS),
+    Mutant(Q, "sums go on from tile to tile", "builder.store(builder.load(first), total)",
+        "builder.store(builder.load(total), total)", ZEROS),
+    Mutant(Q, "ReLU turned round", 'builder.icmp_signed("!=", relu', 'builder.icmp_signed("==", relu', ZEROS),
+    Mutant(Q, "the tasks of other columns begin with the first",
+        "following = first * vectors // strips * lanes", "following = 0", ZEROS),
+    Mutant(X, "zeros are looked for, not the others",
+        'icmp_signed("!=", self.builder.bitcast(value', 'icmp_signed("==", self.builder.bitcast(value', ZEROS),
+    Mutant(X, "a vector of one operand only",
+        "self.builder.or_(one, other)", "self.builder.or_(other, other)", ZEROS),
     Mutant(R, "always the first panel", "at(source, (row + i) * columns + j)", "at(source, i * columns + j)", DENSE),
     Mutant(R, "rest: always the first panel", "source[row + i, j]", "source[i, j]", DENSE),
     Mutant(R, "rest: only whole vectors", "whole_columns if i < whole_rows else 0", "columns if i < whole_rows else 0",
