@@ -11,11 +11,11 @@ import math
 import numpy as np
 
 from .addresses import at
+from .elementwise import CHUNK, everywhere
 from .jit import jit, kernel
 from .launching import launch
 from .registry import reference, twin
 
-CHUNK = 16_384  # elements that a task computes; arrays of up to two chunks stay with one thread
 ROWS = 16  # of softmax, that a task computes
 
 RELU, SIGMOID, TANH, GELU, GELU_TANH = range(5)
@@ -143,23 +143,17 @@ def _backward(task, x, y, dy, kind, slope, threshold, ceiling, dx):
             dx[k] = dy[k] * _smooth_slope(np.float64(x[k]), np.float64(y[k]), kind)
 
 
-def _everywhere(kernel, x, *arguments):
-    """Launch a kernel over all elements."""
-    tasks = -(-x.size // CHUNK)
-    launch(kernel, tasks, x.reshape(-1), *arguments, serial=tasks <= 2)
-
-
 @twin("activation_forward", launches=True)
 def activation_forward(x, kind, alpha, y):
     # Numbers of the array's own type: with a double among them the loop would compute in doubles.
-    _everywhere(_forward, x, kind, *(x.dtype.type(a) for a in alpha), y.reshape(-1))
+    everywhere(_forward, x.reshape(-1), kind, *(x.dtype.type(a) for a in alpha), y.reshape(-1))
 
 
 @twin("activation_backward", launches=True)
 def activation_backward(x, y, dy, kind, alpha, dx):
     if dx.size:
         numbers = (x.dtype.type(a) for a in alpha)
-        _everywhere(_backward, x, y.reshape(-1), dy.reshape(-1), kind, *numbers, dx.reshape(-1))
+        everywhere(_backward, x.reshape(-1), y.reshape(-1), dy.reshape(-1), kind, *numbers, dx.reshape(-1))
 
 
 @kernel

@@ -38,7 +38,7 @@ def _rescale(task, x, scale, offset, y):
         r[k] = scale * p[k] + offset
 
 
-def _everywhere(kernel, *arguments):
+def everywhere(kernel, *arguments):
     """Launch a kernel over all elements of its last argument."""
     tasks = -(-arguments[-1].size // CHUNK)
     launch(kernel, tasks, *arguments, serial=tasks <= 2)
@@ -46,10 +46,10 @@ def _everywhere(kernel, *arguments):
 
 @twin("add", launches=True)
 def add(a, b, y):
-    _everywhere(_add, a.reshape(-1), b.reshape(-1), y.reshape(-1))
+    everywhere(_add, a.reshape(-1), b.reshape(-1), y.reshape(-1))
 
 
 @twin("rescale", launches=True)
 def rescale(x, scale, offset, y):
     # Numbers of the array's own type: with a double among them the loop would compute in doubles.
-    _everywhere(_rescale, x.reshape(-1), x.dtype.type(scale), x.dtype.type(offset), y.reshape(-1))
+    everywhere(_rescale, x.reshape(-1), x.dtype.type(scale), x.dtype.type(offset), y.reshape(-1))

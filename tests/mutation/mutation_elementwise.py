@@ -13,7 +13,6 @@ DROP_MORE = f"{DROP};tests/test_layers.py -k 'dropout or philox'"
 CLIP = f"{KERNELS}clip;tests/test_optimizers.py -k clip"
 LOSS = "tests/test_losses.py"
 SOFT = f"{KERNELS}softmax_;tests/test_layers.py -k 'softmax or extreme'"
-TASKS, SKIPPED = "-(-x.size // CHUNK)", "x.size // CHUNK"
 
 # fmt: off
 MUTANTS = [
@@ -37,7 +36,6 @@ MUTANTS = [
         "    return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3",
         "    return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 2", ACT),
     Mutant(A, "GELU's constant, in both", "CUBIC = 0.044715", "CUBIC = 0.0447", ACT_MORE),
-    Mutant(A, "the last slice skipped", TASKS, SKIPPED, ACT),
     Mutant(A, "softmax without its maximum", "np.float64(x[i, k] - largest)", "np.float64(x[i, k])", SOFT),
     Mutant(A, "softmax: the last rows skipped", "-(-len(arrays[0]) // ROWS)", "max(1, len(arrays[0]) // ROWS)", SOFT),
     Mutant(A, "softmax is not divided", "y[i, k] /= total", "y[i, k] *= 1.0", SOFT),
