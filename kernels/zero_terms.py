@@ -44,6 +44,7 @@ LOOKED = 8192  # numbers of B that a task looks through
 SAMPLE, RARE = 20, 0.9  # so many rows of A say whether it pays: not with a larger share of blocks that are not all 0
 VECTOR_BYTES = host_vector_bytes()
 BLOCK = (1 << ROWS) - 1  # the bits of a tile's rows
+FIRST_OF_BLOCKS = sum(1 << k for k in range(0, WORD // ROWS * ROWS, ROWS))
 WIDE = 256  # inputs from which on it is worth looking
 
 
@@ -71,6 +72,12 @@ def _nonzero(typingctx: Any, pointer: Any, stride: Any, rows: Any, count: Any) -
         return builder.load(word)
 
     return types.int64(pointer, types.intp, types.intp, types.intp), codegen
+
+
+@intrinsic
+def _ones(typingctx: Any, word: Any) -> Any:
+    """How many bits of a word are set."""
+    return word(word), lambda context, builder, signature, args: builder.ctpop(args[0])
 
 
 @intrinsic
@@ -236,16 +243,17 @@ def _gradient(task, x, dz, checks, bits, words, dw):  # type: ignore[no-untyped-
 
 @jit
 def _share(x, rows, columns):  # type: ignore[no-untyped-def]
-    """Of the blocks of so many rows and columns at the head of x, the share in which not all numbers are 0."""
-    down, across, found = min(SAMPLE, x.shape[0]) // rows, x.shape[1] // columns, 0
+    """Of the blocks of so many rows and columns at the head of x, one of them 1, the share that is not all 0."""
+    (n, inputs), wide, found = x.shape, WORD // columns * columns, 0
+    down = min(SAMPLE, n) // rows
     for i in range(down):
-        for j in range(across):
-            some = False
-            for r in range(rows):
-                for c in range(columns):
-                    some |= x[i * rows + r, j * columns + c] != 0
-            found += some
-    return found / max(1, down * across)
+        for j in range(0, inputs, wide):
+            word = _nonzero(at(x, i * rows * inputs + j), inputs, rows, min(wide, inputs - j))
+            some = word
+            for k in range(1, columns):
+                some |= word >> k
+            found += _ones(some & (FIRST_OF_BLOCKS if columns > 1 else -1))
+    return found * columns / (down * inputs)
 
 
 def _pays(x, rows, columns, outputs):  # type: ignore[no-untyped-def]

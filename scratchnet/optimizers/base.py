@@ -9,7 +9,7 @@ import numpy as np
 from ..backend import array_module, ops
 from ..checks import number, refuse_unknown
 from ..errors import ConfigError
-from ..workspace import nothing
+from ..workspace import empty, nothing
 from . import schedules
 
 
@@ -106,7 +106,9 @@ class Optimizer:
         xp = array_module()
         self.dtype, self.iterations = np.dtype(dtype), 0
         self.spans = xp.asarray(np.array(spans, np.int64).reshape(-1, 2))
-        self.slots = {name: xp.full(size, value, self.dtype) for name, value in self.slot_values().items()}
+        self.slots = {name: empty(size, self.dtype) for name in self.slot_values()}
+        for name, value in self.slot_values().items():
+            self.slots[name].fill(value)
 
     def apply(self, params: Any, grads: Any) -> None:
         """One step, in place. Clipping changes ``grads`` too.
