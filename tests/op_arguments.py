@@ -117,11 +117,12 @@ def dropout(id: str, shape: tuple[int, ...], rate: float, key: int = 2**63 + 123
 def dense(
     id: str, n: int, inputs: int, outputs: int, relu: bool = False, bias: int = 1, used: float = 1.0
 ) -> list[OpCase]:
-    """Dense, forward and backward; of the columns of the input this share is not 0."""
+    """Dense, forward and backward; of the input this share is not 0, twenty numbers side by side at a time."""
 
     def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        some = np.repeat(rng.random((n, inputs // 20 + 1)) < used, 20, axis=1)[:, :inputs]
         return (
-            normal(rng, dtype, n, inputs) * (rng.random(inputs) < used).astype(dtype),
+            np.where(some, normal(rng, dtype, n, inputs), 0).astype(dtype),
             normal(rng, dtype, inputs, outputs),
             normal(rng, dtype, bias * outputs),
             relu,

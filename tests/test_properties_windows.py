@@ -52,8 +52,10 @@ def draw_conv2d(draw: Draw) -> list[OpCase]:
 
 
 def draw_dense(draw: Draw) -> list[OpCase]:
-    n, inputs, outputs = draw(extents(1, 40, 120)), draw(extents(1, 80, 128, 512)), draw(extents(1, 80, 512))
-    return dense(draw(SEEDS), n, inputs, outputs, draw(st.booleans()), draw(st.integers(0, 1)))
+    used = draw(st.sampled_from([1.0, 1.0, 0.2]))
+    least, most, large = (1, 80, 128) if used == 1 else (200, 400, 784)
+    n, inputs, outputs = draw(extents(1, 40, 120)), draw(extents(least, most, large, 512)), draw(extents(1, 80, 512))
+    return dense(draw(SEEDS), n, inputs, outputs, draw(st.booleans()), draw(st.integers(0, 1)), used)
 
 
 def draw_pooling(draw: Draw) -> list[OpCase]:
