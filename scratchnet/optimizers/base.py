@@ -108,7 +108,7 @@ class Optimizer:
         self.spans = xp.asarray(np.array(spans, np.int64).reshape(-1, 2))
         self.slots = {name: empty(size, self.dtype) for name in self.slot_values()}
         for name, value in self.slot_values().items():
-            self.slots[name].fill(value)
+            self.slots[name][...] = value
 
     def apply(self, params: Any, grads: Any) -> None:
         """One step, in place. Clipping changes ``grads`` too.
