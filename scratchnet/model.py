@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +81,16 @@ class Sequential(Stack):
     def flatten(self) -> None:
         """Make all parameters views of one vector, and all gradients of another; the optimizer starts anew."""
         self.require_built()
+        self._lay_out()
+        self._trainer = None
+        if self.optimizer is not None:
+            self.optimizer.build(self.flat_params.size, self.spans, self.dtype)
+
+    def _lay_out(self) -> None:
         params = [(layer.params, name) for layer in self.walk() for name in layer.params]
         grads = [(layer.grads, name) for layer in self.walk() for name in layer.params]
         self.flat_params, self.spans = flatten_into_views(params, self.dtype)
         self.flat_grads, _ = flatten_into_views(grads, self.dtype)
-        self._trainer = None
-        if self.optimizer is not None:
-            self.optimizer.build(self.flat_params.size, self.spans, self.dtype)
 
     def require_built(self) -> None:
         """Raise ShapeError unless the model is built."""
@@ -101,6 +105,27 @@ class Sequential(Stack):
                 for key in where:
                     yield f"{layer.name}/{key}", where, key
 
+    def follow_backend(self) -> None:
+        """Take weights, gradients and the optimizer's vectors to where the backend in use computes."""
+        xp = array_module()
+        some = [*(where[key] for _, where, key in islice(self._weights(), 1)), *self.buffers.arrays[:1]]
+        if all(isinstance(array, xp.ndarray) for array in some):
+            return
+        for layer in self.walk():
+            for arrays in (layer.params, layer.grads, layer.state):
+                for name, array in arrays.items():
+                    arrays[name] = xp.asarray(to_numpy(array))
+        self.buffers.clear()
+        self._trainer = None
+        if self.flat_params is not None:
+            self._lay_out()
+            if self.optimizer is not None:
+                self.optimizer.follow_backend()
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        self.follow_backend()
+        return super().forward(x, training)
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights in Keras's order: layer by layer, parameters, then moving statistics."""
         self.require_built()
@@ -109,6 +134,7 @@ class Sequential(Stack):
     def set_weights(self, weights: Iterable[Any]) -> None:
         """Put weights in place, in the order of `get_weights`; nothing is changed unless all of them fit."""
         self.require_built()
+        self.follow_backend()
         targets, weights = list(self._weights()), [np.asarray(w) for w in weights]
         if len(weights) != len(targets):
             raise ShapeError(f"set_weights: expected {len(targets)} arrays, got {len(weights)}")
@@ -167,6 +193,7 @@ class Sequential(Stack):
     def trainer(self) -> training.Trainer:
         """The compiled training step."""
         self.require_built()
+        self.follow_backend()
         if self._trainer is None or self.flat_params is None:
             self._trainer = training.Trainer(self)
         return self._trainer
@@ -182,7 +209,9 @@ class Sequential(Stack):
     @contextmanager
     def reusing_buffers(self) -> Iterator[None]:
         """Inside the block layers write into reused buffers: what one step returns, the next one overwrites."""
+        self.follow_backend()
         layers = self.walk()
+        before = [layer.workspace for layer in layers]  # not None where fit's own loop asks for a validation
         for layer in layers:
             layer.require_backend()
             layer.workspace = self.buffers
@@ -190,8 +219,8 @@ class Sequential(Stack):
             with products_in(self.precision):
                 yield
         finally:
-            for layer in layers:
-                layer.workspace = None
+            for layer, workspace in zip(layers, before, strict=True):
+                layer.workspace = workspace
 
     # Saving -------------------------------------------------------------------------------------------------------
 

@@ -89,6 +89,9 @@ class Trainer:
     @contextmanager
     def running(self) -> Iterator[None]:
         """The state of the layers during training: buffers are reused, the first layer's dx is not computed."""
+        if not self.first_trainable.needs_input_gradient:  # a callback of fit's takes steps of its own
+            yield
+            return
         self.first_trainable.needs_input_gradient = False
         self.pace.begin()
         try:

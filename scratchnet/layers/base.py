@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import config, initializers
-from ..backend import array_module, ops
+from ..backend import array_module, get_backend, ops
 from ..custom import Part
-from ..errors import ShapeError
+from ..errors import BackendError, ShapeError
 from ..workspace import Workspace, nothing
 
 __all__ = ["Layer", "nothing", "ops"]
@@ -107,6 +107,8 @@ class Layer(Part):
         ShapeError
             If the layer was not built, or ``x`` is not a batch of its ``input_shape``: names the layer, what was
             expected and what came.
+        BackendError
+            If it was built under a backend whose arrays are elsewhere.
         """
         if not self.built:
             label = self.name or type(self).__name__
@@ -114,6 +116,13 @@ class Layer(Part):
         xp = array_module()
         if xp is not np:
             self.require_backend()
+        for weights in self.params.values():
+            if not isinstance(weights, xp.ndarray):
+                raise BackendError(
+                    f"layer {self.name or type(self).__name__!r}: its weights are not where the {get_backend()} "
+                    "backend computes; a model takes those of its layers along, a layer alone has to be built again"
+                )
+            break
         if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
             x = xp.ascontiguousarray(xp.asarray(x, dtype=self.dtype))
         if x.shape[1:] != self.input_shape or x.ndim == 0:

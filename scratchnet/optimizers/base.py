@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import array_module, ops
+from ..backend import array_module, ops, to_numpy
 from ..checks import number, refuse_unknown
 from ..errors import ConfigError
 from ..workspace import empty, nothing
@@ -109,6 +109,12 @@ class Optimizer:
         self.slots = {name: empty(size, self.dtype) for name in self.slot_values()}
         for name, value in self.slot_values().items():
             self.slots[name][...] = value
+
+    def follow_backend(self) -> None:
+        """Take the vectors to where the backend in use computes."""
+        xp = array_module()
+        self.spans = xp.asarray(to_numpy(self.spans))
+        self.slots = {name: xp.asarray(to_numpy(slot)) for name, slot in self.slots.items()}
 
     def apply(self, params: Any, grads: Any) -> None:
         """One step, in place. Clipping changes ``grads`` too.
