@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,20 +36,23 @@ class Clock:
         self.noted = numbers
 
 
-_clock: Clock | None = None
+class _Own(threading.local):
+    clock: Clock | None = None
+
+
+_own = _Own()
 
 
 def current() -> Clock | None:
-    """The clock in use, if any."""
-    return _clock
+    """The clock in use by this thread, if any."""
+    return _own.clock
 
 
 @contextmanager
 def using(new: Clock) -> Iterator[None]:
     """Inside the block kernels read ``new``."""
-    global _clock
-    previous, _clock = _clock, new
+    previous, _own.clock = _own.clock, new
     try:
         yield
     finally:
-        _clock = previous
+        _own.clock = previous

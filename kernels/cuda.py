@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -184,7 +185,7 @@ def launch(
     if any(kind in STRUCTURES for kind in kinds):
         _require_places(kernel, values)
     function = _function(name, kernel, options(dtype, constants))
-    if _silent:  # an epoch's thousand steps ask for their optimizer's numbers this way: no microsecond is spent
+    if _own.silent:  # an epoch's thousand steps ask for their optimizer's numbers this way: no microsecond is spent
         return
     device = driver()
     arguments = [_argument(device, kind, value, dtype) for kind, value in zip(kinds, values, strict=True)]
@@ -236,42 +237,48 @@ def structure(kind: str, *values: int) -> Any:
     return np.array(tuple(divider(v)[()] if dtype == DIVIDER else v for (dtype, *_), v in pairs), STRUCTURES[kind])
 
 
-_silent = False
+class _Own(threading.local):
+    """What every thread has to itself: of two that train at once one must not write into the other's memory."""
+
+    silent = False
+
+    def __init__(self) -> None:
+        self.scratch: dict[tuple[str, str], Any] = {}
+
+
+_own = _Own()
 
 
 @contextmanager
 def silent() -> Iterator[None]:
     """Inside the block nothing is launched: kernels are compiled and memory is taken, no more."""
-    global _silent
-    previous, _silent = _silent, True
+    previous, _own.silent = _own.silent, True
     try:
         yield
     finally:
-        _silent = previous
+        _own.silent = previous
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------
-
-_scratch: dict[tuple[str, str], Any] = {}
 
 
 def scratch(name: str, size: int, dtype: Any, zero: bool = False) -> Any:
     """A reused 1-D array on the GPU, undefined or, with ``zero``, all zeros when it is made."""
     key = (name, np.dtype(dtype).char)
-    array = _scratch.get(key)
+    array = _own.scratch.get(key)
     if array is None or array.size < size:
-        array = _scratch[key] = (driver().xp.zeros if zero else driver().xp.empty)(max(size, 1), dtype)
+        array = _own.scratch[key] = (driver().xp.zeros if zero else driver().xp.empty)(max(size, 1), dtype)
     return array
 
 
 def scratch_arrays() -> list[Any]:
-    """All scratch memory: a captured graph keeps it, because its launches know the addresses."""
-    return list(_scratch.values())
+    """All scratch memory of this thread: a captured graph keeps it, because its launches know the addresses."""
+    return list(_own.scratch.values())
 
 
 def forget_scratch() -> None:
-    """Let go of all scratch memory."""
-    _scratch.clear()
+    """Let go of all scratch memory of this thread."""
+    _own.scratch.clear()
 
 
 def forget() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -150,23 +151,28 @@ def force(tile: Tile, splits: int = 1) -> Iterator[None]:
 # Precision ------------------------------------------------------------------------------------------------------------
 
 PRECISIONS = {"float32": 0, "float64": 0, "tf32": 1, "mixed_bfloat16": 2}
-_precision = "float32"
+
+
+class _Own(threading.local):
+    precision = "float32"
+
+
+_own = _Own()
 
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
     """``with precision("tf32"): ...``: how the products of float32 arrays are computed."""
-    global _precision
-    previous, _precision = _precision, name
+    previous, _own.precision = _own.precision, name
     try:
         yield
     finally:
-        _precision = previous
+        _own.precision = previous
 
 
 def kind_of(dtype: Any) -> str:
     """How products of arrays of this dtype are computed now: a key of `TILES`."""
-    return _precision if dtype.itemsize == 4 else "float64"
+    return _own.precision if dtype.itemsize == 4 else "float64"
 
 
 def constants(tile: Tile, dtype: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import mmap
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -211,6 +212,9 @@ class Module:
     shares_memory = staticmethod(shares_memory)
 
 
+_in_order = threading.Lock()  # launches of two threads follow each other, as in a stream
+
+
 class Graph:
     """Recorded launches; arrays stay where the launches found them."""
 
@@ -278,7 +282,9 @@ class Driver:
         self.launches.append(function.name)
         addresses = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
         dims = (ctypes.c_uint * 4)(*[*grid, 1, 1][:3], threads)
-        if error := function.run(dims, self.order, addresses):
+        with _in_order:
+            error = function.run(dims, self.order, addresses)
+        if error:
             raise RuntimeError(f"{function.name}: {error.decode()}")
 
     @staticmethod
