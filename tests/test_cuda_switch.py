@@ -123,14 +123,15 @@ def test_what_callbacks_do_leaves_the_training_its_memory(name: str, gpu: Driver
         np.testing.assert_array_equal(one, other)
 
 
-def test_validation_inside_fit_reuses_its_buffers() -> None:
-    """After the first validation every step took fresh memory."""
+def test_callbacks_and_validation_leave_the_layers_as_fit_has_them() -> None:
+    """After the first validation every step took fresh memory; after a callback's own step, dx of the first layer."""
     seen = []
 
-    class Look(sn.callbacks.Callback):
+    class Look(Curious):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             seen.append(all(layer.workspace is self.model.buffers for layer in self.model.layers))
+            seen.append(not self.model.layers[0].needs_input_gradient)
 
     with sn.use_backend("numba"):
         model().fit(X, Y, epochs=3, validation_data=(X, Y), verbose=0, callbacks=[Look()])
-    assert seen == [True] * 3
+    assert seen == [True] * 6

@@ -8,6 +8,7 @@ O = "kernels/optimizers.py"  # noqa: E741
 BASE, ADAM, ADAPTIVE, SGD = (f"scratchnet/optimizers/{name}.py" for name in ("base", "adam", "adaptive", "sgd"))
 KERNELS = "tests/test_kernels.py -k "
 FORMULA = "tests/test_optimizers.py -k 'formula or golden'"
+SWITCH = "tests/test_cuda_switch.py"
 ROOT_B = "math.sqrt(b + epsilon)"
 
 
@@ -113,5 +114,14 @@ MUTANTS = [
         "tests/test_gradients.py -k Conv2D;tests/test_keras_layers.py -k Conv2D"),
     Mutant("scratchnet/layers/normalization.py", "training with the moving statistics",
         "        if training:\n", "        if not training:\n", "tests/test_layers.py -k batch_norm"),
+    Mutant(BASE, "slots stay where they were", "asarray(to_numpy(slot))", "asarray(slot)", SWITCH),
+    Mutant("scratchnet/model.py", "the model stays where it was",
+        "if all(isinstance(array, xp.ndarray)", "if True or all(isinstance(array, xp.ndarray)", SWITCH),
+    Mutant("scratchnet/model.py", "a validation takes the buffers away",
+        "layer.workspace = workspace", "layer.workspace = None", SWITCH),
+    Mutant("scratchnet/training.py", "a callback's step ends the training's state",
+        "if not self.first_trainable.needs_input_gradient:  #", "if False:  #", SWITCH),
+    Mutant("kernels/cuda.py", "scratch memory of all threads",
+        "class _Own(threading.local):", "class _Own:", "tests/test_cuda_threads.py"),
 ]
 # fmt: on
