@@ -21,6 +21,7 @@ import numpy as np
 
 from . import numerics, replay
 from .backend import get_backend
+from .batches import Feed
 from .kernels import batching_cuda, cuda
 from .kernels.clock import PER_STEP, Clock, using
 
@@ -80,14 +81,22 @@ class CapturedSteps:
             If a loss was not finite. The weights are those before that step.
         """
         self._begin(progress)
-        first, began = progress.step, int(self.model.optimizer.iterations)
+        first = progress.step - int(self.model.optimizer.iterations)
+        try:
+            self._run(progress, run)
+        except Exception:  # of a callback or a schedule: from Python, a loss that is not finite would have come first
+            self._require_finite(progress, first)
+            raise
+        self._require_finite(progress, first)
+
+    def _run(self, progress: Progress, run: Any) -> None:
         while progress.step < self.steps:
             run.on_train_batch_begin(progress.step)
             if not self.settings.hold():
                 self._forget()
             n = int(self.sizes[progress.step])
             count = self._together(progress.step, 1 if run.watches_batches else UNROLLED)
-            if not self._note(progress.step, count):
+            if not self._note(progress, count):
                 count = 1
             self._graph(n, count).launch()
             self._advance(count)
@@ -96,9 +105,6 @@ class CapturedSteps:
             run.on_train_batch_end(progress.step - 1, self.trainer, progress)
             if self.model.stop_training:
                 break
-        failed = int(self.clock.array.get()[2])
-        if failed:
-            self._explain(progress, first + failed - 1 - began, failed - 1)
 
     def _begin(self, progress: Progress) -> None:
         """The order of the epoch's samples and the counters, to the GPU."""
@@ -122,14 +128,14 @@ class CapturedSteps:
     def _together(self, step: int, most: int) -> int:
         """How many steps of one batch size go into the next launch: so many as one graph has, or one."""
         alike = self.sizes[step : step + most] == self.sizes[step]
-        foreseen = replay.foreseeable(self.model.optimizer.learning_rate)
-        return most if foreseen and len(alike) == most and alike.all() else 1
+        return most if len(alike) == most and alike.all() else 1
 
-    def _note(self, step: int, count: int) -> bool:
+    def _note(self, progress: Progress, count: int) -> bool:
         """What the optimizer needs for the next steps, worked out by its own code, to the GPU.
 
-        False if it has that for the first of them alone.
+        False if that is not so many.
         """
+        step = progress.step
         first, stop, rate = self.noted
         now = self.model.optimizer.learning_rate
         if first <= step and step + count <= stop and rate is now:
@@ -141,8 +147,14 @@ class CapturedSteps:
             rows.append(self.clock.noted)
             return True
 
-        with using(self.clock), cuda.silent():
-            replay.ask_ahead(self.model, stop - first, note)
+        try:
+            with using(self.clock), cuda.silent():
+                replay.ask_ahead(self.model, stop - first, note)
+        except Exception:  # there is no rate: then the step ends where it asks for one
+            if not self._failed():
+                x, targets, weights = Feed(self.source, self.targets, self.weights).batch(self._rows(progress, step))
+                self.trainer.gradients(x, targets, self.trainer.weights(len(x), weights))
+            raise
         stop = first + len(rows)
         self.host_table[first:stop, : len(rows[0])] = rows
         self.device.upload(self.clock.table[first:stop], self.host_table[first:stop])
@@ -194,13 +206,27 @@ class CapturedSteps:
         )
         self.trainer.step(x, targets, weights)
 
-    def _explain(self, progress: Progress, step: int, iterations: int) -> None:
-        """Go back to before the step whose loss was not finite, and say where the numbers went wrong."""
+    def _rows(self, progress: Progress, step: int) -> np.ndarray:
+        """The samples of a step of this epoch."""
+        return self.order.indices(progress.epoch * self.steps + step)
+
+    def _failed(self) -> int:
+        """The first step whose loss was not finite, counted from 1; 0 if there is none."""
+        return int(self.clock.array.get()[2])
+
+    def _require_finite(self, progress: Progress, first: int) -> None:
+        """If a loss was not finite, go back to before that step and say where the numbers went wrong; ``first`` is how
+        far the epoch's steps are ahead of the optimizer's.
+        """
+        if not (failed := self._failed()):
+            return
+        iterations = failed - 1
+        step = first + iterations
         self.model.optimizer.iterations = iterations
         for layer in self.model.walk():
             if hasattr(layer, "step"):
                 layer.step = iterations + 1  # the forward pass of the step that failed has counted
         progress.samples -= int(self.sizes[step : progress.step].sum())
         progress.step = step
-        x = self.source.take(self.order.indices(progress.epoch * self.steps + step))
+        x = self.source.take(self._rows(progress, step))
         raise numerics.explain(self.model, x, iterations)
