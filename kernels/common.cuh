@@ -110,7 +110,7 @@ __device__ __forceinline__ bool arrived_last(int* counter, int count) {
 
 // What a captured graph must not bake in; cuda.py has the host's side. `batch` counts batches begun in this epoch and
 // `step` optimizer steps begun since training began: the batch gather, first kernel of a step, moves both. `failed` is
-// the first step whose loss was not finite, 0 if none: from there on the optimizer changes nothing.
+// the first step whose loss was not finite, 0 if none: from there on neither the weights nor any other state change.
 struct Clock {
     i64 batch, step, failed;
 };

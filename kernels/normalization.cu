@@ -41,11 +41,12 @@ __device__ __forceinline__ void add_lanes(double& a, double& b, int wide) {
 }
 
 // `parts` (slices, 2, c): mean and sum of squared deviations of each slice. The last block combines them: Chan, Golub
-// and LeVeque, 1979. `columns` (2, c) gets factor and offset of each column.
+// and LeVeque, 1979. `columns` (2, c) gets factor and offset of each column. In a captured epoch the moving statistics
+// stay as they are after a loss that was not finite.
 extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
     const REAL* x, const REAL* gamma, const REAL* beta, int rows, int c, int wide, int slices, double momentum,
-    double epsilon, double* parts, int* arrivals, REAL* moving_mean, REAL* moving_variance, double* mean,
-    double* inverse, double* columns
+    double epsilon, double* parts, int* arrivals, REAL* moving_mean, REAL* moving_variance, const Clock* clock, double*
+    mean, double* inverse, double* columns
 ) {
     const Slab s = slab(rows, wide, slices);
     const bool inside = s.column < c;
@@ -75,8 +76,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
         variance += __ldcg(parts + ((i64)i * 2 + 1) * c + s.column) / rows + share * d * d;
     }
     const int k = s.column;
-    moving_mean[k] = (REAL)(momentum * moving_mean[k] + (1 - momentum) * m);
-    moving_variance[k] = (REAL)(momentum * moving_variance[k] + (1 - momentum) * variance);
+    if (!clock || clock->failed == 0) {
+        moving_mean[k] = (REAL)(momentum * moving_mean[k] + (1 - momentum) * m);
+        moving_variance[k] = (REAL)(momentum * moving_variance[k] + (1 - momentum) * variance);
+    }
     mean[k] = m;
     inverse[k] = 1 / sqrt(variance + epsilon);
     columns[k] = inverse[k] * (gamma ? (double)gamma[k] : 1);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import cuda
+from .clock import current
 from .registry import twin
 
 MOST_SLICES, LEAST_ROWS = 256, 32
@@ -38,10 +39,11 @@ def batch_norm_forward(
     rows, c = x.shape
     wide, across, slices = _plan(rows, c)
     parts, arrivals, columns = _memory(c, across, slices)
+    clock = current()
     cuda.launch(
         "normalization", "batch_norm_statistics", (slices, across), cuda.THREADS,
         x, gamma, beta, rows, c, wide, slices, momentum, epsilon, parts, arrivals, moving_mean, moving_variance,
-        mean, inverse, columns, dtype=x.dtype,
+        clock and clock.array, mean, inverse, columns, dtype=x.dtype,
     )  # fmt: skip
     _apply(x, mean, columns, y)
 

@@ -6,17 +6,22 @@ replay of that record (a CUDA graph; up to `UNROLLED` steps in one). What differ
 memory: the order of the samples, the batch and step counters, the numbers that the optimizer works out anew (learning
 rate, bias corrections), the running totals. Nothing is read back before the epoch's end.
 
-The kernels are those of the eager step, so both give the same bits.
+The kernels are those of the eager step, so both give the same bits. A setting that is changed on the way, which the
+kernels were launched with, has the step recorded anew; a part of a user's own, which may do anything between the
+kernels, has every step run from Python.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import numerics
+from . import numerics, replay
 from .backend import get_backend
+from .batches import Feed
 from .kernels import batching_cuda, cuda
 from .kernels.clock import PER_STEP, Clock, using
 
@@ -28,8 +33,8 @@ UNROLLED = 32  # steps in one graph: launching it then costs a step about a tent
 
 
 def possible(trainer: Trainer) -> bool:
-    """Whether a model's step can be captured: on a GPU, without metrics that are computed on the host."""
-    return get_backend() == "cupy" and trainer.model.capture and not trainer.measured
+    """Whether a model's step can be captured."""
+    return get_backend() == "cupy" and replay.possible(trainer)
 
 
 class CapturedSteps:
@@ -63,6 +68,7 @@ class CapturedSteps:
         self.clock = Clock(counters, table, order.batch_size)
         self.sizes = np.zeros(steps, np.int64)
         self.graphs: dict[tuple[int, int], Any] = {}
+        self.settings = replay.Settings(self.model)  # that the graphs have in them
         # The steps that the table has numbers for (first, stop), and the learning rate that they were worked out with.
         self.noted: tuple[int, int, Any] = (0, 0, None)
 
@@ -75,12 +81,23 @@ class CapturedSteps:
             If a loss was not finite. The weights are those before that step.
         """
         self._begin(progress)
-        first, began = progress.step, int(self.model.optimizer.iterations)
+        first = progress.step - int(self.model.optimizer.iterations)
+        try:
+            self._run(progress, run)
+        except Exception:  # of a callback or a schedule: from Python, a loss that is not finite would have come first
+            self._require_finite(progress, first)
+            raise
+        self._require_finite(progress, first)
+
+    def _run(self, progress: Progress, run: Any) -> None:
         while progress.step < self.steps:
             run.on_train_batch_begin(progress.step)
+            if not self.settings.hold():
+                self._forget()
             n = int(self.sizes[progress.step])
             count = self._together(progress.step, 1 if run.watches_batches else UNROLLED)
-            self._note(progress.step, count)
+            if not self._note(progress, count):
+                count = 1
             self._graph(n, count).launch()
             self._advance(count)
             progress.step += count
@@ -88,18 +105,24 @@ class CapturedSteps:
             run.on_train_batch_end(progress.step - 1, self.trainer, progress)
             if self.model.stop_training:
                 break
-        failed = int(self.clock.array.get()[2])
-        if failed:
-            self._explain(progress, first + failed - 1 - began, failed - 1)
 
     def _begin(self, progress: Progress) -> None:
         """The order of the epoch's samples and the counters, to the GPU."""
-        for step in range(progress.step, self.steps):
-            rows = self.order.indices(progress.epoch * self.steps + step)
-            self.host_order[step, : len(rows)], self.sizes[step] = rows, len(rows)
+        step = progress.step
+        while step < self.steps:  # a turn for each batch size of each pass over the data
+            rows = self.order.together(progress.epoch * self.steps + step, self.steps - step)
+            stop, n = step + len(rows), rows.shape[1]
+            self.host_order[step:stop, :n], self.sizes[step:stop] = rows, n
+            step = stop
         self.host_clock[:] = progress.step, int(self.model.optimizer.iterations), 0
         self.device.upload(self.device_order, self.host_order)
         self.device.upload(self.clock.array, self.host_clock)
+        self.noted = (0, 0, None)
+
+    def _forget(self) -> None:
+        """Let go of what was recorded and noted with other settings."""
+        self.settings = replay.Settings(self.model)
+        self.graphs.clear()
         self.noted = (0, 0, None)
 
     def _together(self, step: int, most: int) -> int:
@@ -107,21 +130,36 @@ class CapturedSteps:
         alike = self.sizes[step : step + most] == self.sizes[step]
         return most if len(alike) == most and alike.all() else 1
 
-    def _note(self, step: int, count: int) -> None:
-        """What the optimizer needs for the next steps, worked out by its own code, to the GPU."""
-        optimizer = self.model.optimizer
+    def _note(self, progress: Progress, count: int) -> bool:
+        """What the optimizer needs for the next steps, worked out by its own code, to the GPU.
+
+        False if that is not so many.
+        """
+        step = progress.step
         first, stop, rate = self.noted
-        if first <= step and step + count <= stop and rate is optimizer.learning_rate:
-            return
-        first, stop = step, min(step + UNROLLED, self.steps)
-        iterations = optimizer.iterations
-        with using(self.clock), cuda.silent():
-            for row in self.host_table[first:stop]:
-                optimizer.apply(self.model.flat_params, self.model.flat_grads)
-                row[: len(self.clock.noted)] = self.clock.noted
-        optimizer.iterations = iterations
+        now = self.model.optimizer.learning_rate
+        if first <= step and step + count <= stop and rate is now:
+            return True
+        first, stop = step, min(step + (UNROLLED if replay.foreseeable(now) else 1), self.steps)
+        rows: list[tuple[float, ...]] = []
+
+        def note() -> bool:
+            rows.append(self.clock.noted)
+            return True
+
+        try:
+            with using(self.clock), cuda.silent():
+                replay.ask_ahead(self.model, stop - first, note)
+        except Exception:  # there is no rate: then the step ends where it asks for one
+            if not self._failed():
+                x, targets, weights = Feed(self.source, self.targets, self.weights).batch(self._rows(progress, step))
+                self.trainer.gradients(x, targets, self.trainer.weights(len(x), weights))
+            raise
+        stop = first + len(rows)
+        self.host_table[first:stop, : len(rows[0])] = rows
         self.device.upload(self.clock.table[first:stop], self.host_table[first:stop])
-        self.noted = (first, stop, optimizer.learning_rate)
+        self.noted = (first, stop, now)
+        return step + count <= stop
 
     def _advance(self, count: int) -> None:
         """The host's counters follow the GPU's."""
@@ -133,7 +171,7 @@ class CapturedSteps:
     def _graph(self, n: int, count: int) -> Any:
         """``count`` steps with batches of n samples."""
         if (n, count) not in self.graphs:
-            with self.trainer.tracing(), using(self.clock):
+            with self.trainer.tracing(), using(self.clock), self._any_rate():
                 with cuda.silent():  # takes all memory and compiles all kernels, which a capture must not do
                     self._step(n)
                 self.graphs[n, count] = self.device.capture(lambda: self._steps(n, count))
@@ -141,6 +179,16 @@ class CapturedSteps:
             kept = cuda.scratch_arrays(), self.model.buffers.arrays, self.source.workspace.arrays
             self.graphs[n, count].memory = [array for arrays in kept for array in arrays]
         return self.graphs[n, count]
+
+    @contextmanager
+    def _any_rate(self) -> Iterator[None]:
+        """No schedule is asked inside the block: the graphs read what came of the learning rate from the table."""
+        optimizer = self.model.optimizer
+        rate, optimizer.learning_rate = optimizer.learning_rate, 0.0
+        try:
+            yield
+        finally:
+            optimizer.learning_rate = rate
 
     def _steps(self, n: int, count: int) -> None:
         for _ in range(count):
@@ -158,13 +206,27 @@ class CapturedSteps:
         )
         self.trainer.step(x, targets, weights)
 
-    def _explain(self, progress: Progress, step: int, iterations: int) -> None:
-        """Go back to before the step whose loss was not finite, and say where the numbers went wrong."""
+    def _rows(self, progress: Progress, step: int) -> np.ndarray:
+        """The samples of a step of this epoch."""
+        return self.order.indices(progress.epoch * self.steps + step)
+
+    def _failed(self) -> int:
+        """The first step whose loss was not finite, counted from 1; 0 if there is none."""
+        return int(self.clock.array.get()[2])
+
+    def _require_finite(self, progress: Progress, first: int) -> None:
+        """If a loss was not finite, go back to before that step and say where the numbers went wrong; ``first`` is how
+        far the epoch's steps are ahead of the optimizer's.
+        """
+        if not (failed := self._failed()):
+            return
+        iterations = failed - 1
+        step = first + iterations
         self.model.optimizer.iterations = iterations
         for layer in self.model.walk():
             if hasattr(layer, "step"):
-                layer.step = iterations
+                layer.step = iterations + 1  # the forward pass of the step that failed has counted
         progress.samples -= int(self.sizes[step : progress.step].sum())
         progress.step = step
-        x = self.source.take(self.order.indices(progress.epoch * self.steps + step))
+        x = self.source.take(self._rows(progress, step))
         raise numerics.explain(self.model, x, iterations)

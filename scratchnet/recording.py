@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import replay
 from .backend import get_backend, ops_used, usable
 from .batches import Feed
 from .kernels import program, registry
@@ -39,16 +40,8 @@ Moving = tuple[Callable[..., Any], Any, int]  # a layer's forward, its input and
 
 
 def possible(trainer: Trainer) -> bool:
-    """Whether a model's step can be recorded: of our own parts, without metrics that are computed outside kernels."""
-    model = trainer.model
-    parts = [*model.walk()[1:], model.loss, model.optimizer]
-    return get_backend() == "numba" and model.capture and not trainer.measured and all(map(_ours, parts))
-
-
-def _ours(part: Any) -> bool:
-    """Whether this is a part of ours as we have written it: one of a user's may do anything between the kernels."""
-    changed = {"forward", "backward", "evaluate", "apply", "update"} & set(vars(part))
-    return type(part).__module__.partition(".")[0] == __package__ and not changed
+    """Whether a model's step can be recorded."""
+    return get_backend() == "numba" and replay.possible(trainer)
 
 
 def record(trainer: Trainer, inputs: Inputs, make: Callable[[], Batch], feed: Feed | None) -> Recording | None:
@@ -125,7 +118,7 @@ class Recording:
         self.numbers = self.program.places_of([(self.update + k, place) for k, place in self.tuples])
         self.table = np.zeros((AHEAD, len(self.numbers)), np.int64)
         self.noted, self.rate = range(0), None  # the steps that the table is for, and the learning rate it is for
-        self.settings = self._settings()
+        self.settings = replay.Settings(self.model)
 
     def replay(self, inputs: Inputs, feed: Feed | None, threads: int) -> bool | None:
         """Take a step with another batch, by as many threads as Numba has in use.
@@ -174,7 +167,7 @@ class Recording:
     def _fits(self, feed: Feed | None) -> bool:
         """Whether a step is still what was recorded, as far as its inputs do not tell."""
         here = usable() == "numba" and self.thread == threading.get_ident()
-        return here and feed is self.feed and self.settings == self._settings()
+        return here and feed is self.feed and self.settings.hold()
 
     def _renew(self) -> bool:
         """See to it that the program has the numbers of this step. False if more than these is not as it was."""
@@ -189,32 +182,24 @@ class Recording:
             return self._look_ahead(1)
         if optimizer.iterations in self.noted:
             return True
-        # A schedule of the user's may depend on more than the step.
-        return self._look_ahead(min(2 * len(self.noted), AHEAD) if isinstance(rate, float) or _ours(rate) else 1)
-
-    def _settings(self) -> list[Any]:
-        """What a recorded step has in it and a user may change."""
-        params = self.model.flat_params
-        return [self.model.optimizer.changes, id(params), *(layer.config() for layer in self.counting)]
+        return self._look_ahead(min(2 * len(self.noted), AHEAD) if replay.foreseeable(rate) else 1)
 
     def _look_ahead(self, steps: int) -> bool:
         """Ask the optimizer for the numbers of the next steps. False if more than these is not as it was."""
-        model, optimizer = self.model, self.model.optimizer
-        before = {name: getattr(optimizer, name) for name in optimizer.counters}
         rows: list[Any] = []
-        try:
-            with noting(silent=True) as launches:
-                while len(rows) < steps:
-                    launches.clear()
-                    optimizer.apply(model.flat_params, model.flat_grads)
-                    if not rows and not self.program.renew(self.update, launches):
-                        return False
-                    rows.append([launches[k].arguments[place] for k, place in self.tuples])
-        except Exception:
-            if not rows:  # a schedule that fails at a later step fails when its time has come
-                raise
-        finally:
-            vars(optimizer).update(before)
+        with noting(silent=True) as launches:
+
+            def note() -> bool:
+                if not rows and not self.program.renew(self.update, launches):
+                    return False
+                rows.append([launches[k].arguments[place] for k, place in self.tuples])
+                launches.clear()
+                return True
+
+            replay.ask_ahead(self.model, steps, note)
+        if not rows:
+            return False
+        optimizer = self.model.optimizer
         self.table[: len(rows)] = np.array(rows, np.float64).reshape(len(rows), -1).view(np.int64)
         start = int(optimizer.iterations)
         self.noted, self.rate = range(start, start + len(rows)), optimizer.learning_rate

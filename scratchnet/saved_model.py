@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -13,7 +14,7 @@ import numpy as np
 from . import losses, metrics, optimizers, safetensors_io
 from .backend import array_module, to_numpy
 from .datasets.files import shown
-from .errors import CheckpointError
+from .errors import CheckpointError, NumericsError
 from .layers.base import Layer
 from .layers.serialization import serialize
 from .training import Progress
@@ -99,11 +100,16 @@ def describe_fit(model: Sequential, generation: int) -> tuple[Arrays, dict[str, 
     ------
     CheckpointError
         If no fit has begun.
+    NumericsError
+        If the running loss is not finite.
     """
     progress, callbacks = model.progress, model.callbacks
     if progress is None or callbacks is None:
         raise CheckpointError(f"model {model.name!r} has not been trained: there is no fit to go on with")
     model.trainer().capture(progress)
+    if not math.isfinite(progress.totals[0]):  # a captured epoch goes on to its end all the same
+        step = int(model.optimizer.iterations)
+        raise NumericsError(f"step {step}: the loss is not finite", step=step, array="loss")
     arrays, content = describe_model(model)
     state = {field.name: getattr(progress, field.name) for field in fields(progress)}
     state |= {"generation": generation, "callbacks": callbacks.state(), "folder": ""}

@@ -303,13 +303,25 @@ def set_clipping(model: sn.Sequential) -> None:
     model.optimizer.clipvalue = 1e-3
 
 
-@pytest.mark.parametrize("change", [set_rate, set_beta, set_dropout, halve_weights, set_clipping])
+def set_smoothing(model: sn.Sequential) -> None:
+    model.loss.label_smoothing = 0.3
+
+
+def set_decay(model: sn.Sequential) -> None:
+    model.optimizer.learning_rate.decay_rate = 0.2
+
+
+CHANGES = [set_rate, set_beta, set_dropout, halve_weights, set_clipping, set_smoothing, set_decay]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_changes_between_two_steps_count_at_once(change: Callable[[sn.Sequential], None]) -> None:
     network = lambda: mlp(layers.Dropout(0.1))  # noqa: E731
     # One callback object would carry its model over.
     models = []
     for capture in (True, False):
-        model = build(network, optimizers.Adam(0.01), capture=capture)
+        rate = optimizers.schedules.ExponentialDecay(0.01, 3, 0.9) if change is set_decay else 0.01
+        model = build(network, optimizers.Adam(rate), capture=capture)
         sn.utils.set_random_seed(8)
         model.fit(X, LABELS, batch_size=BATCH, epochs=5, verbose=0, callbacks=[Change(change)])
         models.append(model)

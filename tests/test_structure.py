@@ -24,8 +24,8 @@ ORDER = [
     "backend config initializers",
     "workspace pace",
     "custom layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
-    "numerics training batches callbacks progress summary checkpoint safetensors_io saved_model gpu_memory capture "
-    "recording fitting model",
+    "numerics training batches callbacks progress summary checkpoint safetensors_io saved_model gpu_memory replay "
+    "capture recording fitting model",
     "gradient_probes gradient_check utils compiling environment",
     "interop own_picture plots recipes console run_callbacks run_folder run_report run_records pages run ladder "
     "dry_run",

@@ -78,6 +78,10 @@ class Dropout(Layer):
         """Whether the last output was the input itself."""
         return self.mask is None
 
+    @property
+    def seed(self) -> int | None:
+        """The key in use, drawn or given: a copy of the layer drops alike."""
+        return self.key
+
     def config(self) -> dict[str, Any]:
-        """``seed`` is the key in use, drawn or given: a copy of the layer drops alike."""
-        return {"rate": self.rate, "seed": self.key, **super().config()}
+        return {"rate": self.rate, "seed": self.seed, **super().config()}

@@ -1,0 +1,94 @@
+"""What a step that is replayed, on a CPU (recording.py) or a GPU (capture.py), may consist of, and what may change.
+
+A replayed step is our own kernels with the numbers that they had. So every part of it must be one of ours, a setting
+that a user changes must be seen, and what differs from step to step is worked out by the optimizer's own code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .model import Sequential
+    from .training import Trainer
+
+
+def possible(trainer: Trainer) -> bool:
+    """Whether a model's step can be replayed: of our own parts, without metrics that are computed outside kernels."""
+    model = trainer.model
+    parts = [*model.walk()[1:], model.loss, model.optimizer]
+    return model.capture and not trainer.measured and all(map(_ours, parts))
+
+
+def _ours(part: Any) -> bool:
+    """Whether this is a part of ours as we have written it: one of a user's may do anything between the kernels."""
+    changed = {"forward", "backward", "evaluate", "apply", "update"} & set(vars(part))
+    return type(part).__module__.partition(".")[0] == __package__ and not changed
+
+
+def foreseeable(rate: Any) -> bool:
+    """Whether the learning rate of later steps can be asked for now: a user's schedule may depend on more than the
+    step.
+    """
+    return isinstance(rate, float) or _ours(rate)
+
+
+class Settings:
+    """What a replayed step has in it and a user may change: whether it is still what it was.
+
+    Parameters
+    ----------
+    model : Sequential
+    """
+
+    def __init__(self, model: Sequential) -> None:
+        self.model = model
+        parts = [*model.walk()[1:], model.loss]
+        self._parts = [(part, attrgetter(*names)) for part in parts if (names := _numbers(part))]
+        self._values = self._read()
+
+    def hold(self) -> bool:
+        """Whether nothing was changed."""
+        return self._values == self._read()
+
+    def _read(self) -> list[Any]:
+        model = self.model
+        rate = model.optimizer.learning_rate
+        schedule = () if isinstance(rate, float) or not _ours(rate) else tuple(vars(rate).values())
+        values = [read(part) for part, read in self._parts]
+        return [model.optimizer.changes, id(model.flat_params), schedule, *values]
+
+
+def _numbers(part: Any) -> list[str]:
+    """The arguments of a layer or a loss that it keeps as plain values: kernels are launched with them."""
+    plain = bool, int, float, str, tuple
+    return [name for name in part.config() if name != "name" and isinstance(getattr(part, name, None), plain)]
+
+
+def ask_ahead(model: Sequential, steps: int, note: Callable[[], bool]) -> None:
+    """Ask the optimizer for its next steps as if they were taken; the launches must be kept from running.
+
+    Parameters
+    ----------
+    model : Sequential
+    steps : int
+        At most.
+    note : callable
+        Called after each step. False: that is enough.
+    """
+    optimizer = model.optimizer
+    before = {name: getattr(optimizer, name) for name in optimizer.counters}
+    asked = 0
+    try:
+        while asked < steps:
+            optimizer.apply(model.flat_params, model.flat_grads)
+            asked += 1
+            if not note():
+                break
+    except Exception:
+        if not asked:  # a schedule that fails at a later step fails when its time has come
+            raise
+    finally:
+        vars(optimizer).update(before)
