@@ -374,11 +374,23 @@ def test_refusals_say_in_one_line_what_is_missing(name: str, monkeypatch: pytest
     for module, fake in fake_cupy(**machine).items():
         monkeypatch.setitem(sys.modules, module, fake)
     monkeypatch.setattr(sn.backend.importlib.util, "find_spec", lambda name: SimpleNamespace())
+    monkeypatch.delenv("SCRATCHNET_BACKEND")
     with pytest.raises(sn.errors.BackendError, match=message) as caught:
         sn.set_backend("cupy")
     assert "\n" not in str(caught.value)
     with sn.use_backend("auto"):
         assert sn.get_backend() == "numba"
+
+
+def test_auto_takes_a_gpu_that_works_but_in_these_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, fake in fake_cupy(driver=13000, runtime=13000).items():
+        monkeypatch.setitem(sys.modules, module, fake)
+    monkeypatch.setattr(sn.backend.importlib.util, "find_spec", lambda name: SimpleNamespace())
+    with sn.use_backend("auto"):
+        assert sn.get_backend() != "cupy"  # by conftest.py
+    monkeypatch.delenv("SCRATCHNET_BACKEND")
+    with sn.use_backend("auto"):
+        assert sn.get_backend() == "cupy"
 
 
 def test_without_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
