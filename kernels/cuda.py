@@ -63,6 +63,11 @@ class CupyDriver:
         self.xp = cupy
         self.compute_capability = int(cupy.cuda.Device().compute_capability)  # 90 for an H100
 
+    def name(self) -> str:
+        """What NVIDIA calls this GPU."""
+        name = self.xp.cuda.runtime.getDeviceProperties(self.xp.cuda.Device().id)["name"]
+        return name.decode() if isinstance(name, bytes) else str(name)
+
     def function(self, source: str, kernel: str, options: tuple[str, ...]) -> Any:
         """The compiled kernel, loaded: a stream capture must not do that, where the driver is older than CUDA 12.3."""
         return self.xp.RawModule(code=source, options=("-std=c++17", *options)).get_function(kernel)
@@ -97,6 +102,10 @@ class CupyDriver:
     def upload(self, array: Any, values: np.ndarray) -> None:
         """Copy ``values`` from pinned memory into an array, in the order of the launches."""
         array.set(values)
+
+    def wait(self) -> None:
+        """Return when everything launched so far is done."""
+        self.xp.cuda.get_current_stream().synchronize()
 
     def capture(self, work: Callable[[], Any]) -> Graph:
         """Run ``work`` with all its launches recorded instead of run."""

@@ -65,7 +65,14 @@ def driver() -> CupyDriver:
         ndarray=np.ndarray,
         get_default_memory_pool=lambda: pool,
         cuda=SimpleNamespace(
-            Stream=Stream, runtime=SimpleNamespace(CUDARuntimeError=CudaError, memGetInfo=lambda: (200, 1000))
+            Stream=Stream,
+            Device=lambda: SimpleNamespace(id=2),
+            get_current_stream=lambda: SimpleNamespace(synchronize=lambda: Stream.log.append("waited")),
+            runtime=SimpleNamespace(
+                CUDARuntimeError=CudaError,
+                memGetInfo=lambda: (200, 1000),
+                getDeviceProperties=lambda number: {"name": b"GPU %d" % number},
+            ),
         ),
         RawModule=lambda code, options: SimpleNamespace(get_function=lambda name: (code, name, options)),
     )
@@ -78,6 +85,13 @@ def test_sources_are_compiled_as_cpp17(driver: CupyDriver) -> None:
         "kernel",
         ("-std=c++17", "-DREAL=float"),
     )
+
+
+def test_the_device_in_use_is_named_and_waited_for(driver: CupyDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stream, "log", [], raising=False)
+    assert driver.name() == "GPU 2"
+    driver.wait()
+    assert Stream.log == ["waited"]
 
 
 def test_free_memory_is_the_gpus_and_the_pools_up_to_the_users_limit(driver: CupyDriver) -> None:

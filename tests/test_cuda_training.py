@@ -6,6 +6,8 @@ captured step is only recorded, as on a real GPU: a number of the host that was 
 
 from __future__ import annotations
 
+import copy
+import gc
 import sys
 import zlib
 from collections.abc import Iterator
@@ -313,6 +315,21 @@ def test_a_full_gpu_is_answered_with_the_batch_that_would_fit(gpu: Driver, monke
     monkeypatch.setattr(_Memory, "total", _Memory.used + 100_000)
     with pytest.raises(sn.errors.BackendError, match=r"no room for a data set of 0\.00 GiB"):
         other.predict(pixels(many[0]))
+
+
+def test_a_gradient_check_leaves_the_memory_to_the_model(gpu: Driver) -> None:
+    """It works on a deep copy, whose arrays have memory of their own."""
+    made = model(layers=network()[4:])
+    before = made.predict(pixels())
+    assert sn.check_gradients(made, X[:2] / 255, Y[:2], max_elements=2)
+    gc.collect()
+    np.testing.assert_array_equal(made.predict(pixels()), before)
+    made.fit(pixels(), Y, verbose=0)
+    one = gpu.xp.zeros(3)
+    other = copy.deepcopy({"array": one})["array"]
+    other.fill(7)
+    assert (one.get() == 0).all()
+    assert (other.get() == 7).all()
 
 
 def test_memory_is_reported(gpu: Driver) -> None:

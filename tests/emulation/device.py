@@ -102,6 +102,13 @@ class Array:
     def copy(self) -> Array:
         return array(self)
 
+    def __deepcopy__(self, _: Any) -> Array:
+        return self.copy()
+
+    def fill(self, value: Any) -> None:
+        _executes()
+        self.host.fill(_host(value))
+
     def reshape(self, *shape: Any) -> Array:
         view = self.host.reshape(*shape)
         if view.size and not np.shares_memory(view, self.host):
@@ -243,6 +250,9 @@ class Driver:
             raise RuntimeError(f"{kernel} is compiled inside a capture")
         return build.kernel(source, kernel, options)
 
+    def name(self) -> str:
+        return "an emulated GPU"
+
     def is_array(self, value: Any) -> bool:
         return isinstance(value, Array)
 
@@ -254,6 +264,9 @@ class Driver:
 
     def pinned(self, shape: Any, dtype: Any) -> np.ndarray:
         return np.empty(shape, dtype)
+
+    def wait(self) -> None:
+        _executes()
 
     def upload(self, array: Array, values: np.ndarray) -> None:
         array.set(values)
