@@ -21,6 +21,12 @@ def device_memory() -> dict[str, int] | None:
     return cuda.driver().memory() if get_backend() == "cupy" else None
 
 
+def said(memory: dict[str, int]) -> str:
+    """What `device_memory` found, in words."""
+    used = f"{memory['used'] / 2**20:,.1f} MiB" if memory["used"] < GIB else f"{memory['used'] / GIB:,.2f} GiB"
+    return f"{used} in use, {memory['free'] / GIB:.1f} of {memory['total'] / GIB:.1f} GiB free"
+
+
 @contextmanager
 def explained(model: Sequential, batch_size: int, run: Callable[[int], Any]) -> Iterator[None]:
     """Inside the block, memory that runs out on the GPU is answered with the batch size that would fit.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from emulation import build
 from emulation.device import Driver, backend
 
+from scratchnet import gpu_memory
 from scratchnet.cli import main
 
 pytestmark = pytest.mark.skipif(build.compiler() is None, reason="needs g++ to build the kernels for the CPU")
@@ -57,7 +59,9 @@ def test_a_run_on_a_gpu_leaves_what_one_on_a_cpu_does(
 ) -> None:
     for name in ("numba", "cupy"):
         assert main([str(recipe), "--backend", name, "--out", str(tmp_path / name)]) == 0
-        assert capsys.readouterr().err == ""
+        written = capsys.readouterr()
+        assert written.err == ""
+        assert ("GPU memory: " in written.out) == (name == "cupy")
     assert gpu.replays > 0
     cpu, found = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("numba", "cupy"))
     assert found["backend"] == "cupy"
@@ -70,5 +74,29 @@ def test_a_run_on_a_gpu_leaves_what_one_on_a_cpu_does(
     machine = json.loads((tmp_path / "cupy" / "environment.json").read_text())["machine"]
     assert (machine["gpu"], machine["gpu_memory_bytes"]) == ("an emulated GPU", 2**34)
     assert "an emulated GPU, 16.0 GiB" in (tmp_path / "cupy" / "report.html").read_text()
+    memory = found["device_memory"]
+    assert 4 * 650 * 4 < memory["used"] < memory["total"] == 2**34  # weights, gradients, two moments
+    assert re.search(
+        r"GPU memory   [\d.]+ MiB in use, 16\.0 of 16\.0 GiB free\n", (tmp_path / "cupy" / "report.txt").read_text()
+    )
+    assert "device_memory" not in cpu
     machine = json.loads((tmp_path / "numba" / "environment.json").read_text())["machine"]
     assert (machine["gpu"], machine["gpu_memory_bytes"]) == (None, None)
+
+
+def test_a_dry_run_on_a_gpu_says_what_its_memory_has_room_for(
+    recipe: Path, gpu: Driver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(recipe), "--backend", "cupy", "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["device_memory"]["used"] >= found["bytes"]["parameters"]
+    assert main([str(recipe), "--backend", "cupy", "--dry-run"]) == 0
+    assert re.search(r"^GPU        [\d.]+ MiB in use, 16\.0 of 16\.0 GiB free$", capsys.readouterr().out, re.MULTILINE)
+    assert main([str(recipe), "--backend", "numba", "--dry-run"]) == 0
+    assert "GPU " not in capsys.readouterr().out
+
+
+def test_memory_is_said_in_the_unit_that_fits() -> None:
+    memory = {"total": 140 * 2**30, "free": 100 * 2**30, "used": 3 * 2**20 + 2**19}
+    assert gpu_memory.said(memory) == "3.5 MiB in use, 100.0 of 140.0 GiB free"
+    assert gpu_memory.said({**memory, "used": 40 * 2**30}) == "40.00 GiB in use, 100.0 of 140.0 GiB free"
