@@ -54,6 +54,20 @@ _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 _KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\(([^)]*)\)')
 
 
+OUT_OF_MEMORY = 2  # among the errors of CUDA's runtime, and of its driver
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Inside the block CUDA's own errors for want of memory are MemoryErrors, as those of CuPy's pool are anyway."""
+    try:
+        yield
+    except RuntimeError as error:
+        if getattr(error, "status", None) != OUT_OF_MEMORY:
+            raise
+        raise MemoryError(str(error)) from None
+
+
 class CupyDriver:
     """What kernels need of a GPU, by CuPy. The tests have another one, which runs the same sources on a CPU."""
 
@@ -70,7 +84,8 @@ class CupyDriver:
 
     def function(self, source: str, kernel: str, options: tuple[str, ...]) -> Any:
         """The compiled kernel, loaded: a stream capture must not do that, where the driver is older than CUDA 12.3."""
-        return self.xp.RawModule(code=source, options=("-std=c++17", *options)).get_function(kernel)
+        with memory_errors():
+            return self.xp.RawModule(code=source, options=("-std=c++17", *options)).get_function(kernel)
 
     def launch(self, function: Any, grid: tuple[int, ...], threads: int, arguments: list[Any]) -> None:
         """Put a launch on the current stream."""
@@ -110,7 +125,7 @@ class CupyDriver:
     def capture(self, work: Callable[[], Any]) -> Graph:
         """Run ``work`` with all its launches recorded instead of run."""
         stream = self.xp.cuda.Stream(non_blocking=True)
-        with stream:
+        with memory_errors(), stream:
             stream.begin_capture()
             try:
                 work()

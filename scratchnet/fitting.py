@@ -281,7 +281,7 @@ def train_on_batch(self: Sequential, x: Any, y: Any, sample_weight: Any = None, 
     trainer = self.trainer()
     trainer.reset()
     x, targets, weights = _batch(trainer, x, y, sample_weight)
-    with trainer.running():
+    with gpu_memory.explained(self, len(x), partial(trainer.take_memory, targets)), trainer.running():
         trainer.step(x, targets, weights)
     return _answer(trainer.results(len(x)), return_dict)
 
@@ -291,7 +291,7 @@ def test_on_batch(self: Sequential, x: Any, y: Any, sample_weight: Any = None, r
     trainer = self.trainer()
     trainer.reset()
     x, targets, weights = _batch(trainer, x, y, sample_weight)
-    with self.reusing_buffers():
+    with gpu_memory.explained(self, len(x), partial(_predict_nothing, self)), self.reusing_buffers():
         trainer.test(x, targets, weights)
     return _answer(trainer.results(len(x)), return_dict)
 

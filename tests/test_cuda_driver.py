@@ -12,7 +12,11 @@ from scratchnet.kernels.cuda import CupyDriver
 
 
 class CudaError(RuntimeError):
-    """In place of CuPy's CUDARuntimeError."""
+    """In place of CuPy's CUDARuntimeError and CUDADriverError."""
+
+    def __init__(self, message: str, status: int = 901) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Stream:
@@ -136,3 +140,20 @@ def test_what_is_not_there_is_a_null_pointer_by_value(driver: CupyDriver, monkey
         "ndarray", "ndarray", "uint64", "float64", "float64", "float32", "bool", "float32", "uint64", "uint64", "int64",
     ]  # fmt: skip
     assert [int(arguments[i]) for i in (2, 8, 9)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("status", "error"), [(2, MemoryError), (901, CudaError)])
+def test_memory_that_cuda_itself_lacks_is_a_memory_error(
+    status: int, error: type[Exception], driver: CupyDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CuPy says so only of its pool; a module is loaded and a graph instantiated with memory of CUDA's own."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise CudaError("cudaErrorMemoryAllocation: out of memory", status)
+
+    monkeypatch.setattr(Stream, "end_capture", fails)
+    with pytest.raises(error, match="out of memory"):
+        driver.capture(lambda: None)
+    monkeypatch.setattr(driver.xp, "RawModule", lambda **_: SimpleNamespace(get_function=fails))
+    with pytest.raises(error, match="out of memory"):
+        driver.function("source", "kernel", ())

@@ -317,6 +317,33 @@ def test_a_full_gpu_is_answered_with_the_batch_that_would_fit(gpu: Driver, monke
         other.predict(pixels(many[0]))
 
 
+def test_single_batches_too_are_answered_with_the_batch_that_would_fit(
+    gpu: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = gpu.xp.asarray(np.zeros((600, 8, 8, 1), np.float32)), np.zeros(600, np.int64)
+    made = model(layers=[L.Conv2D(32, 3, padding="same"), L.Flatten(), L.Dense(10)])
+    made.train_on_batch(x[:2], y[:2])
+    for call, room in ((made.train_on_batch, 5_000_000), (made.test_on_batch, 2_000_000)):
+        gpu_memory._release(made)
+        monkeypatch.setattr(_Memory, "total", _Memory.used + room)
+        with pytest.raises(BackendError, match=r"batch_size=600, which takes .* batch_size=\d+ would fit") as caught:
+            call(x, y)
+        fits = int(str(caught.value).split("batch_size=")[2].split()[0])
+        del caught
+        call(x[:fits], y[:fits])
+
+
+def test_a_graph_that_has_no_memory_is_answered_with_a_smaller_batch(
+    gpu: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(work: Any) -> None:
+        raise MemoryError("cudaErrorMemoryAllocation: out of memory")
+
+    monkeypatch.setattr(gpu, "capture", fails)
+    with pytest.raises(BackendError, match=r"too small for batch_size=40, .*: batch_size=36 would fit"):
+        model(layers=network()[4:]).fit(pixels(), Y, batch_size=40, verbose=0)
+
+
 def test_a_gradient_check_leaves_the_memory_to_the_model(gpu: Driver) -> None:
     """It works on a deep copy, whose arrays have memory of their own."""
     made = model(layers=network()[4:])
