@@ -265,6 +265,24 @@ def test_weights_go_from_gpu_to_cpu_and_back(gpu: Driver, tmp_path: Any) -> None
     assert back.optimizer.iterations == 10
 
 
+@pytest.mark.parametrize("where", ["cupy", "numba"])
+def test_arrays_that_are_on_the_gpu_are_taken(where: str, gpu: Driver) -> None:
+    x, weights = X / np.float32(255), np.linspace(0.5, 1.5, len(X), dtype=np.float32)
+
+    def results(*arrays: Any) -> list[np.ndarray]:
+        made, (x, y, weights) = model(layers=network()[4:]), arrays
+        history = made.fit(
+            x, y, sample_weight=weights, class_weight={3: 2.0}, validation_split=0.2, batch_size=16, verbose=0
+        )
+        metric = sn.metrics.get("mse")
+        metric.update(y, y)
+        return [made.predict(x), np.array([history.history["val_loss"], made.evaluate(x, y, verbose=0)[:1]])]
+
+    with sn.use_backend(where):
+        for one, other in zip(results(*map(gpu.xp.asarray, (x, Y, weights))), results(x, Y, weights), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_single_batches_and_evaluation(gpu: Driver) -> None:
     made = model()
     by_batch = [made.train_on_batch(X[:16] / np.float32(255), Y[:16]) for _ in range(2)]

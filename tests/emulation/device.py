@@ -78,6 +78,7 @@ class Array:
     itemsize = property(lambda self: self.host.itemsize)
     flags = property(lambda self: self.host.flags)
     address = property(lambda self: self.host.ctypes.data)
+    __cuda_array_interface__ = property(lambda self: {**self.host.__array_interface__, "version": 3})
 
     def __len__(self) -> int:
         return len(self.host)
