@@ -26,7 +26,7 @@ class Reporter:
         print(f"warning: {text}", file=sys.stderr, flush=True)
 
     def compiling(self, kernel: str) -> None:
-        """Numba begins to compile a kernel."""
+        """A kernel is being compiled, or on a GPU has been: more are to be expected."""
 
     def compiled(self, done: Compilation) -> None:
         """All kernels that training needs are there."""

@@ -11,7 +11,7 @@ import pytest
 from emulation import build
 from emulation.device import Driver, backend
 
-from scratchnet import gpu_memory
+from scratchnet import compiling, gpu_memory
 from scratchnet.cli import main
 
 pytestmark = pytest.mark.skipif(build.compiler() is None, reason="needs g++ to build the kernels for the CPU")
@@ -82,6 +82,20 @@ def test_a_run_on_a_gpu_leaves_what_one_on_a_cpu_does(
     assert "device_memory" not in cpu
     machine = json.loads((tmp_path / "numba" / "environment.json").read_text())["machine"]
     assert (machine["gpu"], machine["gpu_memory_bytes"]) == (None, None)
+
+
+@pytest.mark.parametrize(("seconds", "compiled"), [(-1.0, True), (1e9, False)])
+def test_whoever_waits_for_the_compiler_is_told(
+    seconds: float, compiled: bool, recipe: Path, tmp_path: Path, gpu: Driver, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(compiling, "LOADED_SECONDS", seconds)
+    assert main([str(recipe), "--backend", "cupy", "--out", str(tmp_path / "run")]) == 0
+    written = capsys.readouterr().out
+    assert written.startswith("compiling kernels (first run only) ...\ncompiled ") == compiled
+    assert ("compil" in written) == compiled
+    spent = json.loads((tmp_path / "run" / "results.json").read_text())["seconds"]["compiling"]
+    assert (spent > 0) == compiled
 
 
 def test_a_dry_run_on_a_gpu_says_what_its_memory_has_room_for(

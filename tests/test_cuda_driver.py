@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scratchnet.kernels import cuda
-from scratchnet.kernels.cuda import CupyDriver
+from scratchnet.kernels.cupy_driver import CupyDriver
 
 
 class CudaError(RuntimeError):

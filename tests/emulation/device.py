@@ -233,7 +233,7 @@ class Graph:
 
 
 class Driver:
-    """The emulated counterpart of `scratchnet.kernels.cuda.CupyDriver`.
+    """The emulated counterpart of `scratchnet.kernels.cupy_driver.CupyDriver`.
 
     ``launches`` are the names of all kernels that ran, ``replays`` counts the graphs that were launched.
     """
