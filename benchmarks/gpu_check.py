@@ -1,9 +1,10 @@
 """``python -m benchmarks.gpu_check``: everything that a machine with a GPU has to show, in one run of ten minutes.
 
-Each step is a process of its own with a time limit; one that fails does not stop the rest. What a step prints goes into
-a log file; on the terminal stands a line for each, a summary at the end, and all of it in a JSON file. ``--emulated``
-runs what can be run without a GPU on the emulated one of the tests, to try the script itself: every other step is
-reported as left out.
+Each step is a process of its own with a share of the time; one that fails does not stop the rest, and time that one
+leaves is the next one's. The benchmark is a short one: two networks, few rounds, no peer that compiles for long. What a
+step prints goes into a log file; on the terminal stands a line for each, a summary at the end, and all of it in a JSON
+file. ``--emulated`` runs what can be run without a GPU on the emulated one of the tests, to try the script itself, and
+reports every other step as left out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -25,15 +27,16 @@ from scratchnet.errors import BackendError
 ROOT = Path(__file__).resolve().parents[1]
 TOTAL = 590.0  # seconds: a run must be over within ten minutes
 LEAST = 5.0  # seconds that must be left for a step to be begun
+GRACE = 10.0  # seconds that a step has to write down what it found, once its time is over
 
 
 @dataclass(frozen=True)
 class Step:
-    """A command, the seconds that it may take, and whether it can be tried on the emulated GPU."""
+    """A command, the seconds that those before it must leave it, and whether it can be tried on the emulated GPU."""
 
     name: str
     command: tuple[str, ...]
-    limit: float
+    share: float
     emulated: bool = False
     needs: str = ""  # a program that must be installed
 
@@ -64,12 +67,10 @@ def sanitizer(tool: str) -> tuple[str, ...]:
     return ("compute-sanitizer", "--tool", tool, "--error-exitcode", "9", *probe("kernels"))
 
 
-def benchmark(results: Path) -> tuple[str, ...]:
-    """Two networks and the three short trainings, few rounds."""
-    networks = ("--networks", "fashion-keras,fashion-cnn-same", "--rounds", "3", "--steps", "512")
-    trainings = ("--trainings", "fashion-keras,fashion-dnn,fashion-cnn-dropout")
-    files = ("--json", str(results / "benchmark.json"))
-    return (sys.executable, "-m", "benchmarks", "--device", "gpu", *networks, *trainings, *files)
+def benchmark(part: str, results: Path, *words: str) -> tuple[str, ...]:
+    """One part of the benchmark; its figures go into a file of their own."""
+    files = ("--parts", part, "--json", str(results / f"benchmark-{part}.json"))
+    return (sys.executable, "-m", "benchmarks", "--device", "gpu", *files, *words)
 
 
 def steps(results: Path, emulated: bool = False) -> list[Step]:
@@ -79,25 +80,32 @@ def steps(results: Path, emulated: bool = False) -> list[Step]:
         return tests(small if emulated else real)
 
     same = "captured_steps or graphs_of_many or follows"
+    # Nobody who compiles for long: torch.compile does it twice in every worker.
+    few = ("--networks", "fashion-keras,fashion-cnn-same", "--frameworks", "scratchnet,torch,torch.graph,jax")
+    turns = ("--rounds", "3", "--steps", "512")
+    trainings = ("--trainings", "fashion-dnn,fashion-keras,fashion-cnn-dropout,fashion-cnn-same")  # the longest last
+    ours = ("--networks", "fashion-cnn-same", "--frameworks")
     return [
-        Step("capture of the matrix product", probe("capture"), 60, emulated=True),
-        Step("environment", probe("environment"), 30),
-        Step("compile every source", probe("compile"), 150),
-        Step("every kernel against its reference", pick("twin_equals", "twin_equals and small"), 90, emulated=True),
-        Step("tensor cores against float64", pick("tile or tensor_cores", "tensor_cores"), 60, emulated=True),
-        Step("captured steps have the bits of eager ones", pick(same, "captured_steps and nadam"), 60, emulated=True),
-        Step("ten times the same bits", tests("ten_times_the_same_bits and not graphs"), 45),
-        Step("gradients by finite differences", pick("gradients", "every_loss"), 90, emulated=True),
-        Step("out of memory", tests("full_gpu"), 30),
-        Step("benchmark, few rounds", benchmark(results), 240),
-        Step("memcheck", sanitizer("memcheck"), 75, needs="compute-sanitizer"),
-        Step("racecheck", sanitizer("racecheck"), 75, needs="compute-sanitizer"),
-        Step("initcheck", sanitizer("initcheck"), 60, needs="compute-sanitizer"),
+        Step("capture of the matrix product", probe("capture"), 20, emulated=True),
+        Step("environment", probe("environment"), 10),
+        Step("compile every source", probe("compile"), 80),
+        Step("every kernel against its reference", pick("twin_equals", "twin_equals and small"), 40, emulated=True),
+        Step("tensor cores against float64", pick("tile or tensor_cores", "tensor_cores"), 20, emulated=True),
+        Step("captured steps have the bits of eager ones", pick(same, "captured_steps and nadam"), 25, emulated=True),
+        Step("ten times the same bits", tests("ten_times_the_same_bits and not graphs"), 20),
+        Step("gradients by finite differences", pick("gradients", "every_loss"), 35, emulated=True),
+        Step("out of memory", tests("full_gpu"), 15),
+        Step("memcheck", sanitizer("memcheck"), 45, needs="compute-sanitizer"),
+        Step("benchmark of the step", benchmark("step", results, *few, *turns), 110),
+        Step("benchmark of whole trainings", benchmark("train", results, *trainings, *ours, "scratchnet"), 115),
+        Step("benchmark of kernels", benchmark("kernels", results, *ours, "scratchnet,torch"), 55),
+        Step("initcheck", sanitizer("initcheck"), 0, needs="compute-sanitizer"),
+        Step("racecheck", sanitizer("racecheck"), 0, needs="compute-sanitizer"),
     ]
 
 
 def run(step: Step, limit: float, log: Path, emulated: bool) -> Outcome:
-    """Run one step, all its processes ended at its time limit."""
+    """Run one step, all its processes ended at the limit: first asked to, since a benchmark then shows what it has."""
     environment = {**os.environ, **({"SCRATCHNET_GPU": "emulated"} if emulated else {})}
     began = perf_counter()
     with log.open("w") as out:
@@ -110,8 +118,7 @@ def run(step: Step, limit: float, log: Path, emulated: bool) -> Outcome:
             code = None
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                end(process)
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     said = lines[-1][:160] if lines else "it said nothing"
     taken = perf_counter() - began
@@ -121,11 +128,24 @@ def run(step: Step, limit: float, log: Path, emulated: bool) -> Outcome:
     return Outcome(step.name, "ok" if code == 0 and shown else "FAILED", taken, said)
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its group, with time for what it has to write."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        with suppress(ProcessLookupError):  # nobody of the group is left
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def check(all_steps: Sequence[Step], results: Path, reason: str, emulated: bool) -> list[Outcome]:
     """Run the steps; ``reason`` says why those that need hardware are left out, if they are."""
     began, outcomes = perf_counter(), list[Outcome]()
     for number, step in enumerate(all_steps, 1):
-        left = TOTAL - (perf_counter() - began)
+        left = TOTAL - (perf_counter() - began) - sum(later.share for later in all_steps[number:])
         log = results / f"{number:02d}-{step.name.replace(' ', '-').replace(',', '')}.log"
         if reason and not (emulated and step.emulated):
             outcome = Outcome(step.name, "left out", 0.0, f"no GPU: {reason.partition(': pip')[0]}")
@@ -134,7 +154,7 @@ def check(all_steps: Sequence[Step], results: Path, reason: str, emulated: bool)
         elif left < LEAST:
             outcome = Outcome(step.name, "left out", 0.0, "the ten minutes are over")
         else:
-            outcome = run(step, min(step.limit, left), log, emulated)
+            outcome = run(step, left, log, emulated)
         outcomes.append(outcome)
         print(f"{outcome.verdict:9}{outcome.seconds:6.1f} s  {outcome.name}: {outcome.said}", flush=True)
     return outcomes

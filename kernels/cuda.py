@@ -1,4 +1,4 @@
-"""CUDA: sources, compilation, launches and scratch memory. This file is all that knows CuPy.
+"""CUDA: sources, compilation, launches and scratch memory. What is asked of CuPy stands in cupy_driver.py.
 
 A kernel stands in ``NAME.cu``, its launch beside it in ``NAME_cuda.py`` as the op's twin for the ``cupy`` backend::
 
@@ -15,13 +15,15 @@ import functools
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from ..errors import BackendError
+from .cupy_driver import CupyDriver
 
 WARP = 32
 VECTOR_BYTES = 16  # of the largest access that a thread makes
@@ -53,72 +55,6 @@ NUMBERS = {"int": "i4", "i64": "i8", "u32": "u4", "u64": "u8", "bool": "?", "dou
 
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 _KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\(([^)]*)\)')
-
-
-class CupyDriver:
-    """What kernels need of a GPU, by CuPy. The tests have another one, which runs the same sources on a CPU."""
-
-    def __init__(self) -> None:
-        import cupy
-
-        self.xp = cupy
-        self.compute_capability = int(cupy.cuda.Device().compute_capability)  # 90 for an H100
-
-    def function(self, source: str, kernel: str, options: tuple[str, ...]) -> Any:
-        """The compiled kernel, loaded: a stream capture must not do that, where the driver is older than CUDA 12.3."""
-        return self.xp.RawModule(code=source, options=("-std=c++17", *options)).get_function(kernel)
-
-    def launch(self, function: Any, grid: tuple[int, ...], threads: int, arguments: list[Any]) -> None:
-        """Put a launch on the current stream."""
-        function(grid, (threads,), arguments)
-
-    def is_array(self, value: Any) -> bool:
-        """Whether a value is an array in the GPU's memory."""
-        return isinstance(value, self.xp.ndarray)
-
-    def memory(self) -> dict[str, int]:
-        """Bytes: ``total``, ``free`` for us (what CuPy's pool keeps for later is free), ``used`` by our arrays."""
-        free, total = self.xp.cuda.runtime.memGetInfo()
-        pool = self.xp.get_default_memory_pool()
-        free, used = free + pool.free_bytes(), pool.used_bytes()
-        if limit := pool.get_limit():  # CUPY_GPU_MEMORY_LIMIT
-            free = min(free, limit - used)
-        return {"total": total, "free": free, "used": used}
-
-    def release(self) -> None:
-        """Give the memory that CuPy's pool keeps for later back to the GPU."""
-        self.xp.get_default_memory_pool().free_all_blocks()
-
-    def pinned(self, shape: Any, dtype: Any) -> np.ndarray:
-        """Host memory that the GPU reads by itself: `upload` from it does not wait for anything."""
-        count = int(np.prod(shape))
-        memory = self.xp.cuda.alloc_pinned_memory(count * np.dtype(dtype).itemsize)
-        return np.frombuffer(memory, dtype, count).reshape(shape)
-
-    def upload(self, array: Any, values: np.ndarray) -> None:
-        """Copy ``values`` from pinned memory into an array, in the order of the launches."""
-        array.set(values)
-
-    def capture(self, work: Callable[[], Any]) -> Graph:
-        """Run ``work`` with all its launches recorded instead of run."""
-        stream = self.xp.cuda.Stream(non_blocking=True)
-        with stream:
-            stream.begin_capture()
-            try:
-                work()
-            except BaseException:
-                with suppress(self.xp.cuda.runtime.CUDARuntimeError):  # what went wrong in the work says more
-                    stream.end_capture()
-                raise
-            graph = stream.end_capture()
-        return Graph(graph.launch)
-
-
-class Graph:
-    """A captured sequence of launches; ``memory`` is kept because the launches know its addresses."""
-
-    def __init__(self, launch: Callable[[], None]) -> None:
-        self.launch, self.memory = launch, list[Any]()
 
 
 _driver: Any = None
@@ -172,7 +108,25 @@ def _options(itemsize: int, constants: tuple[tuple[str, Any], ...]) -> tuple[str
 
 @functools.cache
 def _function(name: str, kernel: str, compiler_options: tuple[str, ...]) -> Any:
-    return driver().function(source(name), kernel, compiler_options)
+    began = perf_counter()
+    function = driver().function(source(name), kernel, compiler_options)
+    if _told is not None:
+        _told(f"{name}: {kernel}", perf_counter() - began)
+    return function
+
+
+_told: Callable[[str, float], None] | None = None
+
+
+@contextmanager
+def loading(told: Callable[[str, float], None]) -> Iterator[None]:
+    """Inside the block, ``told(kernel, seconds)`` is called for every kernel that was compiled or loaded."""
+    global _told
+    previous, _told = _told, told
+    try:
+        yield
+    finally:
+        _told = previous
 
 
 def launch(

@@ -228,8 +228,9 @@ def array_module() -> Any:
 
 
 def to_numpy(array: Any) -> np.ndarray:
-    """A NumPy array with the content of an array of any backend."""
-    return array.get() if hasattr(array, "get") else np.asarray(array)
+    """A NumPy array with the content of an array of any backend, or of whatever else NumPy makes one of."""
+    on_gpu = hasattr(type(array), "__cuda_array_interface__") and hasattr(array, "get")  # pandas has another get
+    return array.get() if on_gpu else np.asarray(array)
 
 
 def all_finite(arrays: Iterable[Any]) -> bool:

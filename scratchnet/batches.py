@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import array_module, ops
+from .backend import array_module, ops, to_numpy
 from .datasets import Pixels
 from .errors import BackendError, DataError, ShapeError
 from .workspace import Workspace
@@ -56,7 +56,7 @@ class Source:
         self.scale = 1.0
         if isinstance(x, Pixels):
             self.scale, x = x.scale, x.array
-        x = np.asarray(x)
+        x = to_numpy(x)
         if x.dtype.kind not in "fiub":
             raise DataError(f"{name}: expected an array of numbers, got dtype {x.dtype}")
         if x.ndim == 0 or x.size == 0:

@@ -1,16 +1,18 @@
-"""Watching Numba compile: the first run of a kernel takes seconds, and whoever waits wants to know why."""
+"""Watching kernels being compiled: the first run of one takes seconds, and whoever waits wants to know why."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from .backend import get_backend
-from .kernels import registry
+from .kernels import cuda, registry
 
 KERNELS = registry.__name__.rpartition(".")[0]
+# CuPy does not say whether it has compiled a kernel or found it in its folder: that takes milliseconds, NVRTC a second.
+LOADED_SECONDS = 0.1
 
 
 @dataclass
@@ -23,14 +25,30 @@ class Compilation:
 
 @contextmanager
 def watch(report: Callable[[str], None]) -> Iterator[Compilation]:
-    """Call ``report(kernel)`` whenever Numba begins to compile a kernel; one loaded from the cache is not reported.
+    """Call ``report(kernel)`` for every kernel that is compiled inside the block; one out of a cache is not reported.
 
-    Other backends compile nothing that takes time.
+    Numba says so when it begins. On a GPU it is known when a kernel is there. NumPy compiles nothing.
     """
     done = Compilation()
-    if get_backend() != "numba":
+    watcher = {"numba": _numba, "cupy": _cupy}.get(get_backend())
+    with watcher(report, done) if watcher else nullcontext():
         yield done
-        return
+
+
+@contextmanager
+def _cupy(report: Callable[[str], None], done: Compilation) -> Iterator[None]:
+    def told(kernel: str, seconds: float) -> None:
+        if seconds > LOADED_SECONDS:
+            done.kernels.append(kernel)
+            done.seconds += seconds
+            report(kernel)
+
+    with cuda.loading(told):
+        yield
+
+
+@contextmanager
+def _numba(report: Callable[[str], None], done: Compilation) -> Iterator[None]:
     from numba.core import event
 
     class Listener(event.Listener):
@@ -53,4 +71,4 @@ def watch(report: Callable[[str], None]) -> Iterator[Compilation]:
                 done.seconds += time.perf_counter() - self.since
 
     with event.install_listener("numba:compile", Listener()):
-        yield done
+        yield

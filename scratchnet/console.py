@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import summary
+from . import gpu_memory, summary
 
 if TYPE_CHECKING:
     from .compiling import Compilation
@@ -26,7 +26,7 @@ class Reporter:
         print(f"warning: {text}", file=sys.stderr, flush=True)
 
     def compiling(self, kernel: str) -> None:
-        """Numba begins to compile a kernel."""
+        """A kernel is being compiled, or on a GPU has been: more are to be expected."""
 
     def compiled(self, done: Compilation) -> None:
         """All kernels that training needs are there."""
@@ -124,6 +124,8 @@ class Lines(Quiet):
             self.say(f"expected with the recipe's own settings: {'; '.join(hopes)}")
         speed = f"{results['images_per_second']:,.0f} images/s"
         self.say(f"trained {seconds['training']:.1f} s at {speed}; {seconds['total']:.1f} s in all")
+        if "device_memory" in results:
+            self.say(f"GPU memory: {gpu_memory.said(results['device_memory'])}")
         pictures = ", ".join(sorted(path.name for path in out.glob("*.png")))
         self.say(f"in {out}: report.html, report.txt, model.safetensors, metrics.csv and .jsonl, {pictures}")
 

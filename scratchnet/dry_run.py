@@ -17,6 +17,7 @@ from .callbacks import Callback
 from .console import Reporter
 from .datasets.pixels import Pixels
 from .errors import ConfigError
+from .gpu_memory import device_memory, said
 from .model import Sequential
 from .recipes.recipe import Recipe, RecipeData
 from .run_folder import RECIPE
@@ -58,7 +59,7 @@ def dry_run(
     dict
         ``recipe``, ``backend``, ``network`` (lines of the summary), ``parameters``, ``sizes``, ``steps``, ``bytes``
         (``data``, ``parameters``, ``gradients``, ``optimizer``, ``buffers``) and ``seconds`` (``step``, ``epoch``,
-        ``total``).
+        ``total``); on a GPU also ``device_memory``, see `gpu_memory.device_memory`.
 
     Raises
     ------
@@ -78,6 +79,7 @@ def dry_run(
     step, testing = _measure(twin, recipe, data, reporter or Reporter())
     held_out = testing * data.sizes[1]
     epochs = -(-steps // per_epoch)
+    memory = device_memory()
     return {
         "recipe": recipe.name,
         "backend": backend.get_backend(),
@@ -94,6 +96,7 @@ def dry_run(
             "epoch": step * per_epoch + held_out,
             "total": step * steps + held_out * epochs + testing * data.sizes[2],
         },
+        **({"device_memory": memory} if memory else {}),
     }
 
 
@@ -141,6 +144,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in need.items())
     yield f"memory     {_megabytes(sum(need.values()))}: {parts}"
     yield "           (the arrays that a few real steps and tests have used; Python and its libraries come on top)"
+    if "device_memory" in found:
+        yield f"GPU        {said(found['device_memory'])}"
     if found["backend"] == "numpy":
         yield "           (NumPy's formulas make their own arrays besides, which come and go with each step)"
     yield (

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from . import backend
+from .gpu_memory import device_memory
+from .kernels import cuda
 
 LIBRARIES = (
     "scratchnet", "numpy", "numba", "llvmlite", "cupy-cuda12x", "cupy-cuda13x", "safetensors", "pydantic", "matplotlib",
@@ -49,6 +51,7 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """System, processor, cores that this process may use, memory in bytes, and the GPU where one is used."""
+    gpu = device_memory()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "system": platform.platform(),
@@ -56,7 +59,8 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": cores,
         "memory_bytes": _memory(),
-        "gpu": _gpu(),
+        "gpu": cuda.driver().name() if gpu else None,
+        "gpu_memory_bytes": gpu["total"] if gpu else None,
     }
 
 
@@ -108,12 +112,3 @@ def _memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
-
-
-def _gpu() -> str | None:
-    if backend.get_backend() != "cupy":
-        return None
-    import cupy
-
-    name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"]
-    return name.decode() if isinstance(name, bytes) else str(name)

@@ -41,17 +41,17 @@ def _prepare(model: Sequential, x: Any, y: Any, what: str, sample_weight: Any = 
     if len(targets) != len(source):
         raise DataError(f"{what}: {len(source)} samples but {len(targets)} targets")
     if sample_weight is not None:
-        sample_weight = np.asarray(sample_weight, model.dtype)
+        sample_weight = np.asarray(to_numpy(sample_weight), model.dtype)
         if sample_weight.shape != (len(source),):
             raise DataError(f"sample_weight: expected shape ({len(source)},), got {sample_weight.shape}")
     return source, targets, sample_weight
 
 
 def _class_weights(y: Any, class_weight: dict[int, float], sample_weight: Any) -> np.ndarray:
-    labels = np.asarray(y)
+    labels = to_numpy(y)
     labels = labels.argmax(axis=-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1)
     weights = np.array([class_weight.get(int(label), 1.0) for label in labels])
-    return weights if sample_weight is None else weights * np.asarray(sample_weight)
+    return weights if sample_weight is None else weights * to_numpy(sample_weight)
 
 
 def _positive(name: str, value: Any, least: int = 1) -> int:
@@ -126,7 +126,7 @@ def fit(
         validation_data = (x[first:], y[first:])
         x, y = x[:first], y[:first]
         if sample_weight is not None:
-            sample_weight, held_out_weight = np.split(np.asarray(sample_weight), [first])
+            sample_weight, held_out_weight = np.split(to_numpy(sample_weight), [first])
             validation_data = (*validation_data, held_out_weight)
     if class_weight is not None:
         sample_weight = _class_weights(y, class_weight, sample_weight)
@@ -281,7 +281,7 @@ def train_on_batch(self: Sequential, x: Any, y: Any, sample_weight: Any = None, 
     trainer = self.trainer()
     trainer.reset()
     x, targets, weights = _batch(trainer, x, y, sample_weight)
-    with trainer.running():
+    with gpu_memory.explained(self, len(x), partial(trainer.take_memory, targets)), trainer.running():
         trainer.step(x, targets, weights)
     return _answer(trainer.results(len(x)), return_dict)
 
@@ -291,7 +291,7 @@ def test_on_batch(self: Sequential, x: Any, y: Any, sample_weight: Any = None, r
     trainer = self.trainer()
     trainer.reset()
     x, targets, weights = _batch(trainer, x, y, sample_weight)
-    with self.reusing_buffers():
+    with gpu_memory.explained(self, len(x), partial(_predict_nothing, self)), self.reusing_buffers():
         trainer.test(x, targets, weights)
     return _answer(trainer.results(len(x)), return_dict)
 

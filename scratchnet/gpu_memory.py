@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,12 @@ GIB = 2**30
 def device_memory() -> dict[str, int] | None:
     """Bytes of the GPU's memory: ``total``, ``free`` for anybody, ``used`` by our arrays; None on a CPU."""
     return cuda.driver().memory() if get_backend() == "cupy" else None
+
+
+def said(memory: dict[str, int]) -> str:
+    """What `device_memory` found, in words."""
+    used = f"{memory['used'] / 2**20:,.1f} MiB" if memory["used"] < GIB else f"{memory['used'] / GIB:,.2f} GiB"
+    return f"{used} in use, {memory['free'] / GIB:.1f} of {memory['total'] / GIB:.1f} GiB free"
 
 
 @contextmanager
@@ -40,16 +47,19 @@ def explained(model: Sequential, batch_size: int, run: Callable[[int], Any]) -> 
     """
     try:
         yield
-    except MemoryError:
+    except MemoryError as error:
         if get_backend() != "cupy":
             raise
+        traceback.clear_frames(error.__traceback__)  # their variables hold on to arrays
     else:
         return
     needs = [_need(model, run, n) for n in (1, 2)]
     _release(model)
     memory = cuda.driver().memory()
     per_sample = max(needs[1] - needs[0], 1)
-    fits = _largest(model, run, (memory["free"] - (needs[0] - per_sample - memory["used"])) // per_sample)
+    room = (memory["free"] - (needs[0] - per_sample - memory["used"])) // per_sample
+    # Arrays that have room say nothing where it was CUDA that had none, for a graph or a module: less is tried then.
+    fits = _largest(model, run, min(room, batch_size * 9 // 10))
     needed, free, total = per_sample * batch_size / GIB, memory["free"] / GIB, memory["total"] / GIB
     raise BackendError(
         f"the GPU's memory is too small for batch_size={batch_size}, which takes {needed:.2f} GiB; "

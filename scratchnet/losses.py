@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import config as settings
-from .backend import array_module, ops
+from .backend import array_module, ops, to_numpy
 from .checks import snake_case
 from .custom import Part, known
 from .custom import register as register
@@ -206,7 +206,7 @@ def _as(targets: Any, dtype: Any) -> Any:
 def _numbers(y: Any, name: str) -> np.ndarray:
     """Targets as a NumPy array of numbers with a batch axis."""
     try:
-        array = np.asarray(y.get() if hasattr(y, "get") else y)
+        array = to_numpy(y)
     except ValueError:
         raise ShapeError(f"{name}: expected targets of equal length, got a ragged list") from None
     if array.dtype.kind not in "biuf":

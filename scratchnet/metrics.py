@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .backend import to_numpy
 from .checks import snake_case
 from .errors import ConfigError, ShapeError
 from .report import classification_report, confusion_matrix
@@ -65,7 +66,7 @@ class Metric:
         ConfigError
             If a user's function returns something that is not numbers.
         """
-        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+        y_true, y_pred = to_numpy(y_true), to_numpy(y_pred)
         if len(y_true) != len(y_pred):
             raise ShapeError(f"{self.name}: {len(y_pred)} predictions but {len(y_true)} targets")
         if not len(y_pred):

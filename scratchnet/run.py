@@ -13,6 +13,7 @@ from . import backend, checkpoint, compiling, environment, report, run_report, u
 from .callbacks import TrainingCheckpoint
 from .console import Reporter
 from .errors import ConfigError
+from .gpu_memory import device_memory
 from .model import Sequential
 from .pages import report_page
 from .recipes.recipe import Recipe, RecipeData
@@ -226,6 +227,7 @@ class _Run:
 
     def _facts(self, recorder: Recorder) -> dict[str, Any]:
         last = recorder.rows[-1] if recorder.rows else {}
+        memory = device_memory()
         return {
             "recipe": self.recipe.name,
             "seed": self.training.seed,
@@ -239,6 +241,7 @@ class _Run:
             "input": self.data.described(),
             "seconds": {**self.seconds, "total": time.perf_counter() - self.began},
             "images_per_second": recorder.images / recorder.seconds if recorder.seconds else 0.0,
+            **({"device_memory": memory} if memory else {}),
         }
 
 

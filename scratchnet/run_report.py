@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import plots, report, summary
+from . import gpu_memory, plots, report, summary
 from .errors import ShapeError
 from .model import Sequential
 from .recipes.recipe import Recipe, RecipeData
@@ -55,6 +55,8 @@ def facts(recipe: Recipe, data: RecipeData, results: dict[str, Any]) -> Iterator
     if expect.text:
         yield "the text has", expect.text
     yield "backend", results["backend"]
+    if "device_memory" in results:
+        yield "GPU memory", gpu_memory.said(results["device_memory"])
     yield (
         "time",
         (

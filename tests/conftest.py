@@ -1,7 +1,8 @@
-"""Fixtures for all tests: both CPU backends, the real data, fixed seeds."""
+"""Fixtures for all tests: both CPU backends, the real data, fixed seeds. ``auto`` is numba even beside a GPU."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from servers import real_data
 
 import scratchnet as sn
+
+# For the programs that tests start, too. test_gpu.py names cupy, and what is about the choice itself unsets this.
+os.environ.setdefault("SCRATCHNET_BACKEND", "numba")
 
 
 @pytest.fixture(params=["numpy", "numba"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import scratchnet as sn
 from scratchnet.batches import Source
 from scratchnet.errors import DataError
 
@@ -27,3 +28,16 @@ def test_the_largest_numbers_are_finite(dtype: str) -> None:
     x = np.full((5, 4), np.finfo(dtype).max, dtype)
     source = Source(x, (4,), "float64")
     np.testing.assert_array_equal(source.slice(1, 3), x[1:3].astype("float64"))
+
+
+def test_tables_of_pandas_are_taken(backend: str) -> None:
+    """They have a ``get`` as CuPy's arrays have, which means something else."""
+    pandas = pytest.importorskip("pandas", reason="needs pandas: pip install -e '.[test]'")
+    x, y, weights = np.random.default_rng(0).random((20, 4)), np.arange(20) % 3, np.linspace(0, 1, 20)
+    losses = []
+    for arrays in ((x, y, weights), (pandas.DataFrame(x), pandas.Series(y), pandas.Series(weights))):
+        sn.utils.set_random_seed(0)
+        model = sn.Sequential([sn.layers.Dense(3, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        losses += model.fit(*arrays[:2], sample_weight=arrays[2], class_weight={1: 2.0}, verbose=0).history["loss"]
+    assert losses[0] == losses[1]

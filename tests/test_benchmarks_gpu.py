@@ -103,6 +103,31 @@ def test_report_shows_every_figure_and_what_was_not_measured() -> None:
     assert "<= 0.6s" in text
 
 
+def test_a_run_that_was_stopped_shows_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([{"seconds": 0.5, "whole": 0.6, "accuracy": 0.9, "steps": 7, "bits": "ab"}])
+
+    class Worker:
+        def __enter__(self) -> Worker:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def ask(self, command: str, **_: Any) -> dict[str, Any]:
+            if (answer := next(answers, None)) is None:
+                raise KeyboardInterrupt
+            return answer
+
+    gpu = {"name": "H200", "memory_gib": 1, "capability": 9, "driver": 13000, "runtime": 13000, "cupy": ""}
+    run = command.Run(command.parse(["--frameworks", "scratchnet", "--trainings", "fashion-dnn"]), gpu, tmp_path)
+    monkeypatch.setattr(run, "worker", lambda *_: Worker())
+    for part in (run.train, run.kernels):
+        run.result["parts"][part.__name__] = []
+        with pytest.raises(KeyboardInterrupt):
+            part()
+    assert "fashion-dnn, tf32, run 1" in report.render(run.result)
+
+
 def test_every_training_is_a_recipe() -> None:
     assert set(TRAININGS) < set(recipes.names())
     assert recipes.load("fashion-cnn-dropout").content.training.steps == TRAININGS["fashion-cnn-dropout"]["steps"]
@@ -174,8 +199,9 @@ def test_kernels_of_a_step_are_timed_one_by_one(gpu: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(measuring, "CALLS", 2)
     adapter = make("scratchnet", "", 1, "cpu", "float32")
     adapter.build(SMALL, initial_weights(SMALL))
-    adapter.load(*small_batches(2))
-    ops = measuring.kernels(adapter)["ops"]
+    adapter.load(*small_batches(1))
+    gather, *ops = measuring.kernels(adapter)["ops"]
+    assert (gather["op"], gather["bytes"]) == ("gather", 16 * (2 * 64 * 4 + 8))  # rows read and written, their numbers
     assert [op["op"] for op in ops] == [
         "conv2d_forward", "max_pool_forward", "dense_forward", "sparse_softmax_cross_entropy", "dense_backward",
         "max_pool_backward", "conv2d_backward", "adam",

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from scratchnet.kernels import cuda
-from scratchnet.kernels.cuda import CupyDriver
+from scratchnet.kernels.cupy_driver import CupyDriver
 
 
 class CudaError(RuntimeError):
-    """In place of CuPy's CUDARuntimeError."""
+    """In place of CuPy's CUDARuntimeError and CUDADriverError."""
+
+    def __init__(self, message: str, status: int = 901) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Stream:
@@ -65,7 +69,14 @@ def driver() -> CupyDriver:
         ndarray=np.ndarray,
         get_default_memory_pool=lambda: pool,
         cuda=SimpleNamespace(
-            Stream=Stream, runtime=SimpleNamespace(CUDARuntimeError=CudaError, memGetInfo=lambda: (200, 1000))
+            Stream=Stream,
+            Device=lambda: SimpleNamespace(id=2),
+            get_current_stream=lambda: SimpleNamespace(synchronize=lambda: Stream.log.append("waited")),
+            runtime=SimpleNamespace(
+                CUDARuntimeError=CudaError,
+                memGetInfo=lambda: (200, 1000),
+                getDeviceProperties=lambda number: {"name": b"GPU %d" % number},
+            ),
         ),
         RawModule=lambda code, options: SimpleNamespace(get_function=lambda name: (code, name, options)),
     )
@@ -78,6 +89,13 @@ def test_sources_are_compiled_as_cpp17(driver: CupyDriver) -> None:
         "kernel",
         ("-std=c++17", "-DREAL=float"),
     )
+
+
+def test_the_device_in_use_is_named_and_waited_for(driver: CupyDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stream, "log", [], raising=False)
+    assert driver.name() == "GPU 2"
+    driver.wait()
+    assert Stream.log == ["waited"]
 
 
 def test_free_memory_is_the_gpus_and_the_pools_up_to_the_users_limit(driver: CupyDriver) -> None:
@@ -122,3 +140,20 @@ def test_what_is_not_there_is_a_null_pointer_by_value(driver: CupyDriver, monkey
         "ndarray", "ndarray", "uint64", "float64", "float64", "float32", "bool", "float32", "uint64", "uint64", "int64",
     ]  # fmt: skip
     assert [int(arguments[i]) for i in (2, 8, 9)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("status", "error"), [(2, MemoryError), (901, CudaError)])
+def test_memory_that_cuda_itself_lacks_is_a_memory_error(
+    status: int, error: type[Exception], driver: CupyDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CuPy says so only of its pool; a module is loaded and a graph instantiated with memory of CUDA's own."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise CudaError("cudaErrorMemoryAllocation: out of memory", status)
+
+    monkeypatch.setattr(Stream, "end_capture", fails)
+    with pytest.raises(error, match="out of memory"):
+        driver.capture(lambda: None)
+    monkeypatch.setattr(driver.xp, "RawModule", lambda **_: SimpleNamespace(get_function=fails))
+    with pytest.raises(error, match="out of memory"):
+        driver.function("source", "kernel", ())

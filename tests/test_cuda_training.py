@@ -6,6 +6,8 @@ captured step is only recorded, as on a real GPU: a number of the host that was 
 
 from __future__ import annotations
 
+import copy
+import gc
 import sys
 import zlib
 from collections.abc import Iterator
@@ -263,6 +265,24 @@ def test_weights_go_from_gpu_to_cpu_and_back(gpu: Driver, tmp_path: Any) -> None
     assert back.optimizer.iterations == 10
 
 
+@pytest.mark.parametrize("where", ["cupy", "numba"])
+def test_arrays_that_are_on_the_gpu_are_taken(where: str, gpu: Driver) -> None:
+    x, weights = X / np.float32(255), np.linspace(0.5, 1.5, len(X), dtype=np.float32)
+
+    def results(*arrays: Any) -> list[np.ndarray]:
+        made, (x, y, weights) = model(layers=network()[4:]), arrays
+        history = made.fit(
+            x, y, sample_weight=weights, class_weight={3: 2.0}, validation_split=0.2, batch_size=16, verbose=0
+        )
+        metric = sn.metrics.get("mse")
+        metric.update(y, y)
+        return [made.predict(x), np.array([history.history["val_loss"], made.evaluate(x, y, verbose=0)[:1]])]
+
+    with sn.use_backend(where):
+        for one, other in zip(results(*map(gpu.xp.asarray, (x, Y, weights))), results(x, Y, weights), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_single_batches_and_evaluation(gpu: Driver) -> None:
     made = model()
     by_batch = [made.train_on_batch(X[:16] / np.float32(255), Y[:16]) for _ in range(2)]
@@ -313,6 +333,48 @@ def test_a_full_gpu_is_answered_with_the_batch_that_would_fit(gpu: Driver, monke
     monkeypatch.setattr(_Memory, "total", _Memory.used + 100_000)
     with pytest.raises(sn.errors.BackendError, match=r"no room for a data set of 0\.00 GiB"):
         other.predict(pixels(many[0]))
+
+
+def test_single_batches_too_are_answered_with_the_batch_that_would_fit(
+    gpu: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = gpu.xp.asarray(np.zeros((600, 8, 8, 1), np.float32)), np.zeros(600, np.int64)
+    made = model(layers=[L.Conv2D(32, 3, padding="same"), L.Flatten(), L.Dense(10)])
+    made.train_on_batch(x[:2], y[:2])
+    for call, room in ((made.train_on_batch, 5_000_000), (made.test_on_batch, 2_000_000)):
+        gpu_memory._release(made)
+        monkeypatch.setattr(_Memory, "total", _Memory.used + room)
+        with pytest.raises(BackendError, match=r"batch_size=600, which takes .* batch_size=\d+ would fit") as caught:
+            call(x, y)
+        fits = int(str(caught.value).split("batch_size=")[2].split()[0])
+        del caught
+        call(x[:fits], y[:fits])
+
+
+def test_a_graph_that_has_no_memory_is_answered_with_a_smaller_batch(
+    gpu: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(work: Any) -> None:
+        raise MemoryError("cudaErrorMemoryAllocation: out of memory")
+
+    monkeypatch.setattr(gpu, "capture", fails)
+    with pytest.raises(BackendError, match=r"too small for batch_size=40, .*: batch_size=36 would fit"):
+        model(layers=network()[4:]).fit(pixels(), Y, batch_size=40, verbose=0)
+
+
+def test_a_gradient_check_leaves_the_memory_to_the_model(gpu: Driver) -> None:
+    """It works on a deep copy, whose arrays have memory of their own."""
+    made = model(layers=network()[4:])
+    before = made.predict(pixels())
+    assert sn.check_gradients(made, X[:2] / 255, Y[:2], max_elements=2)
+    gc.collect()
+    np.testing.assert_array_equal(made.predict(pixels()), before)
+    made.fit(pixels(), Y, verbose=0)
+    one = gpu.xp.zeros(3)
+    other = copy.deepcopy({"array": one})["array"]
+    other.fill(7)
+    assert (one.get() == 0).all()
+    assert (other.get() == 7).all()
 
 
 def test_memory_is_reported(gpu: Driver) -> None:
@@ -374,11 +436,23 @@ def test_refusals_say_in_one_line_what_is_missing(name: str, monkeypatch: pytest
     for module, fake in fake_cupy(**machine).items():
         monkeypatch.setitem(sys.modules, module, fake)
     monkeypatch.setattr(sn.backend.importlib.util, "find_spec", lambda name: SimpleNamespace())
+    monkeypatch.delenv("SCRATCHNET_BACKEND")
     with pytest.raises(sn.errors.BackendError, match=message) as caught:
         sn.set_backend("cupy")
     assert "\n" not in str(caught.value)
     with sn.use_backend("auto"):
         assert sn.get_backend() == "numba"
+
+
+def test_auto_takes_a_gpu_that_works_but_in_these_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, fake in fake_cupy(driver=13000, runtime=13000).items():
+        monkeypatch.setitem(sys.modules, module, fake)
+    monkeypatch.setattr(sn.backend.importlib.util, "find_spec", lambda name: SimpleNamespace())
+    with sn.use_backend("auto"):
+        assert sn.get_backend() != "cupy"  # by conftest.py
+    monkeypatch.delenv("SCRATCHNET_BACKEND")
+    with sn.use_backend("auto"):
+        assert sn.get_backend() == "cupy"
 
 
 def test_without_cupy(monkeypatch: pytest.MonkeyPatch) -> None:

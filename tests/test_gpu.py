@@ -211,6 +211,13 @@ def test_the_gpu_follows_the_cpu(gpu: Any) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
 
 
+@pytest.mark.skipif(EMULATED, reason="nobody finds the emulated GPU who does not know of it")
+def test_auto_is_the_gpu(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCRATCHNET_BACKEND")
+    with sn.use_backend("auto"):
+        assert sn.get_backend() == "cupy"
+
+
 # Memory ---------------------------------------------------------------------------------------------------------------
 
 

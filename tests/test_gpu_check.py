@@ -17,6 +17,8 @@ from scratchnet.kernels import cuda
 
 import scratchnet as sn
 from benchmarks import gpu_check
+from benchmarks.gpu import command
+from benchmarks.gpu.training import TRAININGS
 from benchmarks.gpu_check import Step
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,23 +28,71 @@ def python(body: str) -> tuple[str, ...]:
     return (sys.executable, "-c", body)
 
 
+LONG = "import subprocess; print('begun', flush=True); subprocess.run(['sleep', '50'])"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LONG}"
+TIDY = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+try:
+    print("begun", flush=True)
+    time.sleep(50)
+except KeyboardInterrupt:
+    print("written down")
+"""
 STEPS = [
     Step("good", python("print('a'); print('the last line')"), 30),
     Step("bad", python("raise SystemExit('it broke')"), 30),
-    Step("long", python("import time, subprocess; print('begun', flush=True); subprocess.run(['sleep', '50'])"), 1.5),
     Step("tool", python("pass"), 30, needs="no-such-program"),
 ]
 
 
 def test_steps_fail_alone_and_say_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outcomes = gpu_check.check(STEPS, tmp_path, "", emulated=False)
-    assert [one.verdict for one in outcomes] == ["ok", "FAILED", "TIME OUT", "left out"]
-    assert [one.said for one in outcomes] == [
-        "the last line", "it broke", "after 2 s: begun", "no-such-program is not installed",
-    ]  # fmt: skip
-    assert outcomes[2].seconds < 20
+    assert [one.verdict for one in outcomes] == ["ok", "FAILED", "left out"]
+    assert [one.said for one in outcomes] == ["the last line", "it broke", "no-such-program is not installed"]
     assert (tmp_path / "01-good.log").read_text() == "a\nthe last line\n"
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize(("body", "said"), [(LONG, "begun"), (DEAF, "begun"), (TIDY, "written down")])
+def test_a_step_whose_time_is_over_may_write_down_what_it_has(
+    body: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_check, "GRACE", 2.0)
+    outcome = gpu_check.run(Step("long", python(body), 0), 1.5, tmp_path / "log", emulated=False)
+    assert (outcome.verdict, outcome.said) == ("TIME OUT", f"after 2 s: {said}")
+    assert outcome.seconds < 20
+
+
+def test_a_step_has_its_share_and_what_others_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = []
+
+    def run(step: Step, limit: float, *_: Any) -> gpu_check.Outcome:
+        limits.append(round(limit))
+        return gpu_check.Outcome(step.name, "ok", 0.0, "")
+
+    monkeypatch.setattr(gpu_check, "run", run)
+    monkeypatch.setattr(gpu_check, "TOTAL", 100.0)
+    gpu_check.check([Step("a", (), 50), Step("b", (), 30), Step("c", (), 0)], tmp_path, "", emulated=False)
+    assert limits == [70, 100, 100]
+
+
+def test_the_shares_of_all_steps_are_ten_minutes(tmp_path: Path) -> None:
+    assert sum(step.share for step in gpu_check.steps(tmp_path)) <= gpu_check.TOTAL
+    assert gpu_check.TOTAL + gpu_check.GRACE <= 600
+
+
+def test_the_benchmark_is_one_that_can_be_asked_for(tmp_path: Path) -> None:
+    asked = {}
+    for step in gpu_check.steps(tmp_path):
+        if step.name.startswith("benchmark"):
+            options = command.parse(step.command[5:])
+            (part,) = options.parts
+            asked[part] = options
+            assert not {"torch.compile", "tf.function"} & {*(one.name for one in options.present), *options.left_out}
+    assert set(asked) == set(command.PARTS)
+    assert len({options.json for options in asked.values()}) == len(asked)
+    assert set(asked["train"].trainings) == set(TRAININGS)
 
 
 def test_the_ten_minutes_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +105,7 @@ def test_tests_that_all_skip_show_nothing(tmp_path: Path) -> None:
     if not gpu_check.missing_gpu():
         pytest.skip("there is a GPU: these tests run")
     step = Step("skipped", (*gpu_check.tests("twin_equals and add"), "-rs"), 120)
-    outcome = gpu_check.run(step, step.limit, tmp_path / "log", emulated=False)
+    outcome = gpu_check.run(step, step.share, tmp_path / "log", emulated=False)
     assert outcome.verdict == "FAILED"
     assert "skipped" in outcome.said
     assert "no GPU: the cupy backend needs" in (tmp_path / "log").read_text()
@@ -78,7 +128,7 @@ def test_the_script_runs_on_the_emulated_gpu(word: str, verdicts: list[str], tmp
 def test_every_part_of_the_issue_has_a_step(tmp_path: Path) -> None:
     names = " ".join(step.name for step in gpu_check.steps(tmp_path))
     for word in ("capture", "compile", "reference", "tensor cores", "ten times", "gradients", "memory", "memcheck",
-                 "racecheck", "initcheck", "benchmark"):  # fmt: skip
+                 "racecheck", "initcheck", "of the step", "whole trainings", "of kernels"):  # fmt: skip
         assert word in names
 
 

@@ -137,9 +137,9 @@ def test_numpy_alone_trains_checks_predicts_and_saves(tmp_path, data_dir):
     (x, y), _ = datasets.fashion_mnist.load_data(data_dir)
     np.savez(tmp_path / "data.npz", x=x[:2000], y=y[:2000])
     code = f"import sys; sys.path.append({str(site)!r})\n{NUMPY_ALONE}"
-    done = subprocess.run(  # -I and -S: no environment variables, no site-packages
+    done = subprocess.run(  # -I and -S: no site-packages
         [sys.executable, "-I", "-S", "-c", code, str(tmp_path), str(tmp_path / "data.npz")],
-        capture_output=True, text=True,
+        capture_output=True, text=True, env={},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("all of it\n")

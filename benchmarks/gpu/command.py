@@ -162,6 +162,7 @@ class Run:
         precision = self.options.precisions[-1]
         for name in dict.fromkeys(self.options.trainings):
             wanted, runs = TRAININGS[name], list[dict[str, Any]]()
+            self.result["parts"]["train"].append({"recipe": name, "precision": precision, "runs": runs})
             length = {key: wanted[key] for key in ("epochs", "steps") if key in wanted}
             if self.options.quick:
                 length = {"steps": 50}
@@ -169,7 +170,6 @@ class Run:
                 with self.worker("scratchnet", precision) as peer:
                     runs.append(peer.ask("call", function="training", recipe=name, precision=precision, **length))
                 say(f"  {name}: {runs[-1]['seconds']:.3f} s, test accuracy {runs[-1]['accuracy']:.4f}")
-            self.result["parts"]["train"].append({"recipe": name, "precision": precision, "runs": runs})
             found = targets.trainings(name, runs)
             self.aim(found[2:] if self.options.quick else found)
 
@@ -185,7 +185,7 @@ class Run:
                 for one in (network, network.with_batch(LARGE_BATCH)):
                     with self.worker("scratchnet", precision) as peer:
                         peer.ask("build", network=one.to_json())
-                        peer.ask("load", steps=2)
+                        peer.ask("load", steps=1)
                         ops = peer.ask("call", function="kernels")["ops"]
                     for op in ops:
                         op["of_limit"] = targets.of_limit(op, limits["copy"], peak)

@@ -77,12 +77,12 @@ def kernel_tables(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def limits_table(limits: Mapping[str, Any]) -> str:
-    """Copy bandwidth by size, and the products' rates."""
+    """Copy bandwidth by size, and the products' rates, as far as they were measured."""
     rows = [
         [f"copy, {int(size) / 2**20:.0f} MiB touched", f"{rate / 1e9:.0f} GB/s"]
-        for size, rate in limits["copy"].items()
+        for size, rate in limits.get("copy", {}).items()
     ]
-    for precision, found in limits["products"].items():
+    for precision, found in limits.get("products", {}).items():
         for who, rate in found.items():
             rows.append([f"product 8192^3, {precision}, {who}", f"{rate / 1e12:.1f} TFLOP/s"])
     return table(["measured limits", ""], rows)

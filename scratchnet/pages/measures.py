@@ -15,6 +15,7 @@ import numpy as np
 from ..backend import array_module, get_backend, use_backend
 from ..errors import GradientError
 from ..gradient_check import LEFT_OUT, Report, check_gradients
+from ..kernels import cuda
 from ..model import Sequential
 from ..recipes.recipe import Recipe, RecipeData
 
@@ -84,7 +85,7 @@ def _timed_step(trainer: Any, x: Any, targets: Any) -> tuple[list[float], list[f
 
 def _now() -> float:
     if get_backend() == "cupy":  # its calls return before the GPU is done
-        array_module().cuda.get_current_stream().synchronize()
+        cuda.driver().wait()
     return time.perf_counter()
 
 

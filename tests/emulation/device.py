@@ -79,6 +79,7 @@ class Array:
     itemsize = property(lambda self: self.host.itemsize)
     flags = property(lambda self: self.host.flags)
     address = property(lambda self: self.host.ctypes.data)
+    __cuda_array_interface__ = property(lambda self: {**self.host.__array_interface__, "version": 3})
 
     def __len__(self) -> int:
         return len(self.host)
@@ -102,6 +103,13 @@ class Array:
 
     def copy(self) -> Array:
         return array(self)
+
+    def __deepcopy__(self, _: Any) -> Array:
+        return self.copy()
+
+    def fill(self, value: Any) -> None:
+        _executes()
+        self.host.fill(_host(value))
 
     def reshape(self, *shape: Any) -> Array:
         view = self.host.reshape(*shape)
@@ -229,7 +237,7 @@ class Graph:
 
 
 class Driver:
-    """The emulated counterpart of `scratchnet.kernels.cuda.CupyDriver`.
+    """The emulated counterpart of `scratchnet.kernels.cupy_driver.CupyDriver`.
 
     ``launches`` are the names of all kernels that ran, ``replays`` counts the graphs that were launched.
     """
@@ -247,6 +255,9 @@ class Driver:
             raise RuntimeError(f"{kernel} is compiled inside a capture")
         return build.kernel(source, kernel, options)
 
+    def name(self) -> str:
+        return "an emulated GPU"
+
     def is_array(self, value: Any) -> bool:
         return isinstance(value, Array)
 
@@ -258,6 +269,9 @@ class Driver:
 
     def pinned(self, shape: Any, dtype: Any) -> np.ndarray:
         return np.empty(shape, dtype)
+
+    def wait(self) -> None:
+        _executes()
 
     def upload(self, array: Array, values: np.ndarray) -> None:
         array.set(values)

@@ -61,10 +61,10 @@ class CapturedStep(ScratchnetStep):
         return self.run(index, 1)[1]
 
     def eager_step(self, index: int) -> None:
-        """One step without capture, on a batch that stays where it is."""
+        """One step without capture, its batch gathered as `fit` does."""
         rows = self.batches[index]
         with self.trainer.running():
-            x = self.source.rows[rows].reshape(-1, *self.model.input_shape)
+            x = self.source.take(np.arange(rows.start, rows.stop))
             self.trainer.step(x, self.targets[rows], self.trainer.weights(self.network.batch))
 
     def run(self, start: int, steps: int) -> tuple[float, float]:
