@@ -11,7 +11,7 @@ from scratchnet.kernels import registry
 
 from scratchnet.backend import array_module, get_backend, ops
 
-from .frameworks.base import Adapter
+from .frameworks.scratchnet import ScratchnetStep
 from .limits import best
 
 Call = tuple[str, tuple[Any, ...]]
@@ -70,15 +70,15 @@ def shapes(args: tuple[Any, ...]) -> str:
     return " ".join("x".join(map(str, array.shape)) for array in arrays[:2])
 
 
-def time_ops(adapter: Adapter, seconds: float) -> list[dict[str, Any]]:
+def time_ops(adapter: ScratchnetStep, seconds: float) -> list[dict[str, Any]]:
     """One row per op call of a training step: op, shapes, best seconds of a call, FLOPs and bytes.
 
     The same arrays are used again and again, so they lie in whatever cache they fit; the limit for copying is taken at
     the same size.
     """
-    adapter.step(0)
+    adapter.eager_step(0)
     rows = []
-    for name, args in record(lambda: adapter.step(1)):
+    for name, args in record(lambda: adapter.eager_step(1)):
         function = registry.get(name).implementation(get_backend())
         taken = best(partial(function, *args), seconds)
         rows.append(

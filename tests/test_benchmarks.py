@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import scratchnet as sn
 from benchmarks import agreement, data, frameworks, limits, networks, report, stats, tables
 from benchmarks.__main__ import parse
 from benchmarks.busy import Hog
 from benchmarks.frameworks import FRAMEWORKS, Framework
+from benchmarks.frameworks.scratchnet import ScratchnetStep
 from benchmarks.machine import Meter
 from benchmarks.networks import NETWORKS, Network, dense, dropout
+from benchmarks.opcalls import time_ops
 from benchmarks.peers import Peer, PeerError
 from benchmarks.rounds import Field, Settings
 from benchmarks.step import measure_network
@@ -376,3 +379,16 @@ def test_interrupted_command_reports_what_it_has(quick: tuple[list[str], dict[st
     assert "stopped" in said
     assert "Fair by construction" in shown
     assert json.loads((tmp_path / "out.json").read_text())["parts"] == {}
+
+
+def test_ops_of_a_step_that_is_replayed_are_found_all_the_same() -> None:
+    network = networks.NETWORKS["fashion-keras"]
+    x = np.random.default_rng(0).random((2 * network.batch, *network.shape), dtype=np.float32)
+    with sn.use_backend("numba"):
+        adapter = ScratchnetStep()
+        adapter.build(network, networks.initial_weights(network))
+        adapter.load(x, np.zeros(len(x), np.int64))
+        adapter.run(0, 2)
+        found = [row["op"] for row in time_ops(adapter, 0.001)]
+    dense = ["dense_forward"] * 2, ["dense_backward"] * 2
+    assert found == [*dense[0], "sparse_softmax_cross_entropy", *dense[1], "adam"]
