@@ -105,7 +105,9 @@ def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None,
         with one_line(f"{name}: compile settings (compile=False leaves them out)"), with_classes(custom_objects):
             loss = None if content["loss"] is None else losses.get(content["loss"])
             measured = [metrics.get(metric) for metric in content["metrics"] if metric is not None]
-            model.compile(optimizers.get(content["optimizer"]), loss, measured)
+            # Files of the first versions have neither.
+            how = {name: content[name] for name in ("precision", "capture") if name in content}
+            model.compile(optimizers.get(content["optimizer"]), loss, measured, **how)
             if content["iterations"]:
                 saved_model.put(saved_model.match_slots(model, content))
                 model.optimizer.iterations = saved_model.count(content["iterations"])

@@ -87,6 +87,8 @@ def describe_model(model: Sequential) -> tuple[Arrays, dict[str, Any]]:
         "optimizer": None if optimizer is None else optimizers.serialize(optimizer),
         "loss": None if loss is None else losses.serialize(loss),
         "metrics": [metrics.serialize(metric) for metric in model.metrics],
+        "precision": model.precision,
+        "capture": model.capture,
         "iterations": int(optimizer.iterations) if begun else 0,
         "slots": _without_arrays(slots, "optimizer", arrays),
     }

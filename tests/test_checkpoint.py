@@ -54,6 +54,11 @@ def test_what_was_not_compiled_or_not_trained(tmp_path):
     model.save(tmp_path / "compiled")
     twin = sn.load_model(tmp_path / "compiled")
     assert (twin.optimizer.iterations, twin.loss.name) == (0, model.loss.name)
+    assert (twin.precision, twin.capture) == ("float32", True)
+    model.compile("adam", "mse", precision="tf32", capture=False)
+    model.save(tmp_path / "settings")
+    other = sn.load_model(tmp_path / "settings")
+    assert (other.precision, other.capture) == ("tf32", False)
     assert sn.load_model(tmp_path / "compiled", compile=False).optimizer is None
     assert same(model, twin)
     with pytest.raises(ScratchnetError, match="not built"):
