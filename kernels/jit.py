@@ -13,6 +13,7 @@ import inspect
 import os
 import platform
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -177,14 +178,21 @@ def _numba() -> Any:
     return sys.modules["numba"]
 
 
+_caching = threading.RLock()
+
+
 @contextmanager
 def caching_in(folder: Path | None) -> Iterator[None]:
+    """Inside the block Numba keeps what it compiles in this folder. The threads of a process take turns: the name of
+    the folder is Numba's for all of them, and one that put it back made another cache in the working directory.
+    """
     config = _numba().config
-    previous, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
-    try:
-        yield
-    finally:
-        config.CACHE_DIR = previous
+    with _caching:
+        previous, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
+        try:
+            yield
+        finally:
+            config.CACHE_DIR = previous
 
 
 def compile_function(function: Callable[..., Any], folder: Path | None, parallel: bool) -> Any:
@@ -223,12 +231,13 @@ def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -
         @prototype
         def first_call(*values: int) -> None:
             with caching_in(folder):
-                real = numba.cfunc(signature(dtype), cache=folder is not None, **OPTIONS)(function)
-            slot.value = real.address
-            _slots.append(real)
-            prototype(real.address)(*values)
+                if slot.value == beginning:
+                    real = numba.cfunc(signature(dtype), cache=folder is not None, **OPTIONS)(function)
+                    slot.value = real.address
+                    _slots.append(real)
+            prototype(slot.value)(*values)
 
-        slot.value = ctypes.cast(first_call, ctypes.c_void_p).value
+        slot.value = beginning = ctypes.cast(first_call, ctypes.c_void_p).value
         _slots.extend([slot, first_call])
         binding.add_symbol(f"{name}_{dtype}", ctypes.addressof(slot))
 

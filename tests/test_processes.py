@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scratchnet.kernels import jit
 
 import scratchnet as sn
 from scratchnet.errors import BackendError
@@ -88,3 +92,26 @@ def test_the_environment_says_what_auto_is(monkeypatch):
     monkeypatch.setenv("SCRATCHNET_BACKEND", "abacus")
     with pytest.raises(sn.errors.BackendError, match="unknown backend 'abacus'"):
         sn.set_backend("auto")
+
+
+def test_threads_take_turns_at_naming_the_folder_of_compiled_kernels(tmp_path: Path) -> None:
+    """One that put the name back while another compiled left a second cache in the working directory."""
+    with sn.use_backend("numba"):
+        import numba
+
+        before, seen = numba.config.CACHE_DIR, []
+
+        def work(folder: Path) -> None:
+            for _ in range(50):
+                with jit.caching_in(folder):
+                    time.sleep(0.0002)
+                    seen.append(str(folder) == numba.config.CACHE_DIR)
+
+        threads = [threading.Thread(target=work, args=(tmp_path / name,)) for name in ("one", "other")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(seen) == 100
+        assert all(seen)
+        assert before == numba.config.CACHE_DIR
