@@ -45,8 +45,8 @@ __device__ __forceinline__ void add_lanes(double& a, double& b, int wide) {
 // stay as they are after a loss that was not finite.
 extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
     const REAL* x, const REAL* gamma, const REAL* beta, int rows, int c, int wide, int slices, double momentum,
-    double epsilon, double* parts, int* arrivals, REAL* moving_mean, REAL* moving_variance, const Clock* clock, double*
-    mean, double* inverse, double* columns
+    double epsilon, double* parts, int* arrivals, REAL* moving_mean, REAL* moving_variance, const Clock* clock,
+    double* mean, double* inverse, double* columns
 ) {
     const Slab s = slab(rows, wide, slices);
     const bool inside = s.column < c;

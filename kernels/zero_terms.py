@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from .addresses import at, item_bytes, prefetch, shift
+from .addresses import LINE_BYTES, at, item_bytes, prefetch, shift
 from .gemm import BIAS, ZERO
 from .jit import exported, host_registers, host_vector_bytes, intrinsic, jit, kernel
 from .launching import launch
@@ -39,7 +39,7 @@ ROWS = WIDEST = 5 if host_registers() >= 32 else 3  # of a tile: so many rows, a
 NARROWEST = (WIDEST + 1) // 2  # cut evenly, no strip of columns is narrower than this
 STRIPS = 4  # in a task: B's columns stay in the core's second cache, and few rows of C are enough work
 TILES = 8  # one below the other in a task of the gradient; the columns of A that it reads have a bit each in a word
-WORD, LINE = 64, 16  # bits in a word; numbers (float32) in a line of the cache
+WORD = 64  # bits in a word
 LOOKED = 8192  # numbers of B that a task looks through
 SAMPLE, RARE = 20, 0.9  # so many rows of A say whether it pays: not with a larger share of blocks that are not all 0
 VECTOR_BYTES = host_vector_bytes()
@@ -151,16 +151,17 @@ def _strip(a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, col
 
 
 @jit
-def _abreast(outputs, lanes):  # type: ignore[no-untyped-def]
+def _abreast(outputs, itemsize):  # type: ignore[no-untyped-def]
     """How many tasks stand side by side."""
-    return (outputs + WIDEST * STRIPS * lanes - 1) // (WIDEST * STRIPS * lanes)
+    most = WIDEST * STRIPS * VECTOR_BYTES // itemsize
+    return (outputs + most - 1) // most
 
 
 @jit
 def _strips(part, outputs, a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, start, relu):  # type: ignore[no-untyped-def]
     """Part of the columns of C = A B, of which there are ``outputs``, cut evenly into strips."""
     lanes = VECTOR_BYTES // item_bytes(b)
-    vectors, parts = (outputs + lanes - 1) // lanes, _abreast(outputs, lanes)
+    vectors, parts = (outputs + lanes - 1) // lanes, _abreast(outputs, item_bytes(b))
     strips = (vectors + WIDEST - 1) // WIDEST
     first, end = part * strips // parts, (part + 1) * strips // parts
     following = first * vectors // strips * lanes
@@ -197,7 +198,7 @@ def _look(task, b, checks):  # type: ignore[no-untyped-def]
 @kernel
 def _multiply(task, x, w, b, relu, checks, words, sums):  # type: ignore[no-untyped-def]
     parts, n, outputs = sums.shape
-    inputs, groups, abreast = x.shape[1], (n + ROWS - 1) // ROWS, _abreast(outputs, VECTOR_BYTES // x.itemsize)
+    inputs, groups, abreast = x.shape[1], (n + ROWS - 1) // ROWS, _abreast(outputs, x.itemsize)
     part, beside, group = task // (groups * abreast), task // groups % abreast, task % groups
     i, end = group * n // groups, (group + 1) * n // groups
     p, terms = part * inputs // parts, (part + 1) * inputs // parts - part * inputs // parts
@@ -207,7 +208,7 @@ def _multiply(task, x, w, b, relu, checks, words, sums):  # type: ignore[no-unty
         used[count] = _nonzero(at(x, i * inputs + p + first), inputs, end - i, here) if finite else _all(here)
         count += 1
     for row in range(end, min(end + ROWS, n)):
-        for k in range(p, p + terms, LINE):
+        for k in range(p, p + terms, LINE_BYTES // x.itemsize):
             prefetch(at(x, row * inputs + k))
     _strips(
         beside, outputs, at(x, i * inputs + p), inputs, 1, at(w, p * outputs), outputs,
@@ -274,7 +275,7 @@ def gradient_pays(x, outputs):  # type: ignore[no-untyped-def]
 def multiply(x, w, b, relu, sums):  # type: ignore[no-untyped-def]
     """Launch ``sums[k] = relu?(x w + b)``, summed over part k of the columns of x; b is added in part 0."""
     (parts, n, _), inputs = sums.shape, x.shape[1]
-    tasks = parts * _abreast(w.shape[1], VECTOR_BYTES // w.itemsize) * -(-n // ROWS)
+    tasks = parts * _abreast(w.shape[1], w.itemsize) * -(-n // ROWS)
     checks = scratch("zeros.checks", (-(-w.size // LOOKED),), w.dtype)
     words = scratch("zeros.words", (tasks, inputs // WORD + 1), np.int64)
     launch(_look, checks.size, w, checks)
@@ -284,7 +285,7 @@ def multiply(x, w, b, relu, sums):  # type: ignore[no-untyped-def]
 def gradient(x, dz, checks, dw):  # type: ignore[no-untyped-def]
     """Launch ``dw = x' dz``; anything but zeros in ``checks`` says that dz is not finite."""
     n, inputs = x.shape
-    tasks = _abreast(dw.shape[1], VECTOR_BYTES // dw.itemsize) * -(-inputs // (ROWS * TILES))
+    tasks = _abreast(dw.shape[1], dw.itemsize) * -(-inputs // (ROWS * TILES))
     bits = scratch("zeros.bits", (tasks, n), np.int64)
     words = scratch("zeros.tiles", (tasks, TILES, -(-n // WORD)), np.int64)
     launch(_gradient, tasks, x, dz, checks, bits, words, dw)

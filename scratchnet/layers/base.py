@@ -116,13 +116,12 @@ class Layer(Part):
         xp = array_module()
         if xp is not np:
             self.require_backend()
-        for weights in self.params.values():
-            if not isinstance(weights, xp.ndarray):
-                raise BackendError(
-                    f"layer {self.name or type(self).__name__!r}: its weights are not where the {get_backend()} "
-                    "backend computes; a model takes those of its layers along, a layer alone has to be built again"
-                )
-            break
+        weights = next(iter(self.params.values()), None)
+        if weights is not None and not isinstance(weights, xp.ndarray):
+            raise BackendError(
+                f"layer {self.name or type(self).__name__!r}: its weights are not where the {get_backend()} "
+                "backend computes; a model takes those of its layers along, a layer alone has to be built again"
+            )
         if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
             x = xp.ascontiguousarray(xp.asarray(x, dtype=self.dtype))
         if x.shape[1:] != self.input_shape or x.ndim == 0:
