@@ -16,15 +16,9 @@ struct Geometry {
     Divider by_oh, by_ow, by_h, by_w, by_kw, by_cg, by_fg, by_sh, by_sw;
 };
 
-struct Pixel {
-    int image, row, column;
-};
+constexpr int OUTSIDE = -(1 << 30);  // a coordinate that no addition brings back into an image
 
-__device__ __forceinline__ Pixel output_pixel(const Geometry& g, int i) {
-    Pixel at;
-    at.image = g.by_oh.divide(g.by_ow.divide(i, at.column), at.row);
-    return at;
-}
+__device__ __forceinline__ bool inside(int coordinate, int size) { return (u32)coordinate < (u32)size; }
 
 __device__ __forceinline__ Vec zeros() {
     Vec values;
@@ -33,13 +27,39 @@ __device__ __forceinline__ Vec zeros() {
     return values;
 }
 
+// The place of a number in an array and of its pixel in an image; what a window's corner and a place in the window add
+// up to.
+struct Position {
+    i64 offset;
+    int row, column;
+};
+
+// What VEC neighboring depths of a window add to its corner.
+struct Steps {
+    int offset[VEC], row[VEC], column[VEC];
+};
+
+// The corner of the window of output pixel i.
+__device__ __forceinline__ Position corner(const Geometry& g, int i) {
+    int row, column;
+    const int image = g.by_oh.divide(g.by_ow.divide(i, column), row);
+    row = row * g.sh - g.top;
+    column = column * g.sw - g.left;
+    return {(((i64)image * g.h + row) * g.w + column) * g.c, row, column};
+}
+
+// What place p = (kh, kw, channel) of a window adds to its corner.
+__device__ __forceinline__ Position in_window(const Geometry& g, int p) {
+    int channel, b;
+    const int a = g.by_kw.divide(g.by_cg.divide(p, channel), b);
+    return {(a * g.dh * g.w + b * g.dw) * g.c + channel, a * g.dh, b * g.dw};
+}
+
 // The windows of x as rows of a matrix: row i is an output pixel, depth p = (kh, kw, channel).
 struct Windows {
     static constexpr bool ALONG_K = true;
-    struct Row {
-        const REAL* image;
-        int row, column;  // of the window's upper left corner in x; far below 0 for a row outside the matrix
-    };
+    using Row = Position;
+    using Depth = Steps;
     const Geometry& g;
     const REAL* x;
     int pixels;
@@ -48,31 +68,27 @@ struct Windows {
     __device__ __forceinline__ Windows(const Geometry& g, const REAL* x, int pixels)
         : g(g), x(x), pixels(pixels), vectors(g.cg % VEC == 0 && aligned(x)) {}
 
-    __device__ __forceinline__ Row row(int i) const {
-        if (i >= pixels) return {x, -(1 << 30), 0};
-        const Pixel at = output_pixel(g, i);
-        return {x + (i64)at.image * g.h * g.w * g.c, at.row * g.sh - g.top, at.column * g.sw - g.left};
-    }
+    __device__ __forceinline__ Row row(int i) const { return i < pixels ? corner(g, i) : Row{0, OUTSIDE, 0}; }
 
-    // Where depth p stands in the image, or -1.
-    __device__ __forceinline__ int index(const Row& at, int p) const {
-        int channel, b;
-        const int a = g.by_kw.divide(g.by_cg.divide(p, channel), b);
-        const int row = at.row + a * g.dh, column = at.column + b * g.dw;
-        return row >= 0 && row < g.h && column >= 0 && column < g.w ? (row * g.w + column) * g.c + channel : -1;
-    }
-
-    __device__ __forceinline__ Vec fetch(const Row& at, int p, int end) const {
-        Vec values = zeros();
-        if (vectors) {
-            const int k = p < end ? index(at, p) : -1;
-            if (k >= 0) values = load<VEC>(at.image, k);
-        } else {
+    __device__ __forceinline__ Depth depth(int p, int end) const {
+        Depth steps;
 #pragma unroll
-            for (int v = 0; v < VEC; v++) {
-                const int k = p + v < end ? index(at, p + v) : -1;
-                if (k >= 0) values.v[v] = at.image[k];
-            }
+        for (int v = 0; v < VEC; v++) {
+            if (v && vectors) break;
+            const Position step = p + v < end ? in_window(g, p + v) : Position{0, OUTSIDE, 0};
+            steps.offset[v] = step.offset, steps.row[v] = step.row, steps.column[v] = step.column;
+        }
+        return steps;
+    }
+
+    __device__ __forceinline__ Vec fetch(const Row& at, const Depth& by) const {
+        Vec values = zeros();
+#pragma unroll
+        for (int v = 0; v < VEC; v++) {
+            const i64 k = at.offset + by.offset[v];
+            const bool counts = inside(at.row + by.row[v], g.h) && inside(at.column + by.column[v], g.w);
+            if (vectors) return counts ? load<VEC>(x, k) : values;
+            if (counts) values.v[v] = x[k];
         }
         return values;
     }
@@ -81,50 +97,29 @@ struct Windows {
 // The same matrix, transposed: row i = (kh, kw, channel), depth p is an output pixel.
 struct WindowsTransposed {
     static constexpr bool ALONG_K = false;
-    struct Row {
-        int i, row, column, channel;  // of the first of VEC rows: what it adds to the window's corner, and its channel
-    };
-    const Geometry& g;
-    const REAL* x;
-    int depth;
-    bool vectors;
+    using Row = Steps;
+    using Depth = Position;
+    const Windows windows;
+    int size;  // of a window
 
-    __device__ __forceinline__ WindowsTransposed(const Geometry& g, const REAL* x, int depth)
-        : g(g), x(x), depth(depth), vectors(g.cg % VEC == 0 && aligned(x)) {}
+    __device__ __forceinline__ WindowsTransposed(const Geometry& g, const REAL* x, int size)
+        : windows(g, x, 0), size(size) {}
 
-    __device__ __forceinline__ Row row(int i) const {
-        int channel, b;
-        const int a = g.by_kw.divide(g.by_cg.divide(i, channel), b);
-        return {i, a * g.dh - g.top, b * g.dw - g.left, channel};
+    __device__ __forceinline__ Row row(int i) const { return windows.depth(i, size); }
+
+    __device__ __forceinline__ Depth depth(int p, int end) const {
+        return p < end ? corner(windows.g, p) : Depth{0, OUTSIDE, 0};
     }
 
-    __device__ __forceinline__ Vec fetch(const Row& first, int p, int end) const {
-        Vec values = zeros();
-        if (p >= end) return values;
-        const Pixel at = output_pixel(g, p);
-        const REAL* image = x + (i64)at.image * g.h * g.w * g.c;
-#pragma unroll
-        for (int v = 0; v < VEC; v++) {
-            if (first.i + v >= depth) break;
-            const Row of = v ? row(first.i + v) : first;
-            const int line = at.row * g.sh + of.row, column = at.column * g.sw + of.column;
-            const bool inside = line >= 0 && line < g.h && column >= 0 && column < g.w;
-            const int k = (line * g.w + column) * g.c + of.channel;
-            if (vectors) return inside ? load<VEC>(image, k) : values;
-            if (inside) values.v[v] = image[k];
-        }
-        return values;
-    }
+    __device__ __forceinline__ Vec fetch(const Row& by, const Depth& at) const { return windows.fetch(at, by); }
 };
 
 // The windows of dz that see a pixel of the input, as rows of a matrix: row i is an input pixel, depth p = (kh, kw,
 // filter).
 struct GradientWindows {
     static constexpr bool ALONG_K = true;
-    struct Row {
-        i64 image;        // offset of the first output pixel of the image
-        int row, column;  // of the pixel in the padded input; far below 0 for a row outside the matrix
-    };
+    using Row = Position;  // of the first output pixel of the image, and of the pixel in the padded input
+    using Depth = Steps;
     const Geometry& g;
     const REAL *dy, *mask;
     int pixels;
@@ -135,32 +130,41 @@ struct GradientWindows {
           vectors(g.fg % VEC == 0 && aligned(dy) && aligned(mask)) {}
 
     __device__ __forceinline__ Row row(int i) const {
-        if (i >= pixels) return {0, -(1 << 30), 0};
+        if (i >= pixels) return {0, OUTSIDE, 0};
         int row, column;
         const int image = g.by_h.divide(g.by_w.divide(i, column), row);
         return {(i64)image * g.oh * g.ow * g.f, row + g.top, column + g.left};
     }
 
-    __device__ __forceinline__ i64 index(const Row& at, int p) const {
-        int filter, b, skipped_rows, skipped_columns;
-        const int a = g.by_kw.divide(g.by_fg.divide(p, filter), b);
-        const int row = at.row - a * g.dh, column = at.column - b * g.dw;
-        if (row < 0 || column < 0) return -1;
-        const int i = g.by_sh.divide(row, skipped_rows), j = g.by_sw.divide(column, skipped_columns);
-        if (skipped_rows || skipped_columns || i >= g.oh || j >= g.ow) return -1;
-        return at.image + (i * g.ow + j) * g.f + filter;
+    __device__ __forceinline__ Depth depth(int p, int end) const {
+        Depth steps;
+#pragma unroll
+        for (int v = 0; v < VEC; v++) {
+            if (v && vectors) break;
+            int filter = 0, b = 0, a = 0;
+            if (p + v < end) a = g.by_kw.divide(g.by_fg.divide(p + v, filter), b);
+            steps.offset[v] = filter;
+            steps.row[v] = p + v < end ? -a * g.dh : OUTSIDE;
+            steps.column[v] = -b * g.dw;
+        }
+        return steps;
     }
 
-    __device__ __forceinline__ Vec fetch(const Row& at, int p, int end) const {
-        if (vectors) {
-            const i64 k = p < end ? index(at, p) : -1;
-            return k >= 0 ? masked(dy, mask, k, VEC, true) : zeros();
-        }
+    __device__ __forceinline__ Vec fetch(const Row& at, const Depth& by) const {
         Vec values = zeros();
 #pragma unroll
         for (int v = 0; v < VEC; v++) {
-            const i64 k = p + v < end ? index(at, p + v) : -1;
-            if (k >= 0 && (!mask || mask[k] > 0)) values.v[v] = dy[k];
+            int i = at.row + by.row[v], j = at.column + by.column[v];
+            bool counts = i >= 0 && j >= 0;
+            if (counts && (g.sh > 1 || g.sw > 1)) {
+                int skipped_rows, skipped_columns;
+                i = g.by_sh.divide(i, skipped_rows), j = g.by_sw.divide(j, skipped_columns);
+                counts = !skipped_rows && !skipped_columns;
+            }
+            counts = counts && i < g.oh && j < g.ow;
+            const i64 k = at.offset + (counts ? (i * g.ow + j) * g.f + by.offset[v] : 0);
+            if (vectors) return counts ? masked(dy, mask, k, VEC, true) : values;
+            if (counts && (!mask || mask[k] > 0)) values.v[v] = dy[k];
         }
         return values;
     }
@@ -169,8 +173,9 @@ struct GradientWindows {
 // The filters of a group, transposed: row i is a channel, depth p = (kh, kw, filter).
 struct FiltersTransposed {
     static constexpr bool ALONG_K = true;
-    struct Row {
-        int i;
+    using Row = int;  // its offset, or -1
+    struct Depth {
+        int offset[VEC];  // or -1
     };
     const Geometry& g;
     const REAL* w;
@@ -179,27 +184,33 @@ struct FiltersTransposed {
     __device__ __forceinline__ FiltersTransposed(const Geometry& g, const REAL* w)
         : g(g), w(w), vectors(g.fg % VEC == 0 && aligned(w)) {}
 
-    __device__ __forceinline__ Row row(int i) const { return {i}; }
+    __device__ __forceinline__ Row row(int i) const { return i < g.cg ? i * g.f : -1; }
 
-    __device__ __forceinline__ int index(const Row& at, int p) const {
-        int filter;
-        const int tap = g.by_fg.divide(p, filter);
-        return (tap * g.cg + at.i) * g.f + filter;
-    }
-
-    __device__ __forceinline__ Vec fetch(const Row& at, int p, int end) const {
-        Vec values = zeros();
-        if (at.i >= g.cg) return values;
-        if (vectors && p < end) return load<VEC>(w, index(at, p));
+    __device__ __forceinline__ Depth depth(int p, int end) const {
+        Depth depth;
 #pragma unroll
         for (int v = 0; v < VEC; v++) {
-            if (p + v < end) values.v[v] = w[index(at, p + v)];
+            if (v && vectors) break;
+            int filter = 0;
+            const int tap = p + v < end ? g.by_fg.divide(p + v, filter) : 0;
+            depth.offset[v] = p + v < end ? tap * g.cg * g.f + filter : -1;
+        }
+        return depth;
+    }
+
+    __device__ __forceinline__ Vec fetch(const Row& row, const Depth& depth) const {
+        Vec values = zeros();
+#pragma unroll
+        for (int v = 0; v < VEC; v++) {
+            const bool counts = row >= 0 && depth.offset[v] >= 0;
+            if (vectors) return counts ? load<VEC>(w, row + depth.offset[v]) : values;
+            if (counts) values.v[v] = w[row + depth.offset[v]];
         }
         return values;
     }
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS) conv2d_forward(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_forward(
     const REAL* x, const REAL* w, const REAL* b, Geometry g, int n, bool relu, int splits, REAL* partials,
     int* arrivals, REAL* y
 ) {
@@ -211,7 +222,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv2d_forward(
 }
 
 // dw and db; `mask` null: no ReLU; db null: not wanted.
-extern "C" __global__ void __launch_bounds__(THREADS) conv2d_filter_gradient(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_filter_gradient(
     const REAL* x, const REAL* mask, const REAL* dy, Geometry g, int n, int splits, REAL* partials, int* arrivals,
     REAL* dw, REAL* db
 ) {
@@ -222,7 +233,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv2d_filter_gradient(
     product(windows, gradient, result, blockIdx.x, depth, g.fg, pixels, splits, db != nullptr, partials, arrivals);
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) conv2d_input_gradient(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_input_gradient(
     const REAL* w, const REAL* mask, const REAL* dy, Geometry g, int n, int splits, REAL* partials, int* arrivals,
     REAL* dx
 ) {

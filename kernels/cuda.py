@@ -54,7 +54,7 @@ STRUCTURES: dict[str, np.dtype[Any]] = {
 NUMBERS = {"int": "i4", "i64": "i8", "u32": "u4", "u64": "u8", "bool": "?", "double": "f8"}
 
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
-_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\(([^)]*)\)')
+_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(([^)]*)\)')
 
 
 _driver: Any = None

@@ -3,7 +3,7 @@
 #include "gemm.cuh"
 
 // x (n, inputs), w (inputs, outputs), b (outputs) or null, y (n, outputs).
-extern "C" __global__ void __launch_bounds__(THREADS) dense_forward(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) dense_forward(
     const REAL* x, const REAL* w, const REAL* b, int n, int inputs, int outputs, bool relu, int splits,
     REAL* partials, int* arrivals, REAL* y
 ) {
@@ -16,7 +16,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) dense_forward(
 // dz = dy [y > 0] is made while it is read (mask null: no ReLU). The first `dw_blocks` blocks compute dw = x' dz and
 // db, the sum of dz over n, the others dx = dz w': together they fill more of the GPU than one after the other. db may
 // be null.
-extern "C" __global__ void __launch_bounds__(THREADS) dense_backward(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) dense_backward(
     const REAL* x, const REAL* w, const REAL* mask, const REAL* dy, int n, int inputs, int outputs, int dw_blocks,
     int dw_splits, REAL* dw_partials, int* dw_arrivals, int dx_splits, REAL* dx_partials, int* dx_arrivals,
     REAL* dw, REAL* db, REAL* dx

@@ -50,6 +50,7 @@ __device__ __forceinline__ void keep(const Slice<Operand, EXTENT>& slice, REAL (
     }
 }
 
+template <class A, class B>
 __device__ __forceinline__ void multiply_slices(
     const REAL (&a)[BK][BM + VEC], const REAL (&b)[BK][BN + VEC], REAL (&sums)[SUMS]
 ) {

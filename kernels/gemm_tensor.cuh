@@ -2,9 +2,14 @@
 // products exact, sums in float32. From Ampere (sm_80) on.
 //
 // Shared memory holds *words*: one TF32 number, or two bfloat16 neighbors along k. In words the fragments of
-// mma.m16n8k8 (TF32) and mma.m16n8k16 (bfloat16) are the same: lane 4 g + t of a warp holds of A the words (g, t), (g +
-// 8, t), (g, t + 4), (g + 8, t + 4), of B (t, g), (t + 4, g), and of C the columns 2 t and 2 t + 1 of rows g and g + 8.
-// See the PTX manual, "Matrix Fragments for mma".
+// mma.m16n8k8 (TF32) and mma.m16n8k16 (bfloat16) are the same, and they are made of *blocks* of 8 rows and 4 words, of
+// which lane 4 g + t of a warp holds the word (g, t). A fragment of A is four blocks, 16 rows x 8 words; one of B
+// (rows: its columns) two, 8 x 8; of C a lane holds the columns 2 t and 2 t + 1 of rows g and g + 8. See the PTX
+// manual, "Matrix Fragments for mma".
+//
+// An operand that comes along k is kept as it comes, k first: a block is then eight runs of 16 bytes, and one ldmatrix
+// fetches four blocks. One that comes along its rows is kept with its rows side by side and read word by word; to turn
+// it round would cost more than that.
 
 #if PRECISION != 0
 
@@ -13,13 +18,24 @@
 constexpr int PER_WORD = PAIRS ? 2 : 1, WORDS = BK / PER_WORD;
 constexpr int DOWN = TM / 16, ACROSS = TN / 8;  // fragments of a warp's part of C
 constexpr int ROWS = DOWN * 2, COLUMNS = ACROSS * 2, RUN = 2;
-constexpr int MARGIN = 8;  // lines of a multiple of 32 words and 8: the lanes of a fragment then read from 32 banks
+constexpr int MARGIN = 8;  // lines of a multiple of 32 words and 8: the lanes of a block then read from 32 banks
 
-static_assert(TM % 16 == 0 && TN % 8 == 0 && WORDS % 8 == 0, "whole fragments");
+static_assert(TM % 16 == 0 && TN % 16 == 0 && WORDS == 16, "whole fragments, those of B in pairs");
 static_assert(BM % 32 == 0 && BN % 32 == 0, "lines without bank conflicts");
 
+template <int EXTENT>
+struct __align__(16) Tray {
+    u32 words[WORDS * (EXTENT + MARGIN)];
+};
+
 struct __align__(16) Shared {
-    u32 a[2][WORDS][BM + MARGIN], b[2][WORDS][BN + MARGIN];
+    Tray<BM> a[2];
+    Tray<BN> b[2];
+};
+
+template <int N>
+struct __align__(N * 4) Words {
+    u32 v[N];
 };
 
 __device__ __forceinline__ Shared& shared_memory() {  // one for all products of a kernel
@@ -39,55 +55,74 @@ __device__ __forceinline__ int tile_column(int index) {
     return warp_column() + index / 2 * 8 + threadIdx.x % 4 * 2 + index % 2;
 }
 
-// Rounds a slice and puts it into shared memory with its rows side by side.
+// Where a word stands. Two rows along k fill the 32 banks; their runs of four words change places from pair to pair, so
+// that the eight runs of a block come from all banks, and so do the runs that eight lanes store.
 template <class Operand, int EXTENT>
-__device__ __forceinline__ void keep(const Slice<Operand, EXTENT>& slice, u32 (&shared)[WORDS][EXTENT + MARGIN]) {
+__device__ __forceinline__ int place(int row, int word) {
+    if (Operand::ALONG_K) return row * WORDS + (word / 4 ^ row / 2 % 4) * 4 + word % 4;
+    return word * (EXTENT + MARGIN) + row;
+}
+
+// Rounds a slice and puts it into shared memory.
+template <class Operand, int EXTENT>
+__device__ __forceinline__ void keep(const Slice<Operand, EXTENT>& slice, Tray<EXTENT>& tray) {
 #pragma unroll
     for (int e = 0; e < slice.COUNT; e += slice.PAIRED ? 2 : 1) {
-        const int i = slice.row_of(e), word = slice.depth_of(e) / PER_WORD;
+        constexpr int COUNT = Operand::ALONG_K ? VEC / PER_WORD : VEC;
         const float* values = slice.values[e].v;
+        Words<COUNT> words;
 #pragma unroll
-        for (int v = 0; v < VEC; v += Operand::ALONG_K ? PER_WORD : 1) {
-            u32& target = Operand::ALONG_K ? shared[word + v / PER_WORD][i] : shared[word][i + v];
+        for (int v = 0; v < COUNT; v++) {
             if constexpr (!PAIRS) {
-                target = to_tf32(values[v]);
+                words.v[v] = to_tf32(values[v]);
             } else if constexpr (Operand::ALONG_K) {
-                target = to_bfloat16_pair(values[v], values[v + 1]);
+                words.v[v] = to_bfloat16_pair(values[2 * v], values[2 * v + 1]);
             } else {
-                target = to_bfloat16_pair(values[v], slice.values[e + 1].v[v]);
+                words.v[v] = to_bfloat16_pair(values[v], slice.values[e + 1].v[v]);
             }
         }
+        const int target = place<Operand, EXTENT>(slice.row_of(e), slice.depth_of(e) / PER_WORD);
+        *reinterpret_cast<Words<COUNT>*>(tray.words + target) = words;
     }
 }
 
-__device__ __forceinline__ void multiply_slices(
-    const u32 (&a)[WORDS][BM + MARGIN], const u32 (&b)[WORDS][BN + MARGIN], float (&sums)[SUMS]
-) {
-    const int group = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
-    const int row = warp_row() + group, column = warp_column() + group;
+// Four blocks: rows row ... row + 15 and words word ... word + 7, the second one further down in the order of A's
+// fragments, further along k in that of B's.
+template <class Operand, int EXTENT, bool DOWN_FIRST>
+__device__ __forceinline__ void load_blocks(const Tray<EXTENT>& tray, int row, int word, u32 (&blocks)[4]) {
+    const int lane = threadIdx.x % WARP;
+    const auto at = [&](int block, int i, int t) {
+        const int down = DOWN_FIRST ? block % 2 : block / 2, along = DOWN_FIRST ? block / 2 : block % 2;
+        return tray.words + place<Operand, EXTENT>(row + down * 8 + i, word + along * 4 + t);
+    };
+    if constexpr (Operand::ALONG_K) {
+        load_matrices(at(lane / 8, lane % 8, 0), blocks);
+    } else {
+#pragma unroll
+        for (int block = 0; block < 4; block++) blocks[block] = *at(block, lane / 4, lane % 4);
+    }
+}
+
+template <class A, class B>
+__device__ __forceinline__ void multiply_slices(const Tray<BM>& a, const Tray<BN>& b, float (&sums)[SUMS]) {
 #pragma unroll
     for (int word = 0; word < WORDS; word += 8) {
-        u32 x[DOWN][4], y[ACROSS][2];
+        u32 x[DOWN][4], y[ACROSS / 2][4];
 #pragma unroll
-        for (int i = 0; i < DOWN; i++) {
+        for (int i = 0; i < DOWN; i++) load_blocks<A, BM, true>(a, warp_row() + i * 16, word, x[i]);
 #pragma unroll
-            for (int r = 0; r < 4; r++) x[i][r] = a[word + t + r / 2 * 4][row + i * 16 + r % 2 * 8];
-        }
-#pragma unroll
-        for (int j = 0; j < ACROSS; j++) {
-#pragma unroll
-            for (int r = 0; r < 2; r++) y[j][r] = b[word + t + r * 4][column + j * 8];
-        }
+        for (int j = 0; j < ACROSS / 2; j++) load_blocks<B, BN, false>(b, warp_column() + j * 16, word, y[j]);
 #pragma unroll
         for (int i = 0; i < DOWN; i++) {
 #pragma unroll
             for (int j = 0; j < ACROSS; j++) {
                 float* upper = &sums[(2 * i) * COLUMNS + 2 * j];
                 float* lower = &sums[(2 * i + 1) * COLUMNS + 2 * j];
+                const u32 first = y[j / 2][j % 2 * 2], second = y[j / 2][j % 2 * 2 + 1];
                 if (PAIRS) {
-                    mma_bfloat16(upper[0], upper[1], lower[0], lower[1], x[i], y[j]);
+                    mma_bfloat16(upper[0], upper[1], lower[0], lower[1], x[i], first, second);
                 } else {
-                    mma_tf32(upper[0], upper[1], lower[0], lower[1], x[i], y[j]);
+                    mma_tf32(upper[0], upper[1], lower[0], lower[1], x[i], first, second);
                 }
             }
         }

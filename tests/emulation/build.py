@@ -35,7 +35,7 @@ def compiler() -> str | None:
     return shutil.which("g++")
 
 
-_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\(([^)]*)\)')
+_KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(([^)]*)\)')
 
 
 def _entries(source: str) -> str:

@@ -221,8 +221,9 @@ inline float float_of(unsigned bits) {
     return value;
 }
 
-inline unsigned to_tf32(float value) {  // to nearest, ties away from zero
-    return std::isfinite(value) ? (bits_of(value) + 0x1000u) & ~0x1fffu : bits_of(value);
+inline unsigned to_tf32(float value) {  // to nearest, ties to even
+    const unsigned bits = bits_of(value);
+    return std::isfinite(value) ? (bits + 0xfffu + (bits >> 13 & 1u)) & ~0x1fffu : bits;
 }
 
 inline unsigned to_bfloat16_pair(float first, float second) {  // to nearest, ties to even
@@ -233,14 +234,16 @@ inline unsigned to_bfloat16_pair(float first, float second) {  // to nearest, ti
 namespace emulation {
 
 static unsigned fragments_a[MOST_THREADS][4], fragments_b[MOST_THREADS][2];
+static const unsigned* rows[MOST_THREADS];
 
 template <class Number>  // Number(word, k) is the k-th number of a word
 void mma(
-    float& c0, float& c1, float& c2, float& c3, const unsigned (&a)[4], const unsigned (&b)[2], int per_word,
+    float& c0, float& c1, float& c2, float& c3, const unsigned (&a)[4], unsigned b0, unsigned b1, int per_word,
     Number number
 ) {
     std::memcpy(fragments_a[current], a, sizeof a);
-    std::memcpy(fragments_b[current], b, sizeof b);
+    fragments_b[current][0] = b0;
+    fragments_b[current][1] = b1;
     wait(AT_WARP_BARRIER);
     const int warp = current / LANES * LANES, group = current % LANES / 4, t = current % 4;
     float* sums[2][2] = {{&c0, &c1}, {&c2, &c3}};
@@ -258,11 +261,26 @@ void mma(
 
 }  // namespace emulation
 
-inline void mma_tf32(float& c0, float& c1, float& c2, float& c3, const unsigned (&a)[4], const unsigned (&b)[2]) {
-    emulation::mma(c0, c1, c2, c3, a, b, 1, [](unsigned word, int) { return float_of(word); });
+inline void load_matrices(const unsigned* row, unsigned (&blocks)[4]) {
+    using namespace emulation;
+    rows[current] = row;
+    wait(AT_WARP_BARRIER);
+    for (int q = 0; q < 4; q++) {
+        const unsigned* line = rows[current / LANES * LANES + q * 8 + current % LANES / 4];
+        if ((unsigned long long)line % 16) fail("ldmatrix of a row that is not aligned to 16 bytes");
+        if ((const char*)line < __start_shared_memory || (const char*)line >= __stop_shared_memory) {
+            fail("ldmatrix outside of shared memory");
+        }
+        blocks[q] = line[current % 4];
+    }
+    wait(AT_WARP_BARRIER);
 }
 
-inline void mma_bfloat16(float& c0, float& c1, float& c2, float& c3, const unsigned (&a)[4], const unsigned (&b)[2]) {
+inline void mma_tf32(float& c0, float& c1, float& c2, float& c3, const unsigned (&a)[4], unsigned b0, unsigned b1) {
+    emulation::mma(c0, c1, c2, c3, a, b0, b1, 1, [](unsigned word, int) { return float_of(word); });
+}
+
+inline void mma_bfloat16(float& c0, float& c1, float& c2, float& c3, const unsigned (&a)[4], unsigned b0, unsigned b1) {
     auto half = [](unsigned word, int k) { return float_of(k ? word & 0xffff0000u : word << 16); };
-    emulation::mma(c0, c1, c2, c3, a, b, 2, half);
+    emulation::mma(c0, c1, c2, c3, a, b0, b1, 2, half);
 }
