@@ -64,7 +64,9 @@ def probe(name: str) -> tuple[str, ...]:
 
 def sanitizer(tool: str) -> tuple[str, ...]:
     """compute-sanitizer over every kernel at small shapes."""
-    return ("compute-sanitizer", "--tool", tool, "--error-exitcode", "9", *probe("kernels"))
+    # What CUDA's libraries ask the driver for in vain, an older driver's missing entry points say, is not our error.
+    quiet = ("--report-api-errors", "no") if tool == "memcheck" else ()
+    return ("compute-sanitizer", "--tool", tool, *quiet, "--error-exitcode", "9", *probe("kernels"))
 
 
 def benchmark(part: str, results: Path, *words: str) -> tuple[str, ...]:

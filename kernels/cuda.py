@@ -46,7 +46,7 @@ def _structure(numbers: str, dividers: str) -> np.dtype[Any]:
 # Structures that kernels take by value, field by field as the sources declare them.
 STRUCTURES: dict[str, np.dtype[Any]] = {
     "Divider": DIVIDER,
-    "Pool": _structure("h w oh ow kh kw sh sw top left", "rows columns channels"),
+    "Pool": _structure("h w oh ow kh kw sh sw top left", "rows columns channels by_sh by_sw"),
     "Geometry": _structure(
         "h w c oh ow f kh kw cg fg sh sw dh dw top left", "by_oh by_ow by_h by_w by_kw by_cg by_fg by_sh by_sw"
     ),

@@ -65,7 +65,8 @@ class CupyDriver:
     def pinned(self, shape: Any, dtype: Any) -> np.ndarray:
         """Host memory that the GPU reads by itself: `upload` from it does not wait for anything."""
         count = int(np.prod(shape))
-        memory = self.xp.cuda.alloc_pinned_memory(count * np.dtype(dtype).itemsize)
+        with memory_errors():
+            memory = self.xp.cuda.alloc_pinned_memory(count * np.dtype(dtype).itemsize)
         return np.frombuffer(memory, dtype, count).reshape(shape)
 
     def upload(self, array: Any, values: np.ndarray) -> None:

@@ -1,7 +1,7 @@
 // The matrix product by hand, the one door for dense layers and convolutions: C (m, n) = A (m, k) B (k, n).
 //
-// A block computes a tile BM x BN of C (-DBM, -DBN, -DBK, -DTM, -DTN: gemm_cuda.py chooses). It walks along k in steps
-// of BK:
+// A block computes a tile BM x BN of C (-DBM, -DBN, -DBK, -DTM, -DTN, -DGROUPS: gemm_cuda.py chooses). It walks along k
+// in steps of BK:
 //
 //     next slices of A and B: device memory -> registers       (in flight while the present ones are multiplied)
 //     present slices: shared memory -> registers -> multiply-adds
@@ -35,17 +35,15 @@
 constexpr int FAN = 16;
 constexpr bool PAIRS = PRECISION == 2;  // bfloat16 goes through shared memory in pairs of neighbors along k
 
-#if PRECISION == 0
-constexpr int THREADS = (BM / TM) * (BN / TN);  // TM x TN is a thread's part of C
-#else
-constexpr int THREADS = (BM / TM) * (BN / TN) * WARP;  // TM x TN is a warp's part of C
-#endif
-constexpr int SUMS = BM * BN / THREADS + 1;  // what a thread adds up: its part of C, and one column sum of B
+// TM x TN is a thread's part of C, on tensor cores a warp's. MEMBERS threads cover the tile; there may be several GROUPS
+// of them, see gemm_fma.cuh.
+constexpr int MEMBERS = (BM / TM) * (BN / TN) * (PRECISION == 0 ? 1 : WARP), THREADS = MEMBERS * GROUPS;
+constexpr int SUMS = BM * BN / MEMBERS + 1;  // what a thread adds up: its part of C, and one column sum of B
 
 // Blocks that a multiprocessor must have room for, which bounds a thread's registers to 128 or 168: while one waits for
 // memory or at a barrier, another one multiplies. Without a bound the compiler takes 129 for the largest tile, so that
-// just one of its blocks fits.
-constexpr int BLOCKS = THREADS >= 256 ? 2 : 3;
+// just one of its blocks fits. (That of bfloat16 needs 166; with 128 it would spill.)
+constexpr int BLOCKS = THREADS < 256 ? 3 : PAIRS ? 1 : 2;
 
 // One operand's slice of BK depths and EXTENT rows, on its way from device memory to shared memory: COUNT vectors per
 // thread.
@@ -158,36 +156,40 @@ __device__ __forceinline__ void multiply(
             for (int e = threadIdx.x; e < THREADS * VEC; e += BN) sums[SUMS - 1] += memory[e];
         }
     }
+    add_groups(sums);
 }
 
 // Parts that are fetched together before they are added: an addition waits some 300 cycles for its number, so a thread
 // with few sums asks for those of several parts at once.
 constexpr int TOGETHER = SUMS <= 17 ? 4 : SUMS <= 33 ? 2 : 1;
 
-// Adds up the parts of k, see above. `sums` are this block's; true in the one block that holds the total afterwards.
-// `partials` has room for tiles x splits x (1 + 1 / FAN + ...) x SUMS x THREADS numbers, `arrivals` for one counter per
-// group.
+// Adds up the parts of k, see above. `sums` are this block's, in its first group; true in the one block that holds the
+// total afterwards. `partials` has room for tiles x splits x (1 + 1 / FAN + ...) x SUMS x MEMBERS numbers, `arrivals`
+// for one counter to FAN parts.
 __device__ __forceinline__ bool combine_splits(
     REAL (&sums)[SUMS], const Place& at, int tiles, int splits, REAL* partials, int* arrivals
 ) {
+    const bool member = GROUPS == 1 || threadIdx.x < MEMBERS;
     int slot = at.split;
     for (int count = splits; count > 1;) {
-        const int groups = (count + FAN - 1) / FAN;
-        const int group = slot / FAN, first = group * FAN, size = min(FAN, count - first);
-        REAL* mine = partials + ((i64)at.tile * count + slot) * SUMS * THREADS + threadIdx.x;
+        const int fans = (count + FAN - 1) / FAN;
+        const int fan = slot / FAN, first = fan * FAN, size = min(FAN, count - first);
+        REAL* mine = partials + ((i64)at.tile * count + slot) * SUMS * MEMBERS + threadIdx.x;
+        if (member) {
 #pragma unroll
-        for (int e = 0; e < SUMS; e++) mine[e * THREADS] = sums[e];
-        if (!arrived_last(arrivals + at.tile * groups + group, size)) return false;
-        const REAL* all = partials + ((i64)at.tile * count + first) * SUMS * THREADS + threadIdx.x;
+            for (int e = 0; e < SUMS; e++) mine[e * MEMBERS] = sums[e];
+        }
+        if (!arrived_last(arrivals + at.tile * fans + fan, size)) return false;
+        const REAL* all = partials + ((i64)at.tile * count + first) * SUMS * MEMBERS + threadIdx.x;
 #pragma unroll
         for (int e = 0; e < SUMS; e++) sums[e] = 0;
-        for (int s = 0; s < size; s += TOGETHER) {
+        for (int s = 0; member && s < size; s += TOGETHER) {
             REAL parts[TOGETHER][SUMS];
 #pragma unroll
             for (int t = 0; t < TOGETHER; t++) {
 #pragma unroll
                 for (int e = 0; e < SUMS; e++) {
-                    parts[t][e] = s + t < size ? __ldcg(all + ((s + t) * SUMS + e) * THREADS) : REAL(0);
+                    parts[t][e] = s + t < size ? __ldcg(all + ((s + t) * SUMS + e) * MEMBERS) : REAL(0);
                 }
             }
 #pragma unroll
@@ -196,10 +198,10 @@ __device__ __forceinline__ bool combine_splits(
                 for (int e = 0; e < SUMS; e++) sums[e] += parts[t][e];
             }
         }
-        partials += (i64)tiles * count * SUMS * THREADS;
-        arrivals += tiles * groups;
-        slot = group;
-        count = groups;
+        partials += (i64)tiles * count * SUMS * MEMBERS;
+        arrivals += tiles * fans;
+        slot = fan;
+        count = fans;
     }
     return true;
 }
@@ -211,13 +213,13 @@ __device__ __forceinline__ void product(
     const A& a, const B& b, const Output& output, int block, int m, int n, int k, int splits, bool column_sums,
     REAL* partials, int* arrivals
 ) {
-    static_assert(BN <= THREADS, "column sums: a thread for each column");
+    static_assert(BN <= MEMBERS, "column sums: a thread for each column");
     const Place at = place(block, n, k, splits);
     const bool sums_wanted = column_sums && at.i == 0;
     REAL sums[SUMS];
     multiply(a, b, at, sums_wanted, sums);
     const int tiles = ((m + BM - 1) / BM) * ((n + BN - 1) / BN);
-    if (!combine_splits(sums, at, tiles, splits, partials, arrivals)) return;
+    if (!combine_splits(sums, at, tiles, splits, partials, arrivals) || threadIdx.x >= MEMBERS) return;
 #pragma unroll
     for (int i = 0; i < ROWS; i++) {
         if (at.i + tile_row(i) >= m) continue;

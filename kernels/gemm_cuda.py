@@ -14,23 +14,32 @@ FAN = 16  # see combine_splits in gemm.cuh
 
 
 class Tile(NamedTuple):
-    """Of C (BM x BN), of k (BK), and what of C a thread has (TM x TN), or a warp of 32 ``lanes`` on tensor cores."""
+    """Of C (BM x BN), of k (BK), and what of C a thread has (TM x TN), or a warp of 32 ``lanes`` on tensor cores.
+
+    Each of the GROUPS of threads takes a part of the depths of k.
+    """
 
     BM: int
     BN: int
     BK: int
     TM: int
     TN: int
+    GROUPS: int = 1
     lanes: int = 1
 
     @property
-    def threads(self) -> int:
+    def members(self) -> int:
+        """Threads of a group."""
         return self.BM // self.TM * (self.BN // self.TN) * self.lanes
+
+    @property
+    def threads(self) -> int:
+        return self.members * self.GROUPS
 
     @property
     def sums(self) -> int:
         """What a thread adds up: its part of C, and one column sum of B."""
-        return self.BM * self.BN // self.threads + 1
+        return self.BM * self.BN // self.members + 1
 
 
 class Cut(NamedTuple):
@@ -61,11 +70,12 @@ class Cut(NamedTuple):
         if not partials:
             return None, None
         return (
-            cuda.scratch(f"{name}.partials", partials * self.tile.threads * self.tile.sums, dtype),
+            cuda.scratch(f"{name}.partials", partials * self.tile.members * self.tile.sums, dtype),
             cuda.scratch(f"{name}.arrivals", arrivals, "i4", zero=True),
         )
 
 
+SMALL = Tile(32, 32, 64, 4, 4, GROUPS=4)
 # The larger a tile, the fewer numbers are read per multiply-add, and the fewer blocks there are. The share of the GPU's
 # multiply-adds that a tile reaches when it has enough blocks: bounded by the shared memory that a multiply-add reads.
 FLOAT_TILES = {
@@ -73,39 +83,50 @@ FLOAT_TILES = {
     Tile(128, 64, 16, 8, 8): 0.85,
     Tile(64, 64, 16, 8, 4): 0.7,
     Tile(128, 32, 16, 8, 4): 0.65,
-    Tile(32, 32, 32, 4, 4): 0.45,
+    SMALL: 0.45,
 }
 DOUBLE_TILES = {Tile(64, 64, 16, 8, 4): 0.7, Tile(32, 32, 16, 4, 4): 0.45}  # larger ones exceed 48 KiB of shared memory
 
 
 def _tensor_tiles(depth: int, speed: float) -> dict[Tile, float]:
     shapes = {(128, 128, 64, 32): 0.5, (64, 64, 32, 32): 0.35, (128, 32, 32, 32): 0.3, (32, 32, 32, 16): 0.15}
-    return {Tile(m, n, depth, tm, tn, 32): speed * share for (m, n, tm, tn), share in shapes.items()}
+    return {Tile(m, n, depth, tm, tn, lanes=32): speed * share for (m, n, tm, tn), share in shapes.items()}
 
 
-# By precision, in multiples of the multiply-adds of float32: TF32 has 8 times as many on an H100, bfloat16 16 times.
+# By precision, in multiples of the multiply-adds of float32: TF32 has 8 times as many on an H100, bfloat16 16 times. The
+# smallest products are bound by waiting, not by arithmetic, and stay exact.
 TILES = {
     "float32": FLOAT_TILES,
     "float64": DOUBLE_TILES,
-    "tf32": _tensor_tiles(16, 8),
-    "mixed_bfloat16": _tensor_tiles(32, 16),
+    "tf32": {**_tensor_tiles(16, 8), SMALL: FLOAT_TILES[SMALL]},
+    "mixed_bfloat16": {**_tensor_tiles(32, 16), SMALL: FLOAT_TILES[SMALL]},
 }
 
 # The cost model is that of a GPU with 132 processors, whatever runs: results then have the same bits on every GPU.
 PROCESSORS = 132
 LANES = 128  # multiply-adds per processor and cycle
 LATENCY = 700  # cycles until a slice of A and B has come
-COMBINE = 2500  # cycles to write partial sums, see them and add them up: one level of `combine_splits`
+COMBINE = (
+    2000  # cycles to write partial sums, see that all are there and fetch the first: one level of `combine_splits`
+)
+# Bytes per cycle between the processors and the L2 cache, all of them together and one of them.
+CACHE_RATE, PROCESSOR_RATE = 3000, 64
+SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)
 
 
 def cost(m: int, n: int, k: int, tile: Tile, efficiency: float, splits: int) -> float:
     """An estimate of the cycles that a product takes: multiply-adds, waiting for memory, adding parts up."""
-    blocks = -(-m // tile.BM) * -(-n // tile.BN) * splits
+    tiles = -(-m // tile.BM) * -(-n // tile.BN)
     steps = -(-k // (splits * tile.BK))
     step = tile.BK * tile.BM * tile.BN / (LANES * efficiency)
-    rounds = -(-blocks // PROCESSORS)
-    levels = 0 if splits == 1 else 1 if splits <= FAN else 2
-    return rounds * steps * step + LATENCY * max(1, steps / rounds) + COMBINE * levels
+    rounds = -(-tiles * splits // PROCESSORS)
+    cycles = rounds * steps * step + LATENCY * max(1, steps / rounds)
+    if splits > 1:
+        levels = 1 if splits <= FAN else 2
+        part = 4 * tile.members * tile.sums  # bytes, which are written, and read by the last block of FAN
+        cycles += COMBINE * levels + 2 * part * tiles * splits / CACHE_RATE
+        cycles += levels * min(splits, FAN) * part / PROCESSOR_RATE * max(1, tiles / PROCESSORS)
+    return cycles
 
 
 _forced: tuple[Tile, int] | None = None
@@ -117,7 +138,7 @@ def _cut(m: int, n: int, k: int, kind: str, only: Tile | None) -> Cut:
         (cost(m, n, k, tile, efficiency, splits), tile, splits)
         for tile, efficiency in TILES[kind].items()
         if only in (None, tile)
-        for splits in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128)
+        for splits in SPLITS
         if splits == 1 or k >= 2 * splits * tile.BK
     ]
     _, tile, splits = min(choices)
@@ -178,5 +199,5 @@ def kind_of(dtype: Any) -> str:
 def constants(tile: Tile, dtype: Any) -> dict[str, Any]:
     """What gemm.cuh is compiled with."""
     values = tile._asdict()
-    del values["lanes"]
-    return {**values, "PRECISION": PRECISIONS[kind_of(dtype)]}
+    on_tensor_cores = values.pop("lanes") > 1
+    return {**values, "PRECISION": PRECISIONS[kind_of(dtype)] if on_tensor_cores else 0}

@@ -2,6 +2,10 @@
 //
 // A thread has TM x TN sums in registers. For each depth p it reads TM + TN numbers from shared memory and does TM * TN
 // multiply-adds with them: 16 reads, as four vectors, for 64 multiply-adds where it is 8 x 8.
+//
+// Where C is so small that its tiles are two warps each, a block has several GROUPS of them. Each takes a part of every
+// slice's depths, and `add_groups` adds their sums up at the end. That keeps a processor's four schedulers busy, and a
+// long sum needs fewer of the parts that go through device memory (`combine_splits`), which cost 1.4 us and more.
 
 #if PRECISION == 0
 
@@ -23,13 +27,13 @@ __device__ __forceinline__ Shared& shared_memory() {  // one for all products of
 // The coordinates of a thread's part of C. Its rows and columns come in runs of VEC that lie BM / runs apart: so the
 // lanes of a warp read neighboring vectors of shared memory, no two of them from one bank.
 __device__ __forceinline__ int tile_row(int index) {
-    const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    const int lane = threadIdx.x % WARP, warp = threadIdx.x % MEMBERS / WARP;
     const int y = warp / (BN / TN / 8) * 4 + lane / 8;
     return index / VEC * (BM / (TM / VEC)) + y * VEC + index % VEC;
 }
 
 __device__ __forceinline__ int tile_column(int index) {
-    const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    const int lane = threadIdx.x % WARP, warp = threadIdx.x % MEMBERS / WARP;
     const int x = warp % (BN / TN / 8) * 8 + lane % 8;
     return index / VEC * (BN / (TN / VEC)) + x * VEC + index % VEC;
 }
@@ -54,9 +58,11 @@ template <class A, class B>
 __device__ __forceinline__ void multiply_slices(
     const REAL (&a)[BK][BM + VEC], const REAL (&b)[BK][BN + VEC], REAL (&sums)[SUMS]
 ) {
-    const int row = tile_row(0), column = tile_column(0);
+    constexpr int SHARE = BK / GROUPS;
+    const int row = tile_row(0), column = tile_column(0), first = threadIdx.x / MEMBERS * SHARE;
 #pragma unroll
-    for (int p = 0; p < BK; p++) {
+    for (int q = 0; q < SHARE; q++) {
+        const int p = first + q;
         Vec x[TM / VEC], y[TN / VEC];
 #pragma unroll
         for (int i = 0; i < TM / VEC; i++) x[i] = load<VEC>(a[p], row + i * (BM / (TM / VEC)));
@@ -68,6 +74,29 @@ __device__ __forceinline__ void multiply_slices(
             for (int j = 0; j < TN; j++) {
                 REAL& sum = sums[i * TN + j];
                 sum = fma(x[i / VEC].v[i % VEC], y[j / VEC].v[j % VEC], sum);
+            }
+        }
+    }
+}
+
+// Adds the groups' sums up in their order: those of the first group are the block's.
+__device__ __forceinline__ void add_groups(REAL (&sums)[SUMS]) {
+    constexpr int PARTS = TM * TN;
+    static_assert((GROUPS - 1) * MEMBERS * PARTS * sizeof(REAL) <= sizeof(Shared), "it goes through the slices' memory");
+    if constexpr (GROUPS > 1) {
+        REAL* memory = reinterpret_cast<REAL*>(&shared_memory()) + threadIdx.x % MEMBERS;
+        const int group = threadIdx.x / MEMBERS;
+        __syncthreads();
+        if (group > 0) {
+#pragma unroll
+            for (int e = 0; e < PARTS; e++) memory[((group - 1) * PARTS + e) * MEMBERS] = sums[e];
+        }
+        __syncthreads();
+        if (group == 0) {
+#pragma unroll
+            for (int e = 0; e < PARTS; e++) {
+#pragma unroll
+                for (int g = 0; g < GROUPS - 1; g++) sums[e] += memory[(g * PARTS + e) * MEMBERS];
             }
         }
     }

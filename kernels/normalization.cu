@@ -1,31 +1,36 @@
 // Batch normalization over the rows of x (rows, c). Sums are double, as in normalization.py.
 //
-// Statistics: a block takes a slice of the rows and a run of columns; the last block of a run adds the slices up in
-// their order. Then one pass over x with one factor and one offset per column.
+// Statistics: a block takes a slice of the rows and a run of columns; the last block of a run adds the slices up, all
+// its threads together and always in the same order. Then one pass over x with one factor and one offset per column.
 
 #include "common.cuh"
 
 constexpr int THREADS = 256;
 
 // Which rows and columns a thread adds up: blocks cover `wide` columns (a power of two) with THREADS / wide rows at a
-// time.
+// time. Slices have `height` rows, the last one what is left.
 struct Slab {
     int column, lane, lanes, first, stop;
 };
 
-__device__ __forceinline__ Slab slab(int rows, int wide, int slices) {
+__device__ __forceinline__ int rows_of_slice(int slice, int rows, int height) {
+    return min(height, rows - slice * height);
+}
+
+__device__ __forceinline__ Slab slab(int rows, int wide, int height) {
     Slab s;
     s.column = blockIdx.y * wide + threadIdx.x % wide;
     s.lane = threadIdx.x / wide;
     s.lanes = THREADS / wide;
-    s.first = (int)((i64)blockIdx.x * rows / slices);
-    s.stop = (int)((i64)(blockIdx.x + 1) * rows / slices);
+    s.first = blockIdx.x * height;
+    s.stop = s.first + rows_of_slice(blockIdx.x, rows, height);
     return s;
 }
 
-// The sums of a pair of numbers over the lanes of a column; every thread of lane 0 gets its column's.
+// The sums of a pair of numbers over the lanes of a column, for every thread of it.
 __device__ __forceinline__ void add_lanes(double& a, double& b, int wide) {
     __shared__ double sums[2][THREADS];
+    __syncthreads();  // the sums of an earlier call have been read
     sums[0][threadIdx.x] = a;
     sums[1][threadIdx.x] = b;
     for (int half = THREADS / 2; half >= wide; half /= 2) {
@@ -36,19 +41,19 @@ __device__ __forceinline__ void add_lanes(double& a, double& b, int wide) {
         }
     }
     __syncthreads();
-    a = sums[0][threadIdx.x];
-    b = sums[1][threadIdx.x];
+    a = sums[0][threadIdx.x % wide];
+    b = sums[1][threadIdx.x % wide];
 }
 
 // `parts` (slices, 2, c): mean and sum of squared deviations of each slice. The last block combines them: Chan, Golub
 // and LeVeque, 1979. `columns` (2, c) gets factor and offset of each column. In a captured epoch the moving statistics
 // stay as they are after a loss that was not finite.
 extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
-    const REAL* x, const REAL* gamma, const REAL* beta, int rows, int c, int wide, int slices, double momentum,
+    const REAL* x, const REAL* gamma, const REAL* beta, int rows, int c, int wide, int height, double momentum,
     double epsilon, double* parts, int* arrivals, REAL* moving_mean, REAL* moving_variance, const Clock* clock,
     double* mean, double* inverse, double* columns
 ) {
-    const Slab s = slab(rows, wide, slices);
+    const Slab s = slab(rows, wide, height);
     const bool inside = s.column < c;
     // Deviations are taken from the slice's first row, so that a mean far from 0 costs no digits.
     const double origin = inside ? (double)x[(i64)s.first * c + s.column] : 0;
@@ -64,17 +69,22 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
         parts[((i64)blockIdx.x * 2) * c + s.column] = origin + sum / count;
         parts[((i64)blockIdx.x * 2 + 1) * c + s.column] = squares - sum * sum / count;
     }
-    if (!arrived_last(arrivals + blockIdx.y, slices) || !inside || s.lane != 0) return;
-    double m = 0, variance = 0;
-    for (int i = 0; i < slices; i++) {
-        const double share = (double)((i64)(i + 1) * rows / slices - (i64)i * rows / slices) / rows;
-        m += share * __ldcg(parts + (i64)i * 2 * c + s.column);
+    if (!arrived_last(arrivals + blockIdx.y, gridDim.x)) return;
+    sum = squares = 0;
+    for (int i = s.lane; inside && i < (int)gridDim.x; i += s.lanes) {
+        sum += rows_of_slice(i, rows, height) * __ldcg(parts + (i64)i * 2 * c + s.column);
+        squares += __ldcg(parts + ((i64)i * 2 + 1) * c + s.column);
     }
-    for (int i = 0; i < slices; i++) {
-        const double share = (double)((i64)(i + 1) * rows / slices - (i64)i * rows / slices) / rows;
+    add_lanes(sum, squares, wide);
+    const double m = sum / rows;
+    double between = 0, unused = 0;
+    for (int i = s.lane; inside && i < (int)gridDim.x; i += s.lanes) {
         const double d = __ldcg(parts + (i64)i * 2 * c + s.column) - m;
-        variance += __ldcg(parts + ((i64)i * 2 + 1) * c + s.column) / rows + share * d * d;
+        between += rows_of_slice(i, rows, height) * d * d;
     }
+    add_lanes(between, unused, wide);
+    if (!inside || s.lane != 0) return;
+    const double variance = (squares + between) / rows;
     const int k = s.column;
     if (!clock || clock->failed == 0) {
         moving_mean[k] = (REAL)(momentum * moving_mean[k] + (1 - momentum) * m);
@@ -121,9 +131,9 @@ extern "C" __global__ void batch_norm_apply(
 // each column of dx needs: dx = columns[0] (dy - columns[1] - (x - mean) columns[2]).
 extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_gradients(
     const REAL* x, const REAL* dy, const REAL* gamma, const double* mean, const double* inverse, bool training, int
-    rows, int c, int wide, int slices, double* parts, int* arrivals, double* columns, REAL* dgamma, REAL* dbeta
+    rows, int c, int wide, int height, double* parts, int* arrivals, double* columns, REAL* dgamma, REAL* dbeta
 ) {
-    const Slab s = slab(rows, wide, slices);
+    const Slab s = slab(rows, wide, height);
     const bool inside = s.column < c;
     const double m = inside ? mean[s.column] : 0;
     double plain = 0, product = 0;
@@ -137,13 +147,15 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_gradients(
         parts[((i64)blockIdx.x * 2) * c + s.column] = plain;
         parts[((i64)blockIdx.x * 2 + 1) * c + s.column] = product;
     }
-    if (!arrived_last(arrivals + blockIdx.y, slices) || !inside || s.lane != 0) return;
+    if (!arrived_last(arrivals + blockIdx.y, gridDim.x)) return;
     plain = product = 0;
-    const int k = s.column;
-    for (int i = 0; i < slices; i++) {
-        plain += __ldcg(parts + (i64)i * 2 * c + k);
-        product += __ldcg(parts + ((i64)i * 2 + 1) * c + k);
+    for (int i = s.lane; inside && i < (int)gridDim.x; i += s.lanes) {
+        plain += __ldcg(parts + (i64)i * 2 * c + s.column);
+        product += __ldcg(parts + ((i64)i * 2 + 1) * c + s.column);
     }
+    add_lanes(plain, product, wide);
+    if (!inside || s.lane != 0) return;
+    const int k = s.column;
     product *= inverse[k];
     if (dbeta) dbeta[k] = (REAL)plain;
     if (dgamma) dgamma[k] = (REAL)product;

@@ -11,10 +11,11 @@ from .registry import twin
 MOST_SLICES, LEAST_ROWS = 256, 32
 
 
-def _plan(rows: int, c: int) -> tuple[int, int, int]:
-    """Columns of a block (a power of two), blocks across the columns, slices of the rows."""
+def _plan(rows: int, c: int) -> tuple[int, int, int, int]:
+    """Columns of a block (a power of two), blocks across the columns, rows of a slice, slices."""
     wide = min(cuda.WARP, 1 << (c - 1).bit_length())
-    return wide, -(-c // wide), max(1, min(MOST_SLICES, rows // LEAST_ROWS))
+    height = max(LEAST_ROWS, -(-rows // MOST_SLICES))
+    return wide, -(-c // wide), height, max(1, -(-rows // height))
 
 
 def _memory(c: int, across: int, slices: int) -> tuple[Any, Any, Any]:
@@ -37,12 +38,12 @@ def batch_norm_forward(
     y: Any, mean: Any, inverse: Any,
 ) -> None:  # fmt: skip
     rows, c = x.shape
-    wide, across, slices = _plan(rows, c)
+    wide, across, height, slices = _plan(rows, c)
     parts, arrivals, columns = _memory(c, across, slices)
     clock = current()
     cuda.launch(
         "normalization", "batch_norm_statistics", (slices, across), cuda.THREADS,
-        x, gamma, beta, rows, c, wide, slices, momentum, epsilon, parts, arrivals, moving_mean, moving_variance,
+        x, gamma, beta, rows, c, wide, height, momentum, epsilon, parts, arrivals, moving_mean, moving_variance,
         clock and clock.array, mean, inverse, columns, dtype=x.dtype,
     )  # fmt: skip
     _apply(x, mean, columns, y)
@@ -67,11 +68,11 @@ def batch_norm_backward(
     x: Any, dy: Any, gamma: Any, mean: Any, inverse: Any, training: bool, dx: Any, dgamma: Any, dbeta: Any
 ) -> None:
     rows, c = x.shape
-    wide, across, slices = _plan(rows, c)
+    wide, across, height, slices = _plan(rows, c)
     parts, arrivals, columns = _memory(c, across, slices)
     cuda.launch(
         "normalization", "batch_norm_gradients", (slices, across), cuda.THREADS,
-        x, dy, gamma, mean, inverse, training, rows, c, wide, slices, parts, arrivals, columns, dgamma, dbeta,
+        x, dy, gamma, mean, inverse, training, rows, c, wide, height, parts, arrivals, columns, dgamma, dbeta,
         dtype=x.dtype,
     )  # fmt: skip
     if dx.size:

@@ -4,10 +4,11 @@
 
 #include "common.cuh"
 
-// x (n, h, w, c), y (n, oh, ow, c). The dividers take the index of a number of y apart (forward) or of x (backward).
+// x (n, h, w, c), y (n, oh, ow, c). The first three dividers take the index of a number of y apart (forward) or of x
+// (backward).
 struct Pool {
     int h, w, oh, ow, kh, kw, sh, sw, top, left;
-    Divider rows, columns, channels;
+    Divider rows, columns, channels, by_sh, by_sw;
 };
 
 struct Spot {
@@ -37,11 +38,13 @@ __device__ __forceinline__ Inside inside(const Pool& g, int row, int column) {
 }
 
 // The first and last window, along one axis, that reach a place.
-__device__ __forceinline__ int first_window(int place, int extent, int stride) {
+__device__ __forceinline__ int first_window(int place, int extent, const Divider& stride) {
     const int past = place - extent;
-    return past < 0 ? 0 : past / stride + 1;
+    return past < 0 ? 0 : stride.quotient(past) + 1;
 }
-__device__ __forceinline__ int last_window(int place, int stride, int count) { return min(place / stride, count - 1); }
+__device__ __forceinline__ int last_window(int place, const Divider& stride, int count) {
+    return min(stride.quotient(place), count - 1);
+}
 
 template <int N>
 struct __align__(N * sizeof(POSITION)) Positions {
@@ -84,12 +87,12 @@ extern "C" __global__ void max_pool_backward(
         constexpr int N = count;
         const Spot at = spot(g, k);
         const int row = at.row + g.top, column = at.column + g.left;
-        const int i1 = last_window(row, g.sh, g.oh), j1 = last_window(column, g.sw, g.ow);
+        const int i1 = last_window(row, g.by_sh, g.oh), j1 = last_window(column, g.by_sw, g.ow);
         Pack<N> sums;
 #pragma unroll
         for (int i = 0; i < N; i++) sums.v[i] = 0;
-        for (int i = first_window(row, g.kh, g.sh); i <= i1; i++) {
-            for (int j = first_window(column, g.kw, g.sw); j <= j1; j++) {
+        for (int i = first_window(row, g.kh, g.by_sh); i <= i1; i++) {
+            for (int j = first_window(column, g.kw, g.by_sw); j <= j1; j++) {
                 const i64 window = (((i64)at.image * g.oh + i) * g.ow + j) * c + at.channel;
                 const Pack<N> values = load<N>(dy, window);
                 const Positions<N> where = *reinterpret_cast<const Positions<N>*>(argmax + window);
@@ -131,12 +134,12 @@ extern "C" __global__ void average_pool_backward(const REAL* dy, Pool g, i64 siz
         constexpr int N = count;
         const Spot at = spot(g, k);
         const int row = at.row + g.top, column = at.column + g.left;
-        const int i1 = last_window(row, g.sh, g.oh), j1 = last_window(column, g.sw, g.ow);
+        const int i1 = last_window(row, g.by_sh, g.oh), j1 = last_window(column, g.by_sw, g.ow);
         Pack<N> sums;
 #pragma unroll
         for (int i = 0; i < N; i++) sums.v[i] = 0;
-        for (int i = first_window(row, g.kh, g.sh); i <= i1; i++) {
-            for (int j = first_window(column, g.kw, g.sw); j <= j1; j++) {
+        for (int i = first_window(row, g.kh, g.by_sh); i <= i1; i++) {
+            for (int j = first_window(column, g.kw, g.by_sw); j <= j1; j++) {
                 const Inside box = inside(g, i, j);
                 const REAL cells = (REAL)((box.r1 - box.r0) * (box.q1 - box.q0));
                 const Pack<N> values = load<N>(dy, (((i64)at.image * g.oh + i) * g.ow + j) * c + at.channel);

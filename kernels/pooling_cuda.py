@@ -13,8 +13,9 @@ Pads = tuple[int, int, int, int]
 
 
 def _geometry(x_shape: Shape, y_shape: Shape, window: Pair, strides: Pair, pads: Pads, threads_over: Shape) -> Any:
-    """The structure ``Pool``; its dividers are those of the array that the threads run over."""
-    return cuda.structure("Pool", *x_shape[1:3], *y_shape[1:3], *window, *strides, pads[0], pads[2], *threads_over[1:])
+    """The structure ``Pool``; its dividers are those of the array that the threads run over, and the strides."""
+    sizes = *x_shape[1:3], *y_shape[1:3], *window, *strides, pads[0], pads[2]
+    return cuda.structure("Pool", *sizes, *threads_over[1:], *strides)
 
 
 def _launch(kernel: str, over: Any, *values: Any, position: str = "u8") -> None:

@@ -185,10 +185,15 @@ def _prepare_cupy() -> None:
         raise BackendError(f"the cupy backend needs an NVIDIA GPU that works: {_one_line(error)}") from None
     if count == 0:
         raise BackendError("the cupy backend needs an NVIDIA GPU: the driver sees none (CUDA_VISIBLE_DEVICES?)")
-    if int(cupy.cuda.Device().compute_capability) < 70:
+    capability = int(cupy.cuda.Device().compute_capability)
+    if capability < 70:
         raise BackendError(
-            f"the cupy backend needs a GPU of compute capability 7.0 (Volta) or later, "
-            f"this one has {int(cupy.cuda.Device().compute_capability) / 10}"
+            f"the cupy backend needs a GPU of compute capability 7.0 (Volta) or later, this one has {capability / 10}"
+        )
+    if capability < 75 and made_for >= 13:
+        raise BackendError(
+            f"the cupy backend: CUDA {made_for} no longer compiles for this GPU's compute capability, "
+            f"{capability / 10}: pip uninstall cupy-cuda{made_for}x, then pip install 'scratchnet[cuda12x]'"
         )
 
 

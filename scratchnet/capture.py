@@ -87,6 +87,9 @@ class CapturedSteps:
         except Exception:  # of a callback or a schedule: from Python, a loss that is not finite would have come first
             self._require_finite(progress, first)
             raise
+        except BaseException:  # Ctrl-C: what is queued still reads the memory that goes when this object goes
+            self.device.wait()
+            raise
         self._require_finite(progress, first)
 
     def _run(self, progress: Progress, run: Any) -> None:

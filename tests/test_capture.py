@@ -251,6 +251,18 @@ def test_a_loss_that_is_not_finite_comes_before_what_happens_later(later: str, g
     assert both[0]["iterations"] == 2
 
 
+def test_an_interrupted_epoch_waits_for_what_is_queued(gpu: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupts(sn.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            monkeypatch.setattr(gpu, "wait", lambda: waited.append(batch))
+            raise KeyboardInterrupt
+
+    waited: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        fit(model(True), batch_size=2, callbacks=[Interrupts()])
+    assert waited == [0]
+
+
 @pytest.mark.parametrize("last", [0, 3, 40])
 def test_a_schedule_of_a_user_s_own_that_fails_does_so_at_its_step(last: int, gpu: Driver) -> None:
     both = [fails(capture, RuntimeError, sn.optimizers.Nadam(Remembering(last)), batch_size=2) for capture in (1, 0)]

@@ -121,10 +121,10 @@ def test_every_tile(kind: str, tile: gemm_cuda.Tile, splits: int) -> None:
 
 
 def test_a_sum_in_many_parts_is_added_up_over_two_levels() -> None:
-    case = dense("long", 8, 32 * 40, 8)[0]
-    tile = next(tile for tile in gemm_cuda.FLOAT_TILES if tile.BK == 32)
-    with gemm_cuda.force(tile, 40):
-        assert gemm_cuda.cut(8, 8, 32 * 40, np.dtype("f4")).splits == 40 > gemm_cuda.FAN
+    tile, splits = gemm_cuda.SMALL, 40
+    case = dense("long", 8, tile.BK * splits, 8)[0]
+    with gemm_cuda.force(tile, splits):
+        assert gemm_cuda.cut(8, 8, tile.BK * splits, np.dtype("f4")).splits == splits > gemm_cuda.FAN
         results = [run(case, "float32", order)[0] for order in (0, 1, 2)]
     assert_close(results[0], expected(case, "float32")[0], TOLERANCE["float32"])
     assert all((result == results[0]).all() for result in results)

@@ -426,6 +426,10 @@ REFUSALS = {
         "an NVIDIA GPU that works: cudaErrorUnknown",
     ),
     "hidden": ({"driver": 13000, "runtime": 13000, "count": 0}, "CUDA_VISIBLE_DEVICES"),
+    "too old for the newest compiler": (
+        {"driver": 13000, "runtime": 13000, "capability": "70"},
+        r"CUDA 13 no longer compiles for this GPU's compute capability, 7\.0: .*'scratchnet\[cuda12x\]'",
+    ),
     "old": ({"driver": 12080, "runtime": 12080, "capability": "61"}, r"7\.0 \(Volta\) or later, this one has 6\.1"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,25 +73,31 @@ def probe_capture() -> str:
     return f"captured, replayed, the bits of the eager product, error {error:.1e}"
 
 
+def variants(capability: int) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every source with every set of options that a GPU may be asked to compile it with: products with every tile."""
+    for path in sorted(cuda.FOLDER.glob("*.cu")):
+        name, product = path.stem, '"gemm.cuh"' in path.read_text()
+        for kind in list(gemm_cuda.TILES) if product else ["float32", "float64"]:
+            if kind in ("tf32", "mixed_bfloat16") and capability < 80:
+                continue
+            dtype = np.dtype("f8" if kind == "float64" else "f4")
+            with gemm_cuda.precision(kind):
+                tiles = [gemm_cuda.constants(tile, dtype) for tile in gemm_cuda.TILES[kind]] if product else [{}]
+            for tile in tiles:
+                yield name, cuda.options(dtype, {**CONSTANTS.get(name, {}), **tile})
+
+
 def probe_compile() -> str:
-    """Every kernel of every source by CuPy for this GPU, products with every tile."""
-    count = 0
-    with device() as driver:
-        for path in sorted(cuda.FOLDER.glob("*.cu")):
-            name, product = path.stem, '"gemm.cuh"' in path.read_text()
-            kinds = list(gemm_cuda.TILES) if product else ["float32", "float64"]
-            for kind in kinds:
-                if kind in ("tf32", "mixed_bfloat16") and driver.compute_capability < 80:
-                    continue
-                dtype = np.dtype("f8" if kind == "float64" else "f4")
-                with gemm_cuda.precision(kind):
-                    tiles = [gemm_cuda.constants(tile, dtype) for tile in gemm_cuda.TILES[kind]] if product else [{}]
-                    for tile in tiles:
-                        options = cuda.options(dtype, {**CONSTANTS.get(name, {}), **tile})
-                        for kernel in cuda.signatures(name):
-                            driver.function(cuda.source(name), kernel, options)
-                            count += 1
-            print(f"{name}: compiled and loaded")
+    """Every kernel of every source by CuPy for this GPU, a core for each source: one takes up to three seconds."""
+    with device() as driver, ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def load(name: str, options: tuple[str, ...]) -> int:
+            for kernel in cuda.signatures(name):
+                driver.function(cuda.source(name), kernel, options)
+            return len(cuda.signatures(name))
+
+        every = dict.fromkeys(variants(driver.compute_capability))  # TF32 and bfloat16 share float32's smallest tile
+        count = sum(pool.map(load, *zip(*every, strict=True)))
     return f"{count} kernels compiled and loaded"
 
 
