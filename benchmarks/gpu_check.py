@@ -87,6 +87,7 @@ def steps(results: Path, emulated: bool = False) -> list[Step]:
     turns = ("--rounds", "3", "--steps", "512")
     trainings = ("--trainings", "fashion-dnn,fashion-keras,fashion-cnn-dropout,fashion-cnn-same")  # the longest last
     ours = ("--networks", "fashion-cnn-same", "--frameworks")
+    every = ("--networks", "fashion-dnn,fashion-cnn-same,fashion-cnn-dropout", "--frameworks")
     return [
         Step("capture of the matrix product", probe("capture"), 20, emulated=True),
         Step("environment", probe("environment"), 10),
@@ -98,9 +99,10 @@ def steps(results: Path, emulated: bool = False) -> list[Step]:
         Step("gradients by finite differences", pick("gradients", "every_loss"), 35, emulated=True),
         Step("out of memory", tests("full_gpu"), 15),
         Step("memcheck", sanitizer("memcheck"), 45, needs="compute-sanitizer"),
-        Step("benchmark of the step", benchmark("step", results, *few, *turns), 110),
-        Step("benchmark of whole trainings", benchmark("train", results, *trainings, *ours, "scratchnet"), 115),
+        Step("benchmark of the step", benchmark("step", results, *few, *turns), 95),
+        Step("benchmark of whole trainings", benchmark("train", results, *trainings, *ours, "scratchnet"), 100),
         Step("benchmark of kernels", benchmark("kernels", results, *ours, "scratchnet,torch"), 55),
+        Step("benchmark of products against cuBLASLt", benchmark("products", results, *every, "scratchnet"), 30),
         Step("initcheck", sanitizer("initcheck"), 0, needs="compute-sanitizer"),
         Step("racecheck", sanitizer("racecheck"), 0, needs="compute-sanitizer"),
     ]

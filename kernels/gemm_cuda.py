@@ -93,8 +93,8 @@ def _tensor_tiles(depth: int, speed: float) -> dict[Tile, float]:
     return {Tile(m, n, depth, tm, tn, lanes=32): speed * share for (m, n, tm, tn), share in shapes.items()}
 
 
-# By precision, in multiples of the multiply-adds of float32: TF32 has 8 times as many on an H100, bfloat16 16 times. The
-# smallest products are bound by waiting, not by arithmetic, and stay exact.
+# By precision, in multiples of the multiply-adds of float32: TF32 has 8 times as many on an H100, bfloat16 16 times.
+# The smallest products are bound by waiting, not by arithmetic, and stay exact.
 TILES = {
     "float32": FLOAT_TILES,
     "float64": DOUBLE_TILES,

@@ -77,6 +77,7 @@ def test_report_shows_every_figure_and_what_was_not_measured() -> None:
     times = {"scratchnet": [1e-5] * 3, "torch": [9e-5] * 3}
     runs = [{"seconds": 0.5, "whole": 0.6, "accuracy": 0.9, "steps": 7, "bits": "ab"}]
     op = {"op": "add", "shapes": "3x4", "flops": 0.0, "bytes": 2**22, "seconds": 4e-6, "of_limit": 0.5}
+    product = {"op": "dense_forward", "shapes": "5x6", "flops": 2e9, "seconds": 2e-5, "cublaslt": 3e-5, "tried": 7}
     found = [*targets.steps("tf32", "fashion-dnn", times), *targets.trainings("fashion-dnn", runs)]
     result = {
         "command": "it", "settings": {}, "versions": {"torch": "2.11"}, "left_out": {"jax": "jax is not installed"},
@@ -88,6 +89,7 @@ def test_report_shows_every_figure_and_what_was_not_measured() -> None:
                       "refused": {"jax": "sees no GPU"}}],
             "train": [{"recipe": "fashion-dnn", "precision": "tf32", "runs": runs}],
             "kernels": [{"network": "fashion-dnn (64)", "precision": "tf32", "ops": [op]}],
+            "products": [{"network": "fashion-dnn (64)", "precision": "tf32", "products": [product]}],
         },
         "failures": {"kernels": "broke"},
         "targets": [json.loads(json.dumps(target.to_json())) for target in found],
@@ -95,7 +97,7 @@ def test_report_shows_every_figure_and_what_was_not_measured() -> None:
     text = report.render(result)
     for expected in (
         "H200, 140 GiB", "jax is left out: jax is not installed", "10.0 [10.0, 10.0]", "NOT TIMED: jax: sees no GPU",
-        "400.0 TFLOP/s", "kernels: broke", "4 met, 0 MISSED, 1 not measured", "50%",
+        "400.0 TFLOP/s", "kernels: broke", "4 met, 0 MISSED, 1 not measured", "50%", "cuBLASLt, us", "1.50",
     ):  # fmt: skip
         assert expected in text
     assert "9x" in text
@@ -140,7 +142,7 @@ def test_every_training_is_a_recipe() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--parts", "fit"], "unknown part 'fit'; known: step, train, kernels"),
+        (["--parts", "fit"], "unknown part 'fit'; known: step, train, kernels, products"),
         (["--networks", "lenet"], "unknown network 'lenet'; known: fashion-dnn"),
         (["--trainings", "mnist-mlp"], "unknown training 'mnist-mlp'; known: fashion-dnn"),
         (["--precisions", "fp8"], "unknown precision 'fp8'; known: float32, tf32"),

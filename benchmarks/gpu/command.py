@@ -29,7 +29,7 @@ from . import report, targets
 from .adapters import FRAMEWORKS
 from .training import TRAININGS
 
-PARTS = ("step", "train", "kernels")
+PARTS = ("step", "train", "kernels", "products")
 PRECISIONS = ("float32", "tf32")
 STEPS = {"dense": 4096, "cnn": 512}  # in a turn: a tenth of a second of the fastest, and whole graphs of 32
 LARGE_BATCH = 1024  # of the networks whose kernels are measured a second time, so that they are large ones
@@ -114,7 +114,7 @@ class Run:
 
     def go(self) -> None:
         """All parts; one that fails is noted, and the others go on."""
-        parts: dict[str, Callable[[], None]] = {"step": self.step, "train": self.train, "kernels": self.kernels}
+        parts: dict[str, Callable[[], None]] = {part: getattr(self, part) for part in PARTS}
         data.lay_down(self.settings.folder, (network.data for network in self.settings.networks))
         for name in PARTS:
             if name in self.options.parts:
@@ -192,6 +192,17 @@ class Run:
                     found = {"network": f"{network.name} ({one.batch})", "precision": precision, "ops": ops}
                     self.result["parts"]["kernels"].append(found)
                     self.aim(targets.kernels(precision, found["network"], ops))
+
+    def products(self) -> None:
+        """Every matrix product of a training step, ours and the one of cuBLASLt."""
+        for precision in self.options.precisions:
+            for network in self.settings.networks:
+                with self.worker("scratchnet", precision) as peer:
+                    peer.ask("build", network=network.to_json())
+                    peer.ask("load", steps=1)
+                    found = peer.ask("call", function="products")["products"]
+                named = {"network": f"{network.name} ({network.batch})", "precision": precision, "products": found}
+                self.result["parts"]["products"].append(named)
 
     def product_rates(self, precision: str) -> dict[str, float]:
         """FLOP/s of a large product: cuBLAS's where PyTorch is at hand, and ours."""

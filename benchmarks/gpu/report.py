@@ -76,6 +76,24 @@ def kernel_tables(results: Sequence[Mapping[str, Any]]) -> list[str]:
     return blocks
 
 
+def product_tables(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A row per op call with products, ours beside cuBLASLt's."""
+    blocks = []
+    for result in results:
+        rows = [
+            [
+                one["op"], one["shapes"], number(one["seconds"] * 1e6), number(one["cublaslt"] * 1e6),
+                f"{one['cublaslt'] / one['seconds']:.2f}", number(one["flops"] / one["seconds"] / 1e12),
+                str(one["tried"]),
+            ]
+            for one in result["products"]
+        ]  # fmt: skip
+        headers = [f"{result['network']}, {result['precision']}", "shapes", "ours, us", "cuBLASLt, us", "theirs/ours",
+                   "our TFLOP/s", "its ways"]  # fmt: skip
+        blocks.append(table(headers, rows))
+    return blocks
+
+
 def limits_table(limits: Mapping[str, Any]) -> str:
     """Copy bandwidth by size, and the products' rates, as far as they were measured."""
     rows = [
@@ -118,6 +136,8 @@ def render(result: Mapping[str, Any]) -> str:
         blocks += ["== train ==", training_table(parts["train"])]
     if "kernels" in parts:
         blocks += ["== kernels ==", limits_table(result["limits"]), *kernel_tables(parts["kernels"])]
+    if "products" in parts:
+        blocks += ["== products ==", *product_tables(parts["products"])]
     blocks += [f"{part}: {why}" for part, why in result["failures"].items()]
     if result["targets"]:
         blocks += ["== targets ==", target_table(result["targets"])]
