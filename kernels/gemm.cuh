@@ -28,7 +28,8 @@
 // last of FAN parts to arrive adds them up in their order, and so on upwards: the same bits each time, no float
 // atomics, one launch.
 //
-// The scheme is the one of CUTLASS, see https://developer.nvidia.com/blog/cutlass-linear-algebra-cuda/.
+// The scheme is the one of CUTLASS, see https://developer.nvidia.com/blog/cutlass-linear-algebra-cuda/. cuBLASLt would be
+// the other product that can be captured; it reads neither windows nor masks. benchmarks/gpu/products.py measures both.
 
 #include "common.cuh"
 
