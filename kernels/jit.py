@@ -68,12 +68,15 @@ def written_for(kernel: Any, name: str, source: str, **words: Any) -> Callable[.
     """A function that calls a kernel: ``source`` defines it, with NAME for its name, KERNEL for the kernel's and
     ARGUMENTS for the kernel's arguments behind the task; ``words`` are what else it calls.
 
-    Written out for each kernel, because Numba's cache knows a function by its file and name.
+    Written out for each kernel, because Numba's cache knows a function by its file and name. It stands where the kernel
+    does in that file: from Python 3.13 on, who asks for its source gets an error if its line is inside a docstring.
     """
     function = kernel.py_func
-    full = f"{function.__name__}_{name}"
+    full, lines = f"{function.__name__}_{name}", "\n" * (function.__code__.co_firstlineno - 1)
     arguments = ", ".join(list(inspect.signature(function).parameters)[1:])
-    text = source.replace("NAME", full).replace("KERNEL", function.__name__).replace("ARGUMENTS", arguments)
+    text = lines + source.lstrip()
+    for word, meaning in (("NAME", full), ("KERNEL", function.__name__), ("ARGUMENTS", arguments)):
+        text = text.replace(word, meaning)
     scope = {"__name__": function.__module__, function.__name__: kernel, **words}
     exec(compile(text, function.__code__.co_filename, "exec"), scope)
     return cast(Callable[..., Any], scope[full])

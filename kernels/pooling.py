@@ -13,6 +13,7 @@ from .jit import jit, prange
 from .registry import reference, twin
 
 SERIAL = 32_768  # smaller arrays stay with one thread
+NUMBERS = np.empty(0, np.int64)  # of the dtype of positions that nobody keeps
 
 
 def argmax_dtype(window: tuple[int, int]) -> type[np.integer]:
@@ -100,6 +101,17 @@ def tabulate(g, r0, r1, q0, q1, offsets, codes):
 
 
 @jit
+def tables(g, codes):
+    """Room for the tables of an image: offsets, and positions of the dtype of ``codes``.
+
+    Whoever calls this hands the arrays on to the function that takes their addresses: they live until it returns, while
+    an array is freed after the last line that names it, and an address does not name it.
+    """
+    size = 2 * g[3] * g[4]
+    return np.empty(size, np.int64), np.empty(size, codes.dtype)
+
+
+@jit
 def window_at(g, i, j, offsets, codes):
     """``origin, start, count`` of window (i, j): where it stands, and the lines of the tables that lie in the image.
 
@@ -145,10 +157,9 @@ def take_four(x, offsets, codes, fresh, y, argmax, c):
 
 
 @jit
-def _max_image(image, x, g, y, argmax):
+def _max_image(image, x, g, y, argmax, table, code_table):
     h, w, c, kh, kw = g[:5]
     oh, ow = g[9:]
-    table, code_table = np.empty(2 * kh * kw, np.int64), np.empty(2 * kh * kw, argmax.dtype)
     offsets, codes = at(table, 0), at(code_table, 0)
     tabulate(g, 0, kh, 0, kw, offsets, codes)
     for i in range(oh):
@@ -170,10 +181,9 @@ def give_one(dy, argmax, code, dx, zero, c):
 
 
 @jit
-def _max_image_backward(image, dy, argmax, g, dx):
+def _max_image_backward(image, dy, argmax, g, dx, table, code_table):
     h, w, c, kh, kw = g[:5]
     oh, ow = g[9:]
-    table, code_table = np.empty(2 * kh * kw, np.int64), np.empty(2 * kh * kw, argmax.dtype)
     offsets, codes = at(table, 0), at(code_table, 0)
     tabulate(g, 0, kh, 0, kw, offsets, codes)
     zero, whole = dx.dtype.type(0), at(dx, image * h * w * c)
@@ -189,10 +199,9 @@ def _max_image_backward(image, dy, argmax, g, dx):
 
 
 @jit
-def _average_image(image, x, g, y):
+def _average_image(image, x, g, y, table, code_table):
     h, w, c, kh, kw = g[:5]
     oh, ow = g[9:]
-    table, code_table = np.empty(2 * kh * kw, np.int64), np.empty(2 * kh * kw, np.int64)
     offsets, codes = at(table, 0), at(code_table, 0)
     tabulate(g, 0, kh, 0, kw, offsets, codes)
     for i in range(oh):
@@ -211,10 +220,9 @@ def _average_image(image, x, g, y):
 
 
 @jit
-def _average_image_backward(image, dy, g, dx):
+def _average_image_backward(image, dy, g, dx, table, code_table):
     h, w, c, kh, kw = g[:5]
     oh, ow = g[9:]
-    table, code_table = np.empty(2 * kh * kw, np.int64), np.empty(2 * kh * kw, np.int64)
     offsets, codes = at(table, 0), at(code_table, 0)
     tabulate(g, 0, kh, 0, kw, offsets, codes)
     whole = at(dx, image * h * w * c)
@@ -233,41 +241,49 @@ def _average_image_backward(image, dy, g, dx):
 @jit(parallel=True)
 def _max_forward(x, g, y, argmax):
     if x.size < SERIAL:
+        table, codes = tables(g, argmax)
         for image in range(len(x)):
-            _max_image(image, x, g, y, argmax)
+            _max_image(image, x, g, y, argmax, table, codes)
     else:
         for image in prange(len(x)):
-            _max_image(image, x, g, y, argmax)
+            table, codes = tables(g, argmax)
+            _max_image(image, x, g, y, argmax, table, codes)
 
 
 @jit(parallel=True)
 def _max_backward(dy, argmax, g, dx):
     if dx.size < SERIAL:
+        table, codes = tables(g, argmax)
         for image in range(len(dx)):
-            _max_image_backward(image, dy, argmax, g, dx)
+            _max_image_backward(image, dy, argmax, g, dx, table, codes)
     else:
         for image in prange(len(dx)):
-            _max_image_backward(image, dy, argmax, g, dx)
+            table, codes = tables(g, argmax)
+            _max_image_backward(image, dy, argmax, g, dx, table, codes)
 
 
 @jit(parallel=True)
 def _average_forward(x, g, y):
     if x.size < SERIAL:
+        table, codes = tables(g, NUMBERS)
         for image in range(len(x)):
-            _average_image(image, x, g, y)
+            _average_image(image, x, g, y, table, codes)
     else:
         for image in prange(len(x)):
-            _average_image(image, x, g, y)
+            table, codes = tables(g, NUMBERS)
+            _average_image(image, x, g, y, table, codes)
 
 
 @jit(parallel=True)
 def _average_backward(dy, g, dx):
     if dx.size < SERIAL:
+        table, codes = tables(g, NUMBERS)
         for image in range(len(dx)):
-            _average_image_backward(image, dy, g, dx)
+            _average_image_backward(image, dy, g, dx, table, codes)
     else:
         for image in prange(len(dx)):
-            _average_image_backward(image, dy, g, dx)
+            table, codes = tables(g, NUMBERS)
+            _average_image_backward(image, dy, g, dx, table, codes)
 
 
 @twin("max_pool_forward")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -115,3 +118,11 @@ def test_threads_take_turns_at_naming_the_folder_of_compiled_kernels(tmp_path: P
         assert len(seen) == 100
         assert all(seen)
         assert before == numba.config.CACHE_DIR
+
+
+def test_kernels_use_no_memory_that_was_freed() -> None:
+    """Under Python's debugging allocator freed memory is overwritten: addresses in it lead nowhere."""
+    tests = [str(Path(__file__).with_name("test_kernels.py")), "-k", "float32 and (pool or conv2d or dense_forward)"]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(command, env={**os.environ, "PYTHONMALLOC": "debug"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

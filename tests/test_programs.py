@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import zlib
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from cases import OPS
 from op_arguments import OpCase
+from scratchnet.kernels import jit, registry, softmax_cross_entropy
 from scratchnet.kernels import program as programs
-from scratchnet.kernels import registry
 from scratchnet.kernels.jit import max_threads
 from scratchnet.kernels.launching import Launch, noting
 from scratchnet.kernels.program import Program
@@ -157,3 +158,13 @@ def test_a_kernel_that_was_never_compiled_runs_as_python() -> None:
     seen: list[int] = []
     launch(lambda task, out: out.append(task), 3, seen)
     assert seen == [0, 1, 2]
+
+
+def test_what_is_written_for_a_kernel_stands_where_it_does() -> None:
+    """From Python 3.13 on `inspect` reads a function's source from its very line, and Numba's cache asks for it."""
+    with sn.use_backend("numba"):
+        marked = softmax_cross_entropy._sparse
+        written = jit.written_for(marked, "again", "\ndef NAME(ARGUMENTS):\n    KERNEL(0, ARGUMENTS)\n")
+    lines, first = inspect.getsourcelines(written)
+    assert first == marked.py_func.__code__.co_firstlineno
+    assert lines == inspect.getsourcelines(marked.py_func)[0]
