@@ -199,9 +199,16 @@ def caching_in(folder: Path | None) -> Iterator[None]:
 
 
 def compile_function(function: Callable[..., Any], folder: Path | None, parallel: bool) -> Any:
-    """A Numba dispatcher for a function, cached under ``folder`` if there is one."""
+    """A Numba dispatcher for a function, cached under ``folder`` if there is one.
+
+    All but the parallel ones are put into their callers. Left to itself the compiler keeps some apart: a caller then
+    has a copy of its own, optimized twice, and whether that one runs or the original depends on which was loaded first:
+    kernels just compiled gave other last bits than those out of the cache. (And dropout, which calls a function for
+    each block of random bits, is vectorized: 850 to 150 us for 314,000 numbers.)
+    """
+    options = {"nogil": True, "parallel": parallel, "forceinline": not parallel, **OPTIONS}
     with caching_in(folder):
-        return _numba().njit(cache=folder is not None, nogil=True, parallel=parallel, **OPTIONS)(function)
+        return _numba().njit(cache=folder is not None, **options)(function)
 
 
 _slots: list[Any] = []  # the addresses that exported helpers are called through, kept alive

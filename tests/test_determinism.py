@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +59,33 @@ def test_a_second_run_beside_a_busy_process_gives_the_same_bits() -> None:
         finally:
             neighbor.kill()
     assert busy == bits(2)
+
+
+KERNELS = """
+import hashlib
+import numpy as np
+import scratchnet as sn
+from scratchnet import layers as L
+
+sn.set_backend("numba")
+rng, digest = np.random.default_rng(0), hashlib.sha256()
+optimizer, weights = sn.optimizers.SGD(0.1), rng.normal(size=1003).astype("float32")
+optimizer.build(1003, [(0, 1003)], "float32")
+for _ in range(20):
+    optimizer.apply(weights, rng.normal(size=1003).astype("float32"))
+layer, x = L.Activation("gelu", dtype="float64"), rng.normal(size=(50, 7))
+layer.build((7,))
+for array in (weights, layer.forward(x), layer.backward(x)):
+    digest.update(array.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_kernels_just_compiled_have_the_bits_of_those_in_the_cache(tmp_path: Path) -> None:
+    environment = {**os.environ, "SCRATCHNET_CACHE": str(tmp_path)}
+    command = [sys.executable, "-c", KERNELS]
+    first, second = (
+        subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=True).stdout
+        for _ in range(2)
+    )
+    assert first == second
