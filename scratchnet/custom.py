@@ -35,7 +35,7 @@ class Part:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         says = next(base for base in cls.__mro__ if "backends" in vars(base))
-        if _ours(says) and not _ours(cls):
+        if ours(says) and not ours(cls):
             cls.backends = HOST
 
     def require_backend(self) -> None:
@@ -49,7 +49,8 @@ class Part:
             )
 
 
-def _ours(cls: type) -> bool:
+def ours(cls: type) -> bool:
+    """Whether a class is one of scratchnet's."""
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 

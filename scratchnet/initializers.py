@@ -7,51 +7,16 @@ vector of length ``n`` has ``fan_in = fan_out = n``, as in Keras.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
+from .checks import number
+from .drawing import Initializer
+from .drawing import blank as blank
+from .drawing import default_rng as default_rng
+from .drawing import seed_default_rng as seed_default_rng
 from .errors import ConfigError
-
-_global_rng = np.random.default_rng()
-_blanks_left: ContextVar[list[int] | None] = ContextVar("blanks_left", default=None)
-
-
-def default_rng() -> np.random.Generator:
-    """The process-wide generator that is used where none is given; ``sn.utils.set_random_seed`` seeds it."""
-    return _global_rng
-
-
-def seed_default_rng(seed: int) -> None:
-    """Seed the process-wide generator."""
-    global _global_rng
-    _global_rng = np.random.default_rng(seed)
-
-
-@contextmanager
-def blank(most: int) -> Iterator[None]:
-    """Inside the block initial values are zeros: for a model whose ``most`` weights are about to be read from a file.
-
-    Raises
-    ------
-    ConfigError
-        If a parameter would be larger than what is left of ``most``, before memory is taken for it.
-    """
-    token = _blanks_left.set([most])
-    try:
-        yield
-    finally:
-        _blanks_left.reset(token)
-
-
-def _blank(shape: tuple[int, ...], dtype: Any, left: list[int]) -> np.ndarray:
-    left[0] -= math.prod(shape)
-    if left[0] < 0:
-        raise ConfigError(f"a parameter of shape {shape} is larger than what there is for it")
-    return np.zeros(shape, dtype)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -61,35 +26,6 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
         return n, n
     receptive_field = math.prod(shape[:-2])
     return receptive_field * shape[-2], receptive_field * shape[-1]
-
-
-class Initializer:
-    """Base class: ``initializer(shape, rng=None, dtype="float32")`` gives a NumPy array.
-
-    Parameters
-    ----------
-    seed : int, optional
-        Draw from a generator of its own instead of the model's: the same numbers at every call.
-    """
-
-    def __init__(self, seed: int | None = None) -> None:
-        self.seed = seed
-
-    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """The values, in float64."""
-        raise TypeError(f"{type(self).__name__} does not define draw(shape, rng)")
-
-    def __call__(self, shape: Any, rng: np.random.Generator | None = None, dtype: Any = "float32") -> np.ndarray:
-        left = _blanks_left.get()
-        if left is not None:
-            return _blank(tuple(shape), dtype, left)
-        if self.seed is not None:
-            rng = np.random.default_rng(self.seed)
-        return np.asarray(self.draw(tuple(shape), rng or default_rng()), dtype=dtype)
-
-    def config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return dict(vars(self))
 
 
 class Zeros(Initializer):
@@ -107,11 +43,17 @@ class Ones(Initializer):
 
 
 class Constant(Initializer):
-    """All ``value``."""
+    """All ``value``.
 
-    def __init__(self, value: float = 0.0) -> None:
-        super().__init__()
-        self.value = value
+    Raises
+    ------
+    ConfigError
+        If the value is not a number.
+    """
+
+    def __init__(self, value: float = 0.0, **unknown: Any) -> None:
+        super().__init__(**unknown)
+        self.value = number(self, "value", value)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.full(shape, self.value)
@@ -121,22 +63,37 @@ class Constant(Initializer):
 
 
 class RandomUniform(Initializer):
-    """Uniform on ``[minval, maxval)``."""
+    """Uniform on ``[minval, maxval)``.
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
-        super().__init__(seed)
-        self.minval, self.maxval = minval, maxval
+    Raises
+    ------
+    ConfigError
+        If ``maxval`` lies below ``minval``.
+    """
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None, **unknown: Any) -> None:
+        super().__init__(seed, **unknown)
+        self.minval = number(self, "minval", minval)
+        self.maxval = number(self, "maxval", maxval)
+        if self.maxval < self.minval:
+            raise ConfigError(f"{type(self).__name__}: maxval: expected at least minval={minval}, got {maxval}")
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(self.minval, self.maxval, shape)
 
 
 class RandomNormal(Initializer):
-    """Normal with this mean and standard deviation."""
+    """Normal with this mean and standard deviation.
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        super().__init__(seed)
-        self.mean, self.stddev = mean, stddev
+    Raises
+    ------
+    ConfigError
+        If ``stddev`` is negative.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None, **unknown: Any) -> None:
+        super().__init__(seed, **unknown)
+        self.mean, self.stddev = number(self, "mean", mean), number(self, "stddev", stddev, "[0, inf)")
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.normal(self.mean, self.stddev, shape)
@@ -166,7 +123,7 @@ class VarianceScaling(Initializer):
     Raises
     ------
     ConfigError
-        For an unknown mode or distribution.
+        For a scale of 0 or less, an unknown mode or distribution.
     """
 
     # Standard deviation of a standard normal truncated at 2: scipy.stats.truncnorm.std(-2, 2).
@@ -178,13 +135,14 @@ class VarianceScaling(Initializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        **unknown: Any,
     ) -> None:
-        super().__init__(seed)
+        super().__init__(seed, **unknown)
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ConfigError(f"mode: expected fan_in, fan_out or fan_avg, got {mode!r}")
         if distribution not in ("uniform", "truncated_normal"):
             raise ConfigError(f"distribution: expected uniform or truncated_normal, got {distribution!r}")
-        self.scale, self.mode, self.distribution = scale, mode, distribution
+        self.scale, self.mode, self.distribution = number(self, "scale", scale, "(0, inf)"), mode, distribution
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         fan_in, fan_out = fans(shape)
@@ -201,8 +159,8 @@ class _Preset(VarianceScaling):
 
     preset: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(*self.preset, seed=seed)
+    def __init__(self, seed: int | None = None, **unknown: Any) -> None:
+        super().__init__(*self.preset, seed=seed, **unknown)
 
     def config(self) -> dict[str, Any]:
         return {"seed": self.seed}
@@ -244,6 +202,52 @@ class LecunNormal(_Preset):
     preset = (1.0, "fan_in", "truncated_normal")
 
 
+class Orthogonal(Initializer):
+    """``gain`` times a matrix with orthonormal columns, or rows where it is wide: Saxe et al., arXiv:1312.6120.
+
+    A parameter of more than two axes is taken as the matrix ``(everything else, last axis)``.
+
+    Raises
+    ------
+    ConfigError
+        At the call, for a parameter of less than two axes.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None, **unknown: Any) -> None:
+        super().__init__(seed, **unknown)
+        self.gain = number(self, "gain", gain)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        if len(shape) < 2:
+            raise ConfigError(f"Orthogonal: expected a parameter of two axes or more, got shape {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.where(np.diag(r) < 0, -1, 1)  # else the signs would be those of the algorithm, not random
+        return self.gain * (q.T if rows < columns else q).reshape(shape)
+
+
+class Identity(Initializer):
+    """``gain`` times the identity matrix.
+
+    Raises
+    ------
+    ConfigError
+        At the call, for a parameter that is no matrix.
+    """
+
+    def __init__(self, gain: float = 1.0, **unknown: Any) -> None:
+        super().__init__(**unknown)
+        self.gain = number(self, "gain", gain)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        if len(shape) != 2:
+            raise ConfigError(f"Identity: expected a parameter of two axes, got shape {shape}")
+        return self.gain * np.eye(*shape)
+
+    def config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
 _BY_NAME: dict[str, type[Initializer]] = {
     "zeros": Zeros,
     "ones": Ones,
@@ -258,28 +262,35 @@ _BY_NAME: dict[str, type[Initializer]] = {
     "he_normal": HeNormal,
     "lecun_uniform": LecunUniform,
     "lecun_normal": LecunNormal,
+    "orthogonal": Orthogonal,
+    "identity": Identity,
 }
+_SHORT = {"zero": "zeros", "one": "ones", "uniform": "random_uniform", "normal": "random_normal"}  # Keras's
 
 
 def get(identifier: Any) -> Initializer:
     """An initializer from its name (``"he_normal"``), a ``{"class_name", "config"}`` dict, or itself.
+
+    None is Keras's default for a parameter that has no other: ``"glorot_uniform"``.
 
     Raises
     ------
     ConfigError
         For anything else.
     """
+    if identifier is None:
+        return GlorotUniform()
     if isinstance(identifier, Initializer):
         return identifier
+    name, arguments = identifier, {}
     if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
-        for cls in _BY_NAME.values():
-            if cls.__name__ == identifier["class_name"]:
-                return cls(**identifier["config"])
-    if isinstance(identifier, str):
-        for name, cls in _BY_NAME.items():
-            if identifier in (name, cls.__name__):
-                return cls()
-    raise ConfigError(f"initializer: expected one of {', '.join(_BY_NAME)}, got {identifier!r}")
+        name, arguments = identifier["class_name"], identifier["config"]
+    if isinstance(name, str) and isinstance(arguments, dict):
+        name = _SHORT.get(name, name)
+        for known, cls in _BY_NAME.items():
+            if name in (known, cls.__name__):
+                return cls(**arguments)
+    raise ConfigError(f"initializer: expected one of {', '.join(_BY_NAME)}, got {identifier!r:.80}")
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:

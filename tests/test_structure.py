@@ -19,13 +19,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Who may import whom: a module imports only from its own line or from lines above it.
 ORDER = [
-    "errors paths checks signals",
+    "errors paths checks signals process",
     "kernels",
-    "backend config initializers",
-    "workspace pace",
+    "backend config drawing initializers",
+    "workspace pace sample_weights",
     "custom layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
-    "numerics training batches callbacks progress summary checkpoint safetensors_io saved_model gpu_memory replay "
-    "capture recording fitting model",
+    "numerics training batches fit_data callbacks progress summary checkpoint safetensors_io saved_model gpu_memory "
+    "replay capture recording testing fitting model",
     "gradient_probes gradient_check utils compiling environment",
     "interop own_picture plots recipes console run_callbacks run_folder run_report run_records pages run ladder "
     "dry_run",

@@ -21,7 +21,8 @@ class WithActivation(Layer):
         super().__init__(**kwargs)
         from . import activations
 
-        self.relu = activation == "relu"
+        activation = activations.name_of(activation)
+        self.relu = isinstance(activation, str) and activation == "relu"
         self.activation: Layer | None = None if self.relu else activations.get(activation, dtype=self.dtype.name)
         self.linear_shape: Shape = ()
 

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import refuse_unknown
 from ..errors import ConfigError, ShapeError
 from ..kernels import activations as kernel
 from .arguments import label
 from .base import Layer, Shape, ops
+from .keras_arguments import layer_arguments
+from .serialization import make
 
 LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
 
@@ -18,6 +21,7 @@ LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
 _BY_NAME: dict[str, tuple[int, tuple[float, float, float]]] = {
     "linear": (LINEAR, kernel.PLAIN),
     "relu": (kernel.RELU, kernel.PLAIN),
+    "relu6": (kernel.RELU, (0.0, 0.0, 6.0)),
     "leaky_relu": (kernel.RELU, (0.2, 0.0, math.inf)),
     "sigmoid": (kernel.SIGMOID, kernel.PLAIN),
     "tanh": (kernel.TANH, kernel.PLAIN),
@@ -31,22 +35,24 @@ class Activation(Layer):
 
     Parameters
     ----------
-    activation : {"linear", "relu", "leaky_relu", "sigmoid", "tanh", "gelu", "softmax"}
+    activation : {"linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "gelu", "softmax"} or None
         As in Keras: ``"leaky_relu"`` has slope 0.2 (the layer `LeakyReLU` has 0.3), ``"gelu"`` is the exact
-        one, ``"softmax"`` runs over the last axis.
+        one, ``"softmax"`` runs over the last axis, None is ``"linear"``. A function of Keras, TensorFlow or NumPy
+        stands for its name.
 
     Raises
     ------
     ConfigError
-        For any other name.
+        For anything else.
     """
 
-    def __init__(self, activation: str, **kwargs: Any) -> None:
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if activation not in _BY_NAME:
-            raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)}, got {activation!r}")
-        self.activation = activation
-        self.kind, self.alpha = _BY_NAME[activation]
+        name = "linear" if activation is None else name_of(activation)
+        if not isinstance(name, str) or name not in _BY_NAME:
+            raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)}, got {activation!r:.80}")
+        self.activation = name
+        self.kind, self.alpha = _BY_NAME[name]
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         super().build(input_shape, rng)
@@ -92,6 +98,10 @@ class Activation(Layer):
 class _Named(Activation):
     """An activation whose class says what it is, so that its config need not."""
 
+    def __init__(self, kind: str, /, **kwargs: Any) -> None:
+        refuse_unknown(self, {"activation"} & set(kwargs), layer_arguments(type(self)))
+        super().__init__(kind, **kwargs)
+
     def config(self) -> dict[str, Any]:
         return Layer.config(self)
 
@@ -130,6 +140,8 @@ class ReLU(_Named):
 class LeakyReLU(_Named):
     """``y = x`` where ``x > 0``, ``negative_slope x`` elsewhere: Maas, Hannun and Ng, ICML 2013.
 
+    ``alpha=`` is taken for ``negative_slope=``: its name in Keras 2.
+
     Raises
     ------
     ConfigError
@@ -137,6 +149,7 @@ class LeakyReLU(_Named):
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__("leaky_relu", **kwargs)
         self.negative_slope = _not_negative("LeakyReLU", "negative_slope", negative_slope)
         self.alpha = (self.negative_slope, 0.0, math.inf)
@@ -204,6 +217,15 @@ def _not_negative(owner: str, argument: str, value: Any) -> float:
 
 
 _LAYERS: list[Any] = [Activation, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax]
+_LIBRARIES = ("keras", "tf_keras", "tensorflow", "numpy")  # whose functions of a name compute what Keras's do
+
+
+def name_of(identifier: Any) -> Any:
+    """The name of a function of one of these libraries; anything else as it is."""
+    home = getattr(identifier, "__module__", None) or type(identifier).__module__  # NumPy's functions have none
+    if callable(identifier) and home.partition(".")[0] in _LIBRARIES:
+        return getattr(identifier, "__name__", identifier)
+    return identifier
 
 
 def get(identifier: Any, dtype: Any = None) -> Layer | None:
@@ -211,8 +233,8 @@ def get(identifier: Any, dtype: Any = None) -> Layer | None:
 
     Parameters
     ----------
-    identifier : None, str, dict or Layer
-        A name that `Activation` knows, a ``{"class_name", "config"}`` dict, or a layer, returned as it is.
+    identifier : None, str, function, dict or Layer
+        What `Activation` knows, a ``{"class_name", "config"}`` dict, or a layer, returned as it is.
     dtype : str, optional
         Of a layer that is made here from a name.
 
@@ -221,17 +243,15 @@ def get(identifier: Any, dtype: Any = None) -> Layer | None:
     ConfigError
         For anything else.
     """
-    if identifier is None or identifier == "linear":
-        return None
     if isinstance(identifier, Layer):
         return identifier
-    if identifier == "softmax":
-        return Softmax(dtype=dtype)
-    if isinstance(identifier, str):
-        return Activation(identifier, dtype=dtype)
     if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
         for cls in _LAYERS:
             if cls.__name__ == identifier["class_name"]:
-                layer: Layer = cls(**identifier["config"])
-                return layer
-    raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)} or a layer, got {identifier!r}")
+                return make(cls, identifier["config"])
+    name = name_of(identifier)
+    if name is None or (isinstance(name, str) and name == "linear"):
+        return None
+    if isinstance(name, str):
+        return Softmax(dtype=dtype) if name == "softmax" else Activation(name, dtype=dtype)
+    raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)} or a layer, got {identifier!r:.80}")

@@ -8,9 +8,11 @@ import numpy as np
 
 from .. import config, initializers
 from ..backend import array_module, get_backend, ops
-from ..custom import Part
-from ..errors import BackendError, ShapeError
+from ..custom import Part, ours
+from ..errors import BackendError, DataError, ShapeError
 from ..workspace import Workspace, nothing
+from . import keras_arguments
+from .weights import copies, places, put, require_built
 
 __all__ = ["Layer", "nothing", "ops"]
 
@@ -31,6 +33,8 @@ class Layer(Part):
         Of parameters and activations; ``sn.config.floatx()`` when left out.
     input_shape : tuple of int, optional
         Shape of one sample, without the batch axis; a ``Sequential`` that starts with this layer builds itself.
+    **unknown
+        What Keras's layers take beyond that (``trainable=True``, ``kernel_regularizer=None`` ...), at its default.
 
     Attributes
     ----------
@@ -39,25 +43,32 @@ class Layer(Part):
         variable names. In a model, ``params`` and ``grads`` are views into its flat vectors.
     input_shape, output_shape : tuple of int
         Shapes of one sample, known after `build`.
+
+    Raises
+    ------
+    ConfigError
+        For an argument that the class does not have, or one of Keras's that asks for what scratchnet does not do.
     """
 
-    def __init__(self, name: str | None = None, dtype: Any = None, input_shape: Any = None) -> None:
+    def __init__(self, name: str | None = None, dtype: Any = None, input_shape: Any = None, **unknown: Any) -> None:
+        keras_arguments.refuse(self, unknown)
         self.name = name
         self.dtype = config.as_float_dtype(dtype or config.floatx())
-        self.requested_input_shape: Shape | None = None if input_shape is None else tuple(input_shape)
+        self.requested_input_shape: Shape | None = keras_arguments.sample_shape(self, input_shape)
         self.params: dict[str, Any] = {}
         self.grads: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
         self.input_shape: Shape = ()
         self.output_shape: Shape = ()
         self.built = False
+        self._batch: int | None = None  # samples that the last forward took: backward has to be of as many
         self.needs_input_gradient = True
         self.workspace: Workspace | None = None
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         """Make the parameters for inputs of this shape (without the batch axis) and set ``output_shape``."""
         self.input_shape = self.output_shape = tuple(int(extent) for extent in input_shape)
-        self.built = True
+        self.built, self._batch = True, None
 
     def forward(self, x: Any, training: bool = False) -> Any:
         """The layer's output for a batch ``x`` of shape ``(n, *input_shape)``."""
@@ -70,6 +81,45 @@ class Layer(Part):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
         return {"name": self.name, "dtype": self.dtype.name}
+
+    # Keras's names ------------------------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> list[Any]:
+        """The arrays themselves, of this layer and those inside it: of each its parameters, then its state."""
+        return [where[key] for _, where, key in places(self)]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of `weights`; none before the layer is built."""
+        return copies(self)
+
+    def set_weights(self, arrays: Any) -> None:
+        """Put arrays in place, in the order of `get_weights`; nothing is changed unless all of them fit.
+
+        Raises
+        ------
+        ShapeError
+            If the layer is not built, or their number or a shape is another.
+        DataError
+            If one does not hold numbers.
+        """
+        put(self, arrays)
+
+    def count_params(self) -> int:
+        """Number of weights, trainable or not."""
+        require_built(self)
+        return sum(int(array.size) for array in self.weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """What `config` says."""
+        return self.config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        """A layer like the one that said this in `get_config`, not built."""
+        from .serialization import make
+
+        return make(cls, config)
 
     # What subclasses use ------------------------------------------------------------------------------------------
 
@@ -107,26 +157,28 @@ class Layer(Part):
         ShapeError
             If the layer was not built, or ``x`` is not a batch of its ``input_shape``: names the layer, what was
             expected and what came.
+        DataError
+            If ``x`` does not hold numbers.
         BackendError
             If it was built under a backend whose arrays are elsewhere.
         """
         if not self.built:
-            label = self.name or type(self).__name__
-            raise ShapeError(f"layer {label!r} is not built: call build(input_shape, rng) first")
+            require_built(self)
         xp = array_module()
         if xp is not np:
             self.require_backend()
-        weights = next(iter(self.params.values()), None)
-        if weights is not None and not isinstance(weights, xp.ndarray):
+        first = next(iter(self.params.values()), None)
+        if first is not None and not isinstance(first, xp.ndarray):
             raise BackendError(
                 f"layer {self.name or type(self).__name__!r}: its weights are not where the {get_backend()} "
                 "backend computes; a model takes those of its layers along, a layer alone has to be built again"
             )
         if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
-            x = xp.ascontiguousarray(xp.asarray(x, dtype=self.dtype))
+            x = self._converted(x)
         if x.shape[1:] != self.input_shape or x.ndim == 0:
             expected, label = ", ".join(["n", *map(str, self.input_shape)]), self.name or type(self).__name__
             raise ShapeError(f"layer {label!r}: expected input of shape ({expected}), got {x.shape}")
+        self._batch = x.shape[0]
         return x
 
     def check_gradient(self, dy: Any) -> Any:
@@ -135,17 +187,36 @@ class Layer(Part):
         Raises
         ------
         ShapeError
-            If it is not a batch of the layer's ``output_shape``.
+            If it is not a batch of the layer's ``output_shape``, of as many samples as `check_input` saw last, or if
+            nothing has gone forward yet.
+        DataError
+            If it does not hold numbers.
         """
         xp = array_module()
         if not isinstance(dy, xp.ndarray) or dy.dtype != self.dtype or not dy.flags.c_contiguous:
-            dy = xp.ascontiguousarray(xp.asarray(dy, dtype=self.dtype))
-        if dy.shape[1:] != self.output_shape:
-            expected = ", ".join(["n", *map(str, self.output_shape)])
-            raise ShapeError(
-                f"layer {self.name or type(self).__name__!r}: expected dy of shape ({expected}), got {dy.shape}"
-            )
+            dy = self._converted(dy)
+        if dy.shape != (self._batch, *self.output_shape):
+            self._refuse_gradient(dy.shape)
         return dy
+
+    def _refuse_gradient(self, shape: Shape) -> None:
+        label = self.name or type(self).__name__
+        if self._batch is None:
+            require_built(self)
+            if ours(type(self)):
+                raise ShapeError(f"layer {label!r}: backward comes after forward, and nothing has gone forward yet")
+            if shape and shape[1:] == self.output_shape:
+                return  # a class of a user's own, whose forward does without check_input
+        expected = ", ".join(map(str, ["n" if self._batch is None else self._batch, *self.output_shape]))
+        raise ShapeError(f"layer {label!r}: expected dy of shape ({expected}), got {shape}")
+
+    def _converted(self, array: Any) -> Any:
+        xp = array_module()
+        try:
+            return xp.ascontiguousarray(xp.asarray(array, dtype=self.dtype))
+        except (TypeError, ValueError) as error:
+            label = self.name or type(self).__name__
+            raise DataError(f"layer {label!r}: expected an array of numbers: {error!s:.200}") from None
 
     def without_softmax(self) -> tuple[Any, Any, Any] | None:
         """``(forward, backward, softmax)``: the layer without its final softmax, and that; None where it has none.

@@ -11,6 +11,8 @@ from ..errors import ConfigError
 from .arguments import is_integer
 from .base import Layer, Shape, ops
 
+ALMOST_ALL = 1 - 2**-40  # at a rate of 1 the kernels' factor 1 / (1 - rate) would be infinite
+
 
 class Dropout(Layer):
     """Training: ``y = x mask / (1 - rate)``, mask 0 with probability ``rate``, else 1. Inference: ``y = x``.
@@ -21,7 +23,7 @@ class Dropout(Layer):
     Parameters
     ----------
     rate : float
-        Fraction to drop, in [0, 1).
+        Fraction to drop, in [0, 1]. At 1 all is dropped: ``y = 0``.
     seed : int, optional
         The key; drawn from the model's generator when left out. Two layers of one seed drop alike.
 
@@ -33,13 +35,13 @@ class Dropout(Layer):
     Raises
     ------
     ConfigError
-        If the rate is outside [0, 1), the seed is not an integer in [0, 2^64), or a ``noise_shape`` is given.
+        If the rate is outside [0, 1], the seed is not an integer in [0, 2^64), or a ``noise_shape`` is given.
     """
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(rate, (int, float, np.number)) or not 0 <= rate < 1:
-            raise ConfigError(f"Dropout: rate: expected a number in [0, 1), got {rate!r}")
+        if not isinstance(rate, (int, float, np.number)) or not 0 <= rate <= 1:
+            raise ConfigError(f"Dropout: rate: expected a number in [0, 1], got {rate!r}")
         if noise_shape is not None:
             raise ConfigError(f"Dropout: noise_shape: expected None, got {noise_shape!r}")
         if seed is not None and not (is_integer(seed) and 0 <= seed < 2**64):
@@ -62,7 +64,10 @@ class Dropout(Layer):
         if self.rate == 0:
             return x
         y, self.mask = self.buffer("y", x.shape), self.buffer("mask", x.shape, np.uint8)
-        ops.dropout_forward(x, self.key, step, self.rate, y, self.mask)
+        if self.rate == 1:
+            y[...], self.mask[...] = 0, 0
+        else:
+            ops.dropout_forward(x, self.key, step, self.rate, y, self.mask)
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -70,7 +75,7 @@ class Dropout(Layer):
         if self.mask is None:
             return dy
         dx = self.input_gradient(dy.shape)
-        ops.dropout_backward(dy, self.mask, self.rate, dx)
+        ops.dropout_backward(dy, self.mask, min(self.rate, ALMOST_ALL), dx)
         return dx
 
     @property

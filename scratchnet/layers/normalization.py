@@ -8,7 +8,8 @@ import numpy as np
 
 from .. import initializers
 from ..backend import array_module
-from ..errors import ConfigError, ShapeError
+from ..checks import number
+from ..errors import ShapeError
 from .arguments import batch_shape, label
 from .base import Layer, Shape, ops
 
@@ -34,11 +35,8 @@ class BatchNormalization(Layer):
         moving_mean_initializer: Any = "zeros", moving_variance_initializer: Any = "ones", **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
-        if not 0 <= momentum <= 1:
-            raise ConfigError(f"BatchNormalization: momentum: expected a number in [0, 1], got {momentum!r}")
-        if not epsilon > 0:
-            raise ConfigError(f"BatchNormalization: epsilon: expected a number > 0, got {epsilon!r}")
-        self.axis, self.momentum, self.epsilon = axis, float(momentum), float(epsilon)
+        self.axis, self.momentum = axis, float(number(self, "momentum", momentum, "[0, 1]"))
+        self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
         self.center, self.scale = bool(center), bool(scale)
         self.initializers = {
             "gamma": initializers.get(gamma_initializer),

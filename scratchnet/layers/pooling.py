@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import refuse_unknown
 from ..kernels.pooling import argmax_dtype
 from ..kernels.window import plan
 from .arguments import channels_last, image_shape, label, padding_mode, pair
 from .base import Layer, Shape, ops
+from .keras_arguments import layer_arguments
 
 
 class _Pooling2D(Layer):
@@ -58,6 +60,8 @@ class MaxPooling2D(_Pooling2D):
         ``"valid"``: ``oh = floor((h - kh) / sh) + 1``. ``"same"``: ``oh = ceil(h / sh)`` as in TensorFlow,
         an odd border having its extra row at the bottom and its extra column at the right.
         The border counts as -inf.
+
+    Of equal values in a window the first one gets the gradient, as in TensorFlow.
 
     Raises
     ------
@@ -122,6 +126,7 @@ class _Global(_Pooling2D):
     """Pooling whose window is the whole image."""
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        refuse_unknown(self, {"pool_size", "strides", "padding"} & set(kwargs), layer_arguments(type(self)))
         super().__init__(data_format=data_format, **kwargs)
         self.keepdims = bool(keepdims)
 
@@ -137,6 +142,9 @@ class _Global(_Pooling2D):
 
 class GlobalMaxPooling2D(_Global, MaxPooling2D):
     """The largest value of each channel: x (n, h, w, c), y (n, c), or (n, 1, 1, c) with ``keepdims``.
+
+    Of equal values the first one gets the gradient, as in `MaxPooling2D`; Keras divides it among them here (and not
+    in its MaxPooling2D).
 
     Raises
     ------

@@ -21,16 +21,25 @@ class Input(Layer):
         Of one sample, without the batch axis.
     batch_size : int, optional
         Accepted for Keras's sake; batches of any size run.
+    batch_shape : tuple, optional
+        ``(None, *shape)``, instead of ``shape``.
 
     Raises
     ------
     ConfigError
-        If the shape is not a sequence of positive integers.
+        If the shape is not a sequence of positive integers, or given twice.
     """
 
     returns_view = True
 
-    def __init__(self, shape: Any, batch_size: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, shape: Any = None, batch_size: int | None = None, *, batch_shape: Any = None, **kwargs: Any
+    ) -> None:
+        if batch_shape is not None:
+            if shape is not None or not isinstance(batch_shape, (tuple, list)) or not batch_shape:
+                expected = "(None, *shape), and then no shape"
+                raise ConfigError(f"Input: batch_shape: expected {expected}, got {batch_shape!r:.80}")
+            shape = batch_shape[1:]
         if not isinstance(shape, (tuple, list)) or not all(is_integer(e) and e > 0 for e in shape):
             raise ConfigError(f"Input: shape: expected positive integers, no batch axis, got {shape!r}")
         super().__init__(**{**kwargs, "input_shape": shape})

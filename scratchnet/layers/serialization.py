@@ -11,7 +11,7 @@ from ..custom import custom_objects, register
 from ..errors import ConfigError
 from .base import Layer
 
-__all__ = ["custom_objects", "deserialize", "layer_classes", "register", "serialize"]
+__all__ = ["custom_objects", "deserialize", "layer_classes", "make", "register", "serialize"]
 
 
 def layer_classes() -> dict[str, type[Layer]]:
@@ -43,10 +43,23 @@ def deserialize(spec: Any) -> Layer:
             f"layer: unknown class {str(spec['class_name'])[:80]!r}: a class of your own has to be known first: "
             "@sn.layers.register, or load_model(path, custom_objects={name: class})"
         )
-    arguments = dict(spec["config"])
+    return make(classes[spec["class_name"]], spec["config"])
+
+
+def make(cls: type[Layer], config: Any) -> Layer:
+    """A layer of a class from what one said in `Layer.config`, not built.
+
+    Raises
+    ------
+    ConfigError
+        If these are no arguments of the class.
+    """
+    if not isinstance(config, dict):
+        raise ConfigError(f"{cls.__name__}: expected its config as a dict, got {str(config)[:80]!r}")
+    arguments = dict(config)
     if isinstance(arguments.get("layers"), list):
         arguments["layers"] = [deserialize(inner) for inner in arguments["layers"]]
     try:
-        return classes[spec["class_name"]](**arguments)
+        return cls(**arguments)
     except TypeError as error:
-        raise ConfigError(f"layer {spec['class_name']}: {error}") from None
+        raise ConfigError(f"layer {cls.__name__}: {error}") from None

@@ -1,0 +1,60 @@
+"""Arguments of Keras's layers for what scratchnet does not do: their defaults pass, anything else is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..checks import arguments_of, refuse_unknown
+from ..errors import ConfigError
+
+BASE = ("name", "dtype", "input_shape")  # what every layer takes
+# The default of each, and what to say to another value.
+_EVERYWHERE = {
+    "trainable": (True, "every layer is trained"),
+    "autocast": (True, "inputs are always converted to the layer's dtype"),
+    "activity_regularizer": (None, "there are no regularizers"),
+}
+_OF_WEIGHTS = {
+    "regularizer": (None, "there are no regularizers; optimizers take weight_decay"),
+    "constraint": (None, "there are no constraints"),
+}
+_WEIGHTS = ("kernel", "bias", "beta", "gamma")  # that Keras regularizes and constrains
+
+
+def refuse(layer: Any, unknown: dict[str, Any]) -> None:
+    """Raise ConfigError for the first argument that a layer does not have, or does not do."""
+    if not unknown:
+        return
+    drawn = {name for cls in type(layer).__mro__ for name in arguments_of(cls)}
+    passing = dict(_EVERYWHERE)
+    for weight in _WEIGHTS:
+        if f"{weight}_initializer" in drawn:
+            passing |= {f"{weight}_{what}": rule for what, rule in _OF_WEIGHTS.items()}
+    for name, value in unknown.items():
+        if name not in passing:
+            refuse_unknown(layer, [name], layer_arguments(type(layer)))
+        default, reason = passing[name]
+        if value is not default:
+            raise ConfigError(f"{type(layer).__name__}: {name}: expected {default}, got {value!r:.80}: {reason}")
+
+
+def layer_arguments(cls: type) -> list[str]:
+    """What the constructor of a layer class takes, by name."""
+    return list(dict.fromkeys([*arguments_of(cls), *BASE]))
+
+
+def sample_shape(layer: Any, shape: Any) -> tuple[int, ...] | None:
+    """``input_shape=`` as a tuple.
+
+    Raises
+    ------
+    ConfigError
+        If it is no sequence.
+    """
+    if shape is None:
+        return None
+    if isinstance(shape, str) or not isinstance(shape, Iterable):
+        expected = "a tuple such as (28, 28, 1), without the batch axis"
+        raise ConfigError(f"{type(layer).__name__}: input_shape: expected {expected}, got {shape!r:.80}")
+    return tuple(shape)

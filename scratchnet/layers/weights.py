@@ -1,0 +1,57 @@
+"""The weights of a layer in Keras's order, out of it and into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..backend import array_module, to_numpy
+from ..errors import DataError, ShapeError
+
+
+def require_built(layer: Any) -> None:
+    """Raise ShapeError unless the layer is built."""
+    if not layer.built:
+        label = layer.name or type(layer).__name__
+        raise ShapeError(f"layer {label!r} is not built: call build(input_shape, rng) first")
+
+
+def places(layer: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """``(label, dict, key)`` of each weight: layer by layer, parameters, then state."""
+    for inner in layer.walk():
+        for where in (inner.params, inner.state):
+            for key in where:
+                yield f"{inner.name or type(inner).__name__}/{key}", where, key
+
+
+def copies(layer: Any) -> list[np.ndarray]:
+    """The weights as NumPy arrays of their own."""
+    return [np.array(to_numpy(where[key])) for _, where, key in places(layer)]
+
+
+def put(layer: Any, arrays: Any) -> None:
+    """Copy arrays into the weights: all of them or, with a ShapeError or DataError, none."""
+    require_built(layer)
+    targets = list(places(layer))
+    given = list(arrays) if isinstance(arrays, Iterable) and not isinstance(arrays, str | bytes) else None
+    if given is None or len(given) != len(targets):
+        got = f"{arrays!r:.80}" if given is None else len(given)
+        raise ShapeError(f"set_weights: expected {len(targets)} arrays, got {got}")
+    fitting = [_fitting(label, where[key], a) for (label, where, key), a in zip(targets, given, strict=True)]
+    for (_, where, key), array in zip(targets, fitting, strict=True):
+        on_host = isinstance(where[key], np.ndarray)
+        where[key][...] = array if on_host else array_module().asarray(array)
+
+
+def _fitting(label: str, own: Any, value: Any) -> np.ndarray:
+    try:
+        array = to_numpy(value)
+    except ValueError:
+        raise DataError(f"set_weights: {label}: expected an array of shape {own.shape}, got a ragged list") from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"set_weights: {label}: expected numbers, got dtype {array.dtype}")
+    if array.shape != own.shape:
+        raise ShapeError(f"set_weights: {label}: expected shape {own.shape}, got {array.shape}")
+    return array.astype(own.dtype)

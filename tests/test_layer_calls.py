@@ -1,0 +1,159 @@
+"""Layers called by hand: batches that do not fit, arrays of any dtype, weights and configs under Keras's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import LAYERS, LayerCase
+
+import scratchnet as sn
+from scratchnet import layers as L  # noqa: N812
+from scratchnet.errors import ConfigError, DataError, ShapeError
+
+RNG = np.random.default_rng(3)
+
+
+def built(layer: Any, *shape: int) -> Any:
+    layer.build(shape, np.random.default_rng(0))
+    return layer
+
+
+# The gradient is that of the last forward -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+def test_backward_is_of_as_many_samples_as_forward(case: LayerCase, backend: str) -> None:
+    """Kernels would read beyond the arrays otherwise."""
+    layer = built(case.make(dtype="float32"), *case.shape[1:])
+    with pytest.raises(ShapeError, match="backward comes after forward, and nothing has gone forward yet"):
+        layer.backward(np.zeros((2, *layer.output_shape)))
+    y = layer.forward(RNG.standard_normal((4, *case.shape[1:])), training=case.training)
+    for n in (1, 5):
+        expected = ", ".join(map(str, y.shape))
+        with pytest.raises(ShapeError, match=rf"expected dy of shape \({expected},?\), got \({n}[,)]"):
+            layer.backward(np.ones((n, *layer.output_shape)))
+    layer.forward(RNG.standard_normal((1, *case.shape[1:])), training=case.training)
+    assert layer.backward(np.ones((1, *layer.output_shape))).shape[0] == 1
+
+
+def test_a_layer_that_is_built_again_forgets_what_went_forward() -> None:
+    layer = built(L.ReLU(), 3)
+    layer.forward(np.ones((2, 3)))
+    layer.build((4,))
+    with pytest.raises(ShapeError, match="layer 'ReLU': backward comes after forward"):
+        layer.backward(np.ones((2, 4)))
+    with pytest.raises(ShapeError, match="layer 'Dense' is not built"):
+        L.Dense(2).backward(np.ones((2, 4)))
+
+
+def test_a_layer_of_ones_own_may_do_without_check_input() -> None:
+    class Plain(L.Layer):
+        def forward(self, x: Any, training: bool = False) -> Any:
+            return 2 * x
+
+        def backward(self, dy: Any) -> Any:
+            return 2 * self.check_gradient(dy)
+
+    layer = built(Plain(), 3)
+    layer.forward(np.ones((2, 3)))
+    assert layer.backward(np.ones((2, 3))).tolist() == [[2] * 3] * 2
+    with pytest.raises(ShapeError, match=r"expected dy of shape \(n, 3\), got \(2, 4\)"):
+        layer.backward(np.ones((2, 4)))
+
+
+# Arrays of any dtype --------------------------------------------------------------------------------------------------
+
+ODD = [">f4", ">f8", np.longdouble, np.float16, ">i4", ">u2", bool]
+
+
+@pytest.mark.parametrize("dtype", ODD, ids=str)
+def test_numbers_of_any_dtype_are_converted(dtype: Any, backend: str) -> None:
+    x = RNG.integers(0, 2, (6, 3)).astype(dtype)
+    dense = built(L.Dense(2, "tanh"), 3)
+    y = dense.forward(x)
+    np.testing.assert_array_equal(y, dense.forward(x.astype(np.float32)))
+    assert y.dtype == dense.backward(np.ones((6, 2)).astype(dtype)).dtype == np.float32
+    model = sn.Sequential([L.Dense(2, input_shape=(3,))])
+    model.compile("sgd", "mse")
+    np.testing.assert_array_equal(model.predict(x), model.predict(x.astype(np.float32)))
+    assert np.isfinite(model.fit(x, np.ones((6, 2)), batch_size=4, verbose=0).history["loss"][0])
+
+
+@pytest.mark.parametrize("x", ["abc", [["a", "b", "c"]], [[1, 2], [1]], [[None, object(), 1]]], ids=repr)
+def test_what_is_no_array_of_numbers_is_refused(x: Any, backend: str) -> None:
+    layer = built(L.Dense(2, name="d"), 3)
+    with pytest.raises(DataError, match="layer 'd': expected an array of numbers") as caught:
+        layer.forward(x)
+    assert "\n" not in str(caught.value)
+
+
+# Keras's names --------------------------------------------------------------------------------------------------------
+
+
+def test_weights_out_of_a_layer_and_into_it(backend: str) -> None:
+    layer = built(L.Residual([L.Dense(3, name="one"), L.BatchNormalization(name="two")]), 3)
+    assert [w.shape for w in layer.weights] == [(3, 3), *[(3,)] * 5]
+    assert layer.weights[0] is layer.body.layers[0].params["kernel"]
+    assert layer.count_params() == 9 + 5 * 3
+    saved = layer.get_weights()
+    layer.weights[0][...] = 7
+    assert (saved[0] != 7).any()
+    layer.set_weights([w.astype(">f8") + 1 for w in saved])
+    for now, before in zip(layer.get_weights(), saved, strict=True):
+        np.testing.assert_allclose(now, before + 1)
+        assert now.dtype == np.float32
+
+
+def test_weights_before_the_layer_is_built() -> None:
+    layer = L.Dense(2, name="d")
+    assert layer.weights == layer.get_weights() == []
+    for call in (layer.count_params, lambda: layer.set_weights([])):
+        with pytest.raises(ShapeError, match="layer 'd' is not built"):
+            call()
+    assert built(L.Flatten(), 3).count_params() == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (5, "set_weights: expected 2 arrays, got 5"),
+        ("ab", "set_weights: expected 2 arrays, got 'ab'"),
+        (None, "set_weights: expected 2 arrays, got None"),
+        ([np.ones((3, 2))], "set_weights: expected 2 arrays, got 1"),
+        ([np.ones((3, 2)), np.ones(3)], "set_weights: d/bias: expected shape (2,), got (3,)"),
+        ([np.ones((3, 2)), np.array(["a", "b"])], "set_weights: d/bias: expected numbers, got dtype <U1"),
+        ([np.ones((3, 2)), [[1], [1, 2]]], "set_weights: d/bias: expected an array of shape (2,), got a ragged list"),
+    ],
+)
+def test_weights_that_do_not_fit_change_nothing(given: Any, message: str) -> None:
+    layer = built(L.Dense(2, name="d"), 3)
+    before = layer.get_weights()
+    with pytest.raises((ShapeError, DataError)) as caught:
+        layer.set_weights(given)
+    assert str(caught.value) == message
+    for now, was in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, was)
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+def test_from_config(case: LayerCase) -> None:
+    layer = case.make(dtype="float64")
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.config()
+
+
+def test_from_config_of_a_model_and_of_ones_own_class() -> None:
+    class Own(L.Dense):
+        pass
+
+    model = sn.Sequential([L.Input((3,)), L.Dense(2)])
+    assert sn.Sequential.from_config(model.get_config()).layers[0].units == 2
+    assert type(Own.from_config(Own(4).get_config())) is Own
+    for config, message in [
+        ({"unit": 3}, "layer Dense: .*missing 1 required positional argument: 'units'"),
+        ({"units": 3, "foo": 1}, "Dense has no argument 'foo'"),
+        (3, "Dense: expected its config as a dict, got '3'"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            L.Dense.from_config(config)
