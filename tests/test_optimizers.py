@@ -357,6 +357,56 @@ def test_learning_rate_is_a_number_or_a_schedule_and_can_be_set(backend: str) ->
     assert params[0] == -1.75
 
 
+def test_a_rate_may_be_an_array_of_one_number() -> None:
+    class Arrays(schedules.LearningRateSchedule):
+        def __call__(self, step: int) -> Any:
+            return np.array(0.25)
+
+    for rate in (np.array(0.25), np.array(0.25, np.float32), Arrays()):
+        assert optimizers.SGD(rate).rate() == 0.25
+        assert type(optimizers.SGD(rate).rate()) is float
+    for rate in (np.array([0.25]), np.array(True), np.array("fast")):
+        with pytest.raises(sn.errors.ConfigError, match="learning_rate: expected a number"):
+            optimizers.SGD(rate)
+
+
+@pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=IDS)
+def test_vectors_of_another_size_are_refused(backend: str, name: str, settings: dict[str, Any]) -> None:
+    """Kernels would read and write beyond them."""
+    optimizer = make(name, settings, 9, "float32")
+    params = np.ones(9, np.float32)
+    for grads in (np.ones(1, np.float32), np.ones(10, np.float32)):
+        with pytest.raises(sn.errors.ShapeError, match=rf"{name}: expected 9 gradients, got {grads.size}"):
+            optimizer.apply(params, grads)
+    with pytest.raises(sn.errors.ConfigError, match=f"{name} was built for 9 parameters, got 3: call build first"):
+        optimizer.apply(params[:3], params[:3])
+    assert (params == 1).all()
+    assert optimizer.iterations == 0
+
+
+KERAS_DEFAULTS = {
+    "use_ema": False, "ema_momentum": 0.99, "ema_overwrite_frequency": None, "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "Nadam", "RMSprop", "Adagrad", "Adadelta"])
+def test_keras_arguments_for_what_is_not_there_pass_at_their_defaults(name: str) -> None:
+    cls = getattr(optimizers, name)
+    assert cls(**KERAS_DEFAULTS).config() == cls().config()
+    for argument, default in KERAS_DEFAULTS.items():
+        with pytest.raises(sn.errors.ConfigError, match=rf"{name}: {argument}: expected {default}, .* got 4$"):
+            cls(**{argument: 4})
+
+
+@keras_side.GROUP
+def test_these_are_keras_defaults() -> None:
+    config = keras_side.keras().optimizers.Adam().get_config()
+    assert {argument: config[argument] for argument in KERAS_DEFAULTS} == KERAS_DEFAULTS
+    theirs = {**config, "name": None, "learning_rate": 0.001}  # which Keras rounds to float32
+    assert optimizers.Adam(**theirs).config() == optimizers.Adam().config()
+
+
 def test_get_serialize_and_names() -> None:
     for name in ("SGD", "Adam", "AdamW", "Nadam", "RMSprop", "Adagrad", "Adadelta"):
         optimizer = optimizers.get(name.lower())

@@ -86,6 +86,16 @@ def test_a_schedule_of_ones_own() -> None:
     assert params[0] == pytest.approx(-(0 + 0.2 + 0.4 + 0.6 + 0.8 + 1.0))
 
 
+def test_a_name_for_keras_sake() -> None:
+    for case in CASES:
+        named = {"class_name": case["class_name"], "config": {**case["config"], "name": "mine"}}
+        schedule = schedules.get(named)
+        assert schedule.config()["name"] == "mine"
+        assert schedules.get(schedules.serialize(schedule)) == schedule
+        assert [schedule(step) for step in (0, 7, 40)] == [make(case)(step) for step in (0, 7, 40)]
+        assert "name" not in make(case).config()
+
+
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("ExponentialDecay", {"initial_learning_rate": -1, "decay_steps": 1, "decay_rate": 1}, "initial_learning_rate"),
     ("ExponentialDecay", {"initial_learning_rate": 1, "decay_steps": 0, "decay_rate": 1}, "decay_steps"),
@@ -100,6 +110,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("PiecewiseConstantDecay", {"boundaries": [2, 1], "values": [1, 2, 3]}, "expected them to rise"),
     ("PiecewiseConstantDecay", {"boundaries": 3, "values": [1, 2]}, "boundaries: expected a list"),
     ("PiecewiseConstantDecay", {"boundaries": [3], "values": [1, -2]}, "values"),
+    (
+        "CosineDecay",
+        {"initial_learning_rate": 1, "decay_steps": 5, "alfa": 1},
+        "CosineDecay has no argument 'alfa': did",
+    ),
+    ("PiecewiseConstantDecay", {"boundaries": [1], "values": [1, 2], "x": 1}, "it has: boundaries, values, name"),
     ("LearningRateSchedule", {}, "expected one of CosineDecay"),
     ("Decay", {}, "expected one of CosineDecay"),
 ]

@@ -8,9 +8,18 @@ import numpy as np
 
 from ..backend import array_module, ops, to_numpy
 from ..checks import number, refuse_unknown
-from ..errors import ConfigError
+from ..errors import ConfigError, ShapeError
 from ..workspace import empty, nothing
 from . import schedules
+
+# Keras's arguments for what scratchnet's optimizers do not do.
+KERAS_DEFAULTS = {
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
 
 
 class Optimizer:
@@ -27,6 +36,9 @@ class Optimizer:
     clipnorm, global_clipnorm, clipvalue : float, optional
         Scale the gradient of each variable, or of all together, down to this norm; or limit every number to +- this
         value. At most one of them.
+    **unknown
+        What Keras's optimizers take beyond that (``use_ema=False``, ``gradient_accumulation_steps=None`` ...), at its
+        default.
 
     Attributes
     ----------
@@ -50,6 +62,11 @@ class Optimizer:
         clipvalue: float | None = None, global_clipnorm: float | None = None, name: str | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
         known = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "name")
+        for argument in KERAS_DEFAULTS.keys() & unknown.keys():
+            value = unknown.pop(argument)
+            if value is not KERAS_DEFAULTS[argument] and value != KERAS_DEFAULTS[argument]:
+                expected = f"{KERAS_DEFAULTS[argument]}, as there is no such thing"
+                raise ConfigError(f"{type(self).__name__}: {argument}: expected {expected}, got {value!r:.80}")
         refuse_unknown(self, unknown, ("learning_rate", *self.arguments, *known))
         self.name = name or type(self).__name__.lower()
         self.learning_rate = learning_rate
@@ -62,6 +79,7 @@ class Optimizer:
         self.iterations = 0
         self.slots: dict[str, Any] = {}
         self.dtype: Any = None
+        self.size = 0
         self.spans: Any = None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -82,7 +100,7 @@ class Optimizer:
         if isinstance(value, schedules.LearningRateSchedule | dict):
             self._learning_rate: Any = schedules.get(value)
         else:
-            self._learning_rate = float(number(self, "learning_rate", value, "[0, inf)"))
+            self._learning_rate = float(number(self, "learning_rate", _scalar(value), "[0, inf)"))
 
     def rate(self) -> float:
         """The learning rate of the next step.
@@ -95,7 +113,8 @@ class Optimizer:
         rate = self._learning_rate
         if isinstance(rate, float):
             return rate
-        return float(number(self, f"learning_rate of step {self.iterations}", rate(self.iterations), "[0, inf)"))
+        rate = _scalar(rate(self.iterations))
+        return float(number(self, f"learning_rate of step {self.iterations}", rate, "[0, inf)"))
 
     def slot_values(self) -> dict[str, float]:
         """The slots by name, and the value that each starts from."""
@@ -104,7 +123,7 @@ class Optimizer:
     def build(self, size: int, spans: list[tuple[int, int]], dtype: Any) -> None:
         """Start anew with vectors of this size; ``spans`` are the slices (start, stop) of the single variables."""
         xp = array_module()
-        self.dtype, self.iterations = np.dtype(dtype), 0
+        self.dtype, self.iterations, self.size = np.dtype(dtype), 0, size
         self.spans = xp.asarray(np.array(spans, np.int64).reshape(-1, 2))
         self.slots = {name: empty(size, self.dtype) for name in self.slot_values()}
         for name, value in self.slot_values().items():
@@ -123,14 +142,17 @@ class Optimizer:
         ------
         ConfigError
             If the optimizer was not built, or was built for vectors of another size.
+        ShapeError
+            If there are more or less gradients than parameters.
         """
         if self.dtype is None:
             raise ConfigError(f"{type(self).__name__} is not built: call build(size, spans, dtype) first")
-        for vector in self.slots.values():
-            if vector.size != params.size:
-                raise ConfigError(
-                    f"{type(self).__name__} was built for {vector.size} parameters, got {params.size}: call build first"
-                )
+        if params.size != self.size:
+            raise ConfigError(
+                f"{type(self).__name__} was built for {self.size} parameters, got {params.size}: call build first"
+            )
+        if grads.size != params.size:
+            raise ShapeError(f"{type(self).__name__}: expected {params.size} gradients, got {grads.size}")
         if self.clipvalue is not None:
             ops.clip_by_value(grads, self.clipvalue)
         elif self.clipnorm is not None:
@@ -165,3 +187,8 @@ class Optimizer:
     def __repr__(self) -> str:
         settings = {key: value for key, value in self.config().items() if value is not None and key != "name"}
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in settings.items())})"
+
+
+def _scalar(value: Any) -> Any:
+    """A number instead of an array of shape ()."""
+    return to_numpy(value).item() if getattr(value, "shape", None) == () else value

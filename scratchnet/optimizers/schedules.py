@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..checks import number
+from ..checks import arguments_of, number, refuse_unknown
 from ..errors import ConfigError
 
 __all__ = [
@@ -20,7 +20,23 @@ __all__ = [
 
 
 class LearningRateSchedule:
-    """Base class: a subclass defines ``__call__(step) -> float``, in Python floats. Attributes are the arguments."""
+    """Base class: a subclass defines ``__call__(step) -> float``, in Python floats. Attributes are the arguments.
+
+    Parameters
+    ----------
+    name : str, optional
+        For Keras's sake.
+
+    Raises
+    ------
+    ConfigError
+        For an argument that the class does not have.
+    """
+
+    def __init__(self, name: str | None = None, **unknown: Any) -> None:
+        refuse_unknown(self, unknown, [*arguments_of(type(self)), "name"])
+        if name is not None:
+            self.name = name
 
     def __call__(self, step: int) -> float:
         raise TypeError(f"{type(self).__name__} does not define __call__(step)")
@@ -40,8 +56,9 @@ class LearningRateSchedule:
 
 class _Decay(LearningRateSchedule):
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
+        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, **kwargs: Any
     ) -> None:
+        super().__init__(**kwargs)
         self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = number(self, "decay_steps", decay_steps, "(0, inf)")
         self.decay_rate = number(self, "decay_rate", decay_rate, "[0, inf)")
@@ -74,8 +91,9 @@ class PolynomialDecay(LearningRateSchedule):
 
     def __init__(
         self, initial_learning_rate: float, decay_steps: int, end_learning_rate: float = 0.0001, power: float = 1.0,
-        cycle: bool = False,
+        cycle: bool = False, **kwargs: Any,
     ) -> None:  # fmt: skip
+        super().__init__(**kwargs)
         self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = number(self, "decay_steps", decay_steps, "(0, inf)")
         self.end_learning_rate = number(self, "end_learning_rate", end_learning_rate, "[0, inf)")
@@ -101,8 +119,9 @@ class CosineDecay(LearningRateSchedule):
 
     def __init__(
         self, initial_learning_rate: float, decay_steps: int, alpha: float = 0.0, warmup_target: float | None = None,
-        warmup_steps: int = 0,
+        warmup_steps: int = 0, **kwargs: Any,
     ) -> None:  # fmt: skip
+        super().__init__(**kwargs)
         self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = number(self, "decay_steps", decay_steps, "(0, inf)")
         self.alpha = number(self, "alpha", alpha)
@@ -123,7 +142,8 @@ class CosineDecay(LearningRateSchedule):
 class PiecewiseConstantDecay(LearningRateSchedule):
     """``values[i]`` up to and including step ``boundaries[i]``, the last value after the last boundary."""
 
-    def __init__(self, boundaries: Sequence[float], values: Sequence[float]) -> None:
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         for name, given in (("boundaries", boundaries), ("values", values)):
             if isinstance(given, str) or not hasattr(given, "__len__"):
                 raise ConfigError(f"PiecewiseConstantDecay: {name}: expected a list of numbers, got {given!r}")
