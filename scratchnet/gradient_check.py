@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from .backend import array_module
-from .gradient_probes import LayerProbe, LossProbe, habits, size_of
+from .gradient_probes import LayerProbe, LossProbe, habits, require_checkable, size_of
 
 SMOOTH, KINKED = 1e-6, 1e-5  # largest relative error allowed: in general, and where kinks nearby blur the differences
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # relative to the size of the array's elements
+TINY = 1e-200  # below any slope that matters: a function that is constant is compared with it, 0 with 0
 TOO_MANY, LEFT_OUT = 0.25, "TOO MANY LEFT OUT"  # of an array's elements
 
 
@@ -99,7 +100,7 @@ def _slope(
             slopes.append(float((above - below).sum()) / (2 * width))
             bends.append(abs(float((above + below - 2 * base).sum())) / width)
         move(0.0)
-        floor = max(claim, noise / h)
+        floor = max(claim, noise / h, TINY)
         size = max(abs(slopes[0]), abs(slopes[1]), floor)
         disagreement = abs(slopes[0] - slopes[1]) / size
         if best is None or not disagreement >= best[0]:
@@ -196,8 +197,9 @@ def check_gradients(
     Raises
     ------
     GradientError
-        If the output is not finite at this point.
+        If this is none of these, ``x`` is no batch of numbers, or the output is not finite at this point.
     """
+    require_checkable(subject, x, y)
     report = Report("nothing")
     for moved in (False, True):
         report = Report(getattr(subject, "name", None) or type(subject).__name__, moved=moved)

@@ -22,6 +22,22 @@ def size_of(array: Any) -> float:
     return float(np.sqrt(np.mean(np.square(to_numpy(array))))) or 1.0 if array.size else 1.0
 
 
+def require_checkable(subject: Any, x: Any, y: Any) -> None:
+    """Raise GradientError unless this is a layer, model or loss with a batch of numbers."""
+    loss = hasattr(subject, "prepare_targets")
+    if not loss and not (hasattr(subject, "backward") and hasattr(subject, "built")):
+        raise GradientError(f"check_gradients: expected a layer, a model or a loss, got {subject!r:.80}")
+    try:
+        array = to_numpy(x)
+    except ValueError:
+        raise GradientError("check_gradients: x: expected an array, got a ragged list") from None
+    if array.dtype.kind not in "biuf" or array.ndim == 0 or array.size == 0:
+        got = f"shape {array.shape}, dtype {array.dtype}"
+        raise GradientError(f"check_gradients: x: expected numbers, at least one sample, got an array of {got}")
+    if y is not None and not loss and not hasattr(subject, "trainer"):
+        raise GradientError(f"check_gradients: y goes with a compiled model or a loss, got a {type(subject).__name__}")
+
+
 class LayerProbe:
     """A float64 copy of a layer or model: its loss as a function of its arrays, and the gradients it claims."""
 

@@ -331,3 +331,58 @@ def test_the_table_is_aligned() -> None:
 def test_refuses_a_point_where_the_output_is_not_finite() -> None:
     with pytest.raises(GradientError, match="the output is not finite at this point"):
         sn.check_gradients(layers.Dense(3), np.full((2, 5), np.nan))
+
+
+def model_of_zeros() -> Any:
+    zeros = {"kernel_initializer": "zeros"}
+    model = sn.Sequential([layers.Dense(3, "relu", input_shape=(5,), **zeros), layers.Dense(1, **zeros)])
+    model.compile("sgd", "mse")
+    return model
+
+
+CONSTANT: list[tuple[Any, Any, Any]] = [
+    (layers.ReLU(), -np.ones((4, 5)), None),
+    (layers.Sigmoid(), np.full((2, 3), -800.0), None),
+    (layers.BatchNormalization(), X[:1], None),
+    (layers.BatchNormalization(), np.full((4, 5), 2.5), None),
+    (layers.Stack([layers.Dense(4, "tanh"), layers.BatchNormalization(), layers.Dense(2)]), X[:1], None),
+    (layers.Dense(2, kernel_initializer="zeros"), np.zeros((4, 5)), None),
+    (layers.Rescaling(0.0), X, None),
+    (layers.Dropout(1.0), X, None),
+    (layers.Softmax(), X[:, :1], None),
+    (sn.losses.MeanSquaredError(), X, X),
+    (model_of_zeros(), X, np.zeros((4, 1))),
+]
+
+
+@pytest.mark.parametrize(("subject", "x", "y"), CONSTANT, ids=lambda value: type(value).__name__)
+def test_a_function_that_is_constant_here(subject: Any, x: Any, y: Any, backend: str) -> None:
+    report = sn.check_gradients(subject, x, y)
+    assert report.ok, report
+    assert report.max_relative_error <= 1e-6
+
+
+def test_a_wrong_gradient_of_a_function_that_is_constant_here() -> None:
+    class Leaks(layers.ReLU):
+        def backward(self, dy: Any) -> Any:
+            return 1e-3 * super().check_gradient(dy)
+
+    assert not sn.check_gradients(Leaks(), -np.ones((4, 5))).ok
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("a", X), "expected a layer, a model or a loss, got 'a'"),
+        ((layers.Dense, X), "expected a layer, a model or a loss, got <class"),
+        ((layers.Dense(2), X[:0]), r"x: expected numbers, at least one sample, got an array of shape \(0, 5\)"),
+        ((layers.Dense(2), "abc"), "x: expected numbers, at least one sample, got an array of .* dtype <U3"),
+        ((layers.Dense(2), [[1, 2], [3]]), "x: expected an array, got a ragged list"),
+        ((layers.Dense(2), X, X), "y goes with a compiled model or a loss, got a Dense"),
+        ((sn.losses.MeanSquaredError(), X[:0], X[:0]), "x: expected numbers, at least one sample"),
+    ],
+)
+def test_refuses_what_cannot_be_checked(arguments: Any, message: str) -> None:
+    with pytest.raises(GradientError, match=f"^check_gradients: {message}") as caught:
+        sn.check_gradients(*arguments)
+    assert "\n" not in str(caught.value)
