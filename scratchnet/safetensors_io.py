@@ -34,6 +34,7 @@ _FOREIGN = {
     b"\x89HDF": "an HDF5 file; sn.interop.keras reads the weights of Keras models",
     b"\x80": "a pickle, which could run anything: it is never opened",
 }
+_KERAS = (".keras", ".h5", ".hdf5")
 
 
 class SaveError(CheckpointError):
@@ -44,16 +45,33 @@ class NewerFormatError(CheckpointError):
     """The file was written by a newer version of scratchnet than this one."""
 
 
+def require_name(path: Any) -> None:
+    """Raise SaveError unless this is a path, and not one that promises a file of Keras's."""
+    if not isinstance(path, str | os.PathLike):
+        raise SaveError(f"expected the path of a file to write, got {shown(repr(path))[:80]}")
+    if os.fspath(path).lower().endswith(_KERAS):
+        raise SaveError(
+            f"{shown(path)}: expected a name that ends in .safetensors, which is what is written; a file for Keras: "
+            "sn.interop.keras.to_keras(model).save(path), or .save_weights(path)"
+        )
+
+
+def is_safetensors(start: bytes) -> bool:
+    """Whether a file that begins with these ten bytes is of this format, whoever wrote it."""
+    return start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < 1 << 32
+
+
 def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], content: Any) -> None:
     """Write arrays and a JSON-able ``content``, all or nothing.
 
     Raises
     ------
     SaveError
-        If the file cannot be written.
+        If the file cannot be written, or its name is one of Keras's files: ``.keras``, ``.h5``.
     CheckpointError
         If an array has a dtype that the format lacks, or the content is not JSON-able or beyond what `read` takes.
     """
+    require_name(path)
     name = shown(path)
     codes = {np.dtype(code): key for key, code in _DTYPES.items()}
     entries, pieces, end = {}, [], 0

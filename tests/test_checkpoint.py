@@ -10,7 +10,7 @@ import pytest
 from checkpoints import X, Y, layers, refused, same, tiny
 
 import scratchnet as sn
-from scratchnet.errors import ScratchnetError
+from scratchnet.errors import CheckpointError, ScratchnetError
 
 HERE = Path(__file__).parent
 
@@ -188,3 +188,21 @@ def test_a_file_of_the_first_format_loads():
     np.testing.assert_allclose(model.predict(X[:2]), expected["predictions"], rtol=1e-5)
     assert model.optimizer.iterations == expected["iterations"]
     assert model.progress.epoch == 2
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5", "m.hdf5", "M.H5"])
+def test_names_of_kerass_files_are_refused(tmp_path, name):
+    model, path = tiny(), tmp_path / name
+    path.write_bytes(b"before")
+    words = r"expected a name that ends in \.safetensors, .* sn\.interop\.keras\.to_keras\(model\)\.save\(path\)"
+    refused(model.save, path, match=words)
+    refused(model.save_weights, str(path), match=words)
+    with pytest.raises(CheckpointError, match=words):
+        model.fit(X, Y, verbose=0, callbacks=[sn.callbacks.ModelCheckpoint(path)])
+    assert path.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("path", [None, 3, b"m.safetensors"])
+def test_a_path_that_is_none(path):
+    refused(tiny().save, path, match="expected the path of a file to write, got")
+    refused(tiny().save_weights, path, match="expected the path of a file to write, got")

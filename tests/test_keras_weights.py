@@ -63,7 +63,7 @@ def test_there_and_back(layers, tmp_path, record_property):
     assert worst <= 1e-5
     theirs.save_weights(tmp_path / "m.weights.h5")
     sources = [theirs, tmp_path / "m.weights.h5"]
-    if not any(isinstance(layer, L.GELU) for layer in layers):  # a function with arguments, which Keras cannot save
+    if not any(getattr(layer, "approximate", False) for layer in layers):  # a function with an argument there
         theirs.save(tmp_path / "m.keras")
         sources.append(str(tmp_path / "m.keras"))
     for source in sources:
@@ -71,6 +71,83 @@ def test_there_and_back(layers, tmp_path, record_property):
         assert deviation(ours.predict(x), y) > 1e-4
         sn.interop.keras.load_weights(ours, source)
         np.testing.assert_array_equal(ours.predict(x), y)
+
+
+@pytest.mark.parametrize("layer", [L.GELU(), L.Dense(4, activation="gelu"), L.Dense(4, activation=L.GELU())], ids=repr)
+def test_keras_saves_a_gelu(layer, tmp_path):
+    keras = keras_side.keras()
+    ours = sn.Sequential([L.Input((4,)), layer])
+    sn.interop.keras.to_keras(ours).save(tmp_path / "m.keras")
+    x = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    theirs = keras.saving.load_model(tmp_path / "m.keras")
+    assert deviation(ours.predict(x), theirs(x)) <= 1e-6
+
+
+def old_file(path: Path) -> Any:
+    """A model with a model inside, all its weights different, in a file as Keras 2 wrote them."""
+    keras = keras_side.keras()
+    K = keras.layers
+    inner = keras.Sequential([K.Input((4,)), K.BatchNormalization(), K.Dense(3)])
+    model = keras.Sequential([
+        K.Input((2, 2, 1)), K.Conv2D(2, 2, padding="same"), K.BatchNormalization(), K.Dropout(0.3), K.Flatten(),
+        K.Dense(4, use_bias=False), inner, K.Dense(3),
+    ])  # fmt: skip
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.random(w.shape) for w in model.get_weights()])
+    model.compile("adam", "mse")
+    model.save(path)
+    return model
+
+
+def test_files_of_keras_2(tmp_path):
+    theirs = old_file(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as whole, h5py.File(tmp_path / "w.h5", "w") as weights:  # model.save_weights's
+        for name in whole["model_weights"]:
+            whole.copy(f"model_weights/{name}", weights)
+        names = [name.encode() for name in whole["model_weights"].attrs["layer_names"]]  # bytes in those days
+        weights.attrs["layer_names"] = names
+
+    def ours(inner: Any, last: int) -> Any:
+        return sn.Sequential([
+            L.Input((2, 2, 1)), L.Conv2D(2, 2, padding="same"), L.BatchNormalization(), L.Dropout(0.3), L.Flatten(),
+            L.Dense(4, use_bias=False), inner, L.Dense(last),
+        ])  # fmt: skip
+
+    for file in ("m.h5", "w.h5"):
+        model = ours(sn.Sequential([L.BatchNormalization(), L.Dense(3)]), 3)
+        sn.interop.keras.load_weights(model, tmp_path / file)
+        for mine, wanted in zip(model.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, wanted)
+    for model, words in [
+        (ours(L.Dense(3), 3), "layer 'dense_1': expected 2 weights, the file's .* has 6"),
+        (ours(L.ReLU(), 3), "expected 4 layers with weights, the file, one of Keras 2, has 5"),
+        (ours(sn.Sequential([L.Dense(3), L.BatchNormalization()]), 3), r"kernel: expected shape \(4, 3\), got \(4,\)"),
+        (ours(sn.Sequential([L.BatchNormalization(), L.Dense(3)]), 5), r"expected shape \(3, 5\), got \(3, 3\)"),
+    ]:
+        before = model.get_weights()
+        with pytest.raises(ShapeError, match=words):
+            sn.interop.keras.load_weights(model, tmp_path / "m.h5")
+        for was, now in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(was, now)
+    residual = sn.Sequential([L.Input((2, 2, 1)), *(L.Residual(L.Conv2D(1, 1)) for _ in range(5))])
+    with pytest.raises(CheckpointError, match="Keras has no Residual"):
+        sn.interop.keras.load_weights(residual, tmp_path / "m.h5")
+    with h5py.File(tmp_path / "w.h5", "r+") as file:
+        del file["dense_2"]
+        file["dense_2"] = h5py.ExternalLink(str(tmp_path / "m.h5"), "/model_weights/dense_2")
+    with pytest.raises(CheckpointError, match="link out of the tree"):
+        sn.interop.keras.load_weights(small(), tmp_path / "w.h5")
+
+
+def test_our_own_file_under_one_of_kerass_names(tmp_path):
+    small().save_weights(tmp_path / "w.safetensors")
+    path = (tmp_path / "w.safetensors").rename(tmp_path / "w.weights.h5")
+    words = r"w\.weights\.h5: a \.safetensors file, not one of Keras's: model\.load_weights"
+    with pytest.raises(CheckpointError, match=words):
+        sn.interop.keras.load_weights(small(), path)
+    small().load_weights(path)
+    with pytest.raises(ConfigError, match="source: expected a Keras model"):
+        sn.interop.keras.load_weights(small(), small())
 
 
 def small() -> Any:

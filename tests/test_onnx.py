@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,46 @@ def test_refusals_of_export(tmp_path):
         sn.interop.onnx.export(sn.Sequential([L.Dense(3)]), tmp_path / "m.onnx")
     with pytest.raises(CheckpointError, match="cannot be written"):
         sn.interop.onnx.export(sn.Sequential([L.Input((3,)), L.Dense(3)]), tmp_path / "no" / "m.onnx")
+
+
+FLOAT64: list[tuple[Any, str | None]] = [
+    (lambda: [L.Conv2D(2, 2)], "Conv"),
+    (lambda: [L.AveragePooling2D(2)], "AveragePool"),
+    (lambda: [L.GlobalAveragePooling2D()], "GlobalAveragePool"),
+    (lambda: [L.GlobalMaxPooling2D()], "GlobalMaxPool"),
+    (lambda: [L.LeakyReLU(), L.GELU(), L.Conv2D(1, 1)], "Conv, Erf, LeakyRelu"),
+    (lambda: [L.Dense(2, activation="gelu")], "Erf"),
+    (lambda: [L.GELU(approximate=True)], None),
+    (lambda: [L.MaxPooling2D(2), L.BatchNormalization(), L.Dropout(0.5), L.Flatten(), L.Dense(3, "tanh")], None),
+]
+
+
+@pytest.mark.parametrize(("layers", "unknown"), FLOAT64)
+def test_float64_that_onnxruntime_does_not_run_is_said_and_float32_offered(layers, unknown, tmp_path):
+    sn.config.set_floatx("float64")
+    try:
+        model = sn.Sequential(layers())
+    finally:
+        sn.config.set_floatx("float32")
+    model.build((4, 4, 2))
+    shaken(model)
+    x = np.random.default_rng(0).standard_normal((3, 4, 4, 2))
+    y = model.predict(x)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        exported(model, tmp_path / "m.onnx")
+    if unknown is None:
+        assert caught == []
+        assert deviation(y, run(tmp_path / "m.onnx", x)) <= 1e-7  # attributes such as epsilon are float32 in ONNX
+        return
+    (warning,) = caught
+    assert f"onnxruntime has no float64 {unknown}: export(model, path, dtype='float32')" in str(warning.message)
+    assert warning.filename == __file__
+    with pytest.raises(Exception, match="NOT_IMPLEMENTED"):
+        run(tmp_path / "m.onnx", x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sn.interop.onnx.export(model, tmp_path / "m.onnx", dtype="float32")
+    assert deviation(y.astype(np.float32), run(tmp_path / "m.onnx", x.astype(np.float32))) <= 1e-5
+    with pytest.raises(ConfigError, match="dtype: expected 'float32' or 'float64', got 'int8'"):
+        sn.interop.onnx.export(model, tmp_path / "m.onnx", dtype="int8")

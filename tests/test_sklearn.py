@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import joblib
@@ -226,3 +228,15 @@ def test_joblib_and_pickle_keep_predictions_and_training(digits, tmp_path):
     model.partial_fit(X_train, y_train)
     loaded.partial_fit(X_train, y_train)  # goes on with Adam's memory and the dropout masks that come next
     np.testing.assert_array_equal(loaded.predict_proba(X_test), model.predict_proba(X_test))
+
+
+def test_without_scikit_learn():
+    code = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "import scratchnet as sn\n"
+        "try: sn.interop.sklearn\n"
+        "except sn.errors.DependencyError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("interop.sklearn needs scikit-learn, which cannot be imported (")
+    assert done.stdout.endswith("): pip install scikit-learn\n")

@@ -24,7 +24,7 @@ def load_weights(model: Sequential, source: Any) -> None:
     model : Sequential
         Built.
     source : Keras model or path-like
-        A live model, a ``.keras`` file or a ``.weights.h5`` file (of Keras 3).
+        A live model, a ``.keras`` or ``.weights.h5`` file of Keras 3, or an ``.h5`` file of Keras 2.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def load_weights(model: Sequential, source: Any) -> None:
     if isinstance(source, str | os.PathLike):
         model.set_weights(read_weights(source, model))
         return
-    if not hasattr(source, "weights") or not hasattr(source, "get_weights"):
+    if isinstance(source, Layer) or not hasattr(source, "weights") or not hasattr(source, "get_weights"):
         raise ConfigError(f"source: expected a Keras model or the path of a file, got {str(source)[:80]!r}")
     theirs = [weight.name for weight in source.weights]
     ours = [key for layer in model.walk() for key in (*layer.params, *layer.state)]
@@ -50,6 +50,8 @@ def load_weights(model: Sequential, source: Any) -> None:
 
 def to_keras(model: Sequential) -> Any:
     """A ``keras.Sequential`` with the same layers and weights.
+
+    Keras can save it, but for ``GELU(approximate=True)``, which is a function with an argument there.
 
     Raises
     ------
@@ -82,8 +84,10 @@ def _layer(keras: Any, layer: Layer) -> Any:
         return keras.layers.Activation(_FUNCTIONS[name], **shared)
     if name == "Activation":
         return keras.layers.Activation(settings["activation"], **shared)
+    if name == "GELU" and not settings["approximate"]:
+        return keras.layers.Activation("gelu", **shared)
     if name == "GELU":
-        return keras.layers.Activation(partial(keras.activations.gelu, approximate=settings["approximate"]), **shared)
+        return keras.layers.Activation(partial(keras.activations.gelu, approximate=True), **shared)
     if name not in _SAME:
         raise ConfigError(f"layer {layer.name!r}: Keras has no {name}")
     # The weights are there already, so how they would be drawn is left out; so is the dropout masks' key.

@@ -1,4 +1,4 @@
-"""Keras 3's weight files: HDF5, by itself or inside the zip archive of a ``.keras`` file."""
+"""Keras's weight files: HDF5, by itself or inside the zip archive of a ``.keras`` file; and those of Keras 2."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..datasets.files import open_regular, refuse_beyond_memory, shown
 from ..errors import CheckpointError, DataError, ScratchnetError, ShapeError
 from ..layers.base import Layer
 from ..layers.stack import Stack
+from ..safetensors_io import is_safetensors
 from .require import require
 
 MEMBER = "model.weights.h5"
@@ -24,8 +25,9 @@ MEMBER = "model.weights.h5"
 def read_weights(path: str | os.PathLike[str], model: Stack) -> list[np.ndarray]:
     """The weights in a file in the order of ``model.get_weights()``, each of the shape that the model has.
 
-    Groups are found by Keras's rule: the class's name in snake case, numbered in the order of the layers. Links out of
-    the file, and arrays that lie elsewhere, are refused; an array's shape is compared before memory is taken for it.
+    Groups are found by Keras 3's rule: the class's name in snake case, numbered in the order of the layers; or as Keras
+    2 lists them. Links out of the file, and arrays that lie elsewhere, are refused; an array's shape is compared before
+    memory is taken for it.
     """
     h5py, name = require("h5py", "interop.keras.load_weights"), shown(path)
     try:
@@ -33,10 +35,15 @@ def read_weights(path: str | os.PathLike[str], model: Stack) -> list[np.ndarray]
     except DataError as error:
         raise CheckpointError(str(error)) from error
     with file:
+        if is_safetensors(file.read(10)):
+            raise CheckpointError(f"{name}: a .safetensors file, not one of Keras's: model.load_weights(path) reads it")
         try:
             content = _unpacked(file, name) if zipfile.is_zipfile(file) else file
             content.seek(0)
             with h5py.File(content, "r") as tree:
+                old = _item(h5py, tree, "model_weights") or tree
+                if "layer_names" in old.attrs:
+                    return list(_legacy(h5py, old, model))
                 used: set[str] = set()
                 arrays = list(_stack(h5py, tree, "", model, used))
                 _nothing_left(h5py, tree, "", used)
@@ -45,7 +52,7 @@ def read_weights(path: str | os.PathLike[str], model: Stack) -> list[np.ndarray]
             raise type(error)(f"{name}: {error}") from error
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, zipfile.BadZipFile, EOFError) as error:
             reason = str(error).partition("\n")[0][:200]
-            raise CheckpointError(f"{name}: damaged, or no weight file of Keras 3: {reason}") from error
+            raise CheckpointError(f"{name}: damaged, or no weight file of Keras: {reason}") from error
 
 
 def _unpacked(file: Any, name: str) -> Any:
@@ -76,16 +83,48 @@ def _stack(h5py: Any, tree: Any, path: str, stack: Stack, used: set[str]) -> Ite
 def _layer(h5py: Any, tree: Any, path: str, layer: Layer, used: set[str]) -> Iterator[np.ndarray]:
     arrays = {**layer.params, **layer.state}
     for index, (key, array) in enumerate(arrays.items()):
-        found = _item(h5py, tree, f"{path}/{index}")
-        if not isinstance(found, h5py.Dataset):
-            raise ShapeError(f"layer {layer.name!r}: expected its {key} at {path}/{index}, which is not there")
-        if found.external or found.is_virtual:
-            raise CheckpointError(f"{path}/{index}: lies outside of the file, which is not read")
-        if found.shape != array.shape or found.dtype.kind != "f":
-            got = f"{found.shape} {found.dtype}"
-            raise ShapeError(f"layer {layer.name!r}: {key}: expected shape {array.shape}, got {got}")
         used.add(f"{path}/{index}")
-        yield np.asarray(found[()])
+        yield _array(h5py, tree, f"{path}/{index}", layer, key, array.shape)
+
+
+def _array(h5py: Any, tree: Any, path: str, layer: Layer, key: str, shape: tuple[int, ...]) -> np.ndarray:
+    found = _item(h5py, tree, path)
+    if not isinstance(found, h5py.Dataset):
+        raise ShapeError(f"layer {layer.name!r}: expected its {key} at {path[:120]}, which is not there")
+    if found.external or found.is_virtual:
+        raise CheckpointError(f"{path[:120]}: lies outside of the file, which is not read")
+    if found.shape != shape or found.dtype.kind != "f":
+        raise ShapeError(f"layer {layer.name!r}: {key}: expected shape {shape}, got {found.shape} {found.dtype}")
+    return np.asarray(found[()])
+
+
+def _legacy(h5py: Any, tree: Any, model: Stack) -> Iterator[np.ndarray]:
+    """The weights in a file of Keras 2: a group for each layer, and in it what its attribute ``weight_names`` lists."""
+    groups = [(name, _item(h5py, tree, name)) for name in _names(tree, "layer_names")]
+    saved = [(name, group, _names(group, "weight_names")) for name, group in groups if group is not None]
+    saved = [(name, group, names) for name, group, names in saved if names]
+    layers = [layer for layer in model.layers if layer.weights]
+    if len(saved) != len(layers):
+        raise ShapeError(f"expected {len(layers)} layers with weights, the file, one of Keras 2, has {len(saved)}")
+    for layer, (name, group, paths) in zip(layers, saved, strict=True):
+        if not isinstance(layer, Stack) and any(inner.weights for inner in layer.sublayers()):
+            raise CheckpointError(f"layer {layer.name!r}: Keras has no {type(layer).__name__}")
+        # All that is trained stands before all that is not, in a model inside the model, too.
+        inside = layer.walk()
+        targets = [(inner, key, a) for inner in inside for key, a in inner.params.items()]
+        targets += [(inner, key, a) for inner in inside for key, a in inner.state.items()]
+        if len(paths) != len(targets):
+            got = f"the file's {name[:80]} has {len(paths)}"
+            raise ShapeError(f"layer {layer.name!r}: expected {len(targets)} weights, {got}")
+        found = {
+            (inner, key): _array(h5py, group, path, inner, key, array.shape)
+            for (inner, key, array), path in zip(targets, paths, strict=True)
+        }
+        yield from (found[inner, key] for inner in inside for key in (*inner.params, *inner.state))
+
+
+def _names(group: Any, attribute: str) -> list[str]:
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in group.attrs[attribute]]
 
 
 def _item(h5py: Any, tree: Any, path: str) -> Any:

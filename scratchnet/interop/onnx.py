@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..config import as_float_dtype
 from ..datasets.files import shown, write_atomically
 from ..errors import CheckpointError
 from .require import require
@@ -17,7 +19,7 @@ OPSET = 26
 """The newest operator set that both onnx 1.23 checks and onnxruntime 1.31 runs; see https://onnx.ai/onnx/."""
 
 
-def export(model: Sequential, path: str | os.PathLike[str]) -> None:
+def export(model: Sequential, path: str | os.PathLike[str], dtype: str | None = None) -> None:
     """Write a model for inference as an ONNX file.
 
     The graph takes and gives what ``model.predict`` does: NHWC images with a free batch size. It turns them to ONNX's
@@ -29,6 +31,10 @@ def export(model: Sequential, path: str | os.PathLike[str]) -> None:
     model : Sequential
         Built.
     path : path-like
+    dtype : {"float32", "float64"}, optional
+        Of the file's numbers; the model's when left out. ONNX has all operators in both, but onnxruntime does not run
+        convolutions, means, global pooling, leaky ReLU and the exact GELU in float64: a warning names those that a
+        float64 file has, and ``dtype="float32"`` writes one that runs.
 
     Raises
     ------
@@ -37,15 +43,22 @@ def export(model: Sequential, path: str | os.PathLike[str]) -> None:
     ShapeError
         If the model is not built.
     ConfigError
-        If it has a layer that ONNX operators are not written for: names it.
+        If it has a layer that ONNX operators are not written for: names it. If the dtype is neither.
     CheckpointError
         If the file cannot be written.
     """
     require("onnx", "interop.onnx.export")
-    from .onnx_export import make_onnx
+    from .onnx_export import make_onnx, only_float32
 
     model.require_built()
-    data = make_onnx(model, OPSET).SerializeToString()
+    proto = make_onnx(model, OPSET, model.dtype if dtype is None else as_float_dtype(dtype))
+    if unknown := only_float32(proto):
+        warnings.warn(
+            f"{shown(path)}: onnxruntime has no float64 {', '.join(unknown)}: export(model, path, dtype='float32') "
+            "writes a file that it runs",
+            stacklevel=2,
+        )
+    data = proto.SerializeToString()
     try:
         write_atomically(Path(path), data)
     except OSError as error:

@@ -36,9 +36,10 @@ class Graph:
         self.constants: dict[str, Any] = {}
 
     def constant(self, name: str, array: Any) -> str:
-        """A constant under this name, numbered where it is taken."""
-        name = self._free(name, self.constants)
-        self.constants[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
+        """A constant under this name, numbered where it is taken; floats become those of the graph."""
+        name, array = self._free(name, self.constants), np.asarray(array)
+        array = np.asarray(array, self.dtype if array.dtype.kind == "f" else array.dtype, order="C")
+        self.constants[name] = numpy_helper.from_array(array, name)
         return name
 
     def number(self, name: str, value: float) -> str:
@@ -67,9 +68,22 @@ class Graph:
 Writer = Callable[[Graph, Any, str, Value], Value]
 
 
-def make_onnx(model: Any, opset: int) -> Any:
-    """The checked ``onnx.ModelProto`` of a built model."""
-    graph = Graph(model.dtype)
+# Operators for which onnxruntime 1.31 has no float64 kernel on a CPU.
+_ONLY_FLOAT32 = ("AveragePool", "Conv", "Erf", "GlobalAveragePool", "GlobalMaxPool", "LeakyRelu")
+
+
+def only_float32(proto: Any) -> list[str]:
+    """The operators in a float64 model that onnxruntime runs in float32 only."""
+    if proto.graph.input[0].type.tensor_type.elem_type != onnx.TensorProto.DOUBLE:
+        return []
+    found = {node.op_type for node in proto.graph.node}
+    exact = any(node.op_type == "Gelu" and node.attribute[0].s == b"none" for node in proto.graph.node)
+    return [name for name in _ONLY_FLOAT32 if name in found or (name == "Erf" and exact)]
+
+
+def make_onnx(model: Any, opset: int, dtype: Any) -> Any:
+    """The checked ``onnx.ModelProto`` of a built model, in floats of this dtype."""
+    graph = Graph(dtype)
     y = Value("input", model.input_shape)
     for layer in model.layers:
         y = write(graph, layer, "", y)
@@ -196,7 +210,7 @@ def _batch_normalization(graph: Graph, layer: Any, label: str, x: Value) -> Valu
 
 
 def _dropout(graph: Graph, layer: Any, label: str, x: Value) -> Value:
-    rate = graph.constant(f"{label}/rate", np.array(layer.rate, np.float32))
+    rate = graph.constant(f"{label}/rate", np.array(layer.rate, graph.dtype))
     return Value(graph.node("Dropout", label, x.name, rate), x.shape, x.first)  # without training_mode: x itself
 
 

@@ -6,15 +6,22 @@ import copy
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+
+from ..errors import ConfigError, DataError, DependencyError
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.model_selection import train_test_split
+    from sklearn.utils import check_random_state
+    from sklearn.utils.class_weight import compute_sample_weight
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+except ImportError as error:
+    raise DependencyError(
+        f"interop.sklearn needs scikit-learn, which cannot be imported ({error}): pip install scikit-learn"
+    ) from error
 
 from ..config import as_float_dtype
-from ..errors import ConfigError, DataError
 from .nested import NESTED, inner_parameters, with_inner
 from .sklearn_model import Stopping, freeze, make_model, softmax, targets, thaw
 
