@@ -13,6 +13,7 @@ import inspect
 import os
 import platform
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ _marked: list[tuple[Callable[..., Any], Callable[..., Any]]] = []  # a function,
 
 # `nnan` and `ninf` are left out of fast-math: NaN and Inf in the data or the loss must stay visible.
 # `reassoc` is what lets a sum be vectorized, `contract` what lets a product and a sum become one instruction.
+ROOM = 2**24  # bytes, of the kernels of one dtype and then some
+
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"nsz", "arcp", "contract", "reassoc"}}
 
 
@@ -137,7 +140,7 @@ def _sources_digest() -> str:
 def compile_marked(cache_folder: Path) -> None:
     """Replace every marked function by its Numba dispatcher (compiled lazily, cached under ``cache_folder``).
 
-    Where the folder cannot be written, kernels are compiled without a cache.
+    Where the folder cannot be written or its disk is full, kernels are compiled without a cache.
     """
     _wait_briefly_then_sleep()
     import numba
@@ -147,7 +150,7 @@ def compile_marked(cache_folder: Path) -> None:
         cache_folder.mkdir(parents=True, exist_ok=True)
         assert folder is not None
         folder.mkdir(exist_ok=True)
-        if not os.access(folder, os.W_OK):
+        if not _has_room(folder):
             folder = None
     except OSError:
         folder = None
@@ -158,6 +161,16 @@ def compile_marked(cache_folder: Path) -> None:
     _replace(prange, numba.prange)
     _replace(thread_id, numba.get_thread_id)
     _marked.clear()
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether kernels can be kept here: Numba would end the program at the first one that it cannot write."""
+    if not os.access(folder, os.W_OK):
+        return False
+    if hasattr(os, "posix_fallocate"):  # which writes nothing, and knows of quotas as well
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, ROOM)
+    return True
 
 
 OFFER_PROCESSOR = "scratchnet_offer_processor"  # the name by which compiled code finds the system's own function

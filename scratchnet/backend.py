@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -33,13 +34,16 @@ class _Ops:
                 f"this process was forked from one that had used the {backend} backend, whose threads a fork leaves "
                 "behind: start it with multiprocessing's 'spawn', or use sn.set_backend(\"numpy\") in it"
             )
+        if backend == "numba" and _alone:
+            _require_the_one_thread()
         implementation = registry.get(name).implementation(backend)
         _used.add(backend)
         with _lookup:
-            if _watched is None:
+            if _watched is not None:
+                if _watched[0] == threading.get_ident():
+                    _watched[1].add(name)
+            elif not _alone:
                 self.__dict__[name] = implementation
-            elif _watched[0] == threading.get_ident():
-                _watched[1].add(name)
         return implementation
 
 
@@ -47,6 +51,21 @@ ops = _Ops()
 _current: str | None = None
 _used: set[str] = set()
 _left_behind: set[str] = set()  # backends that a fork has made unusable here: OpenMP would end the process
+
+
+_alone = False  # whether Numba's threading layer serves one thread: workqueue ends the process when a second comes
+_the_one: int | None = None  # that thread: the first to use a kernel
+
+
+def _require_the_one_thread() -> None:
+    global _the_one
+    if _the_one is None:
+        _the_one = threading.get_ident()
+    if _the_one != threading.get_ident():
+        raise BackendError(
+            "Numba's threading layer here, workqueue, serves one thread alone: train in one thread, or install one "
+            'that serves several (OpenMP, or pip install tbb), or use sn.set_backend("numpy")'
+        )
 
 
 _lookup, _watching = threading.Lock(), threading.Lock()
@@ -144,15 +163,26 @@ def _fastest() -> str:
 
 
 def _prepare_numba() -> None:
+    global _alone
     if importlib.util.find_spec("numba") is None:
         raise BackendError(
             "the numba backend needs Numba, which is not installed: pip install numba "
             '(or sn.set_backend("numpy"), which needs NumPy alone)'
         )
     from .kernels.jit import compile_marked
+    from .kernels.threading_layer import threading_layer
 
     registry.ops()
-    compile_marked(cache_dir() / "kernels")
+    try:
+        compile_marked(cache_dir() / "kernels")
+        if sys.modules["numba"].config.DISABLE_JIT:
+            raise ValueError("NUMBA_DISABLE_JIT is set, and kernels are compiled")
+        _alone = threading_layer() == "workqueue"
+    except (ImportError, ValueError, RuntimeError) as error:  # what NUMBA_... in the environment asks for in vain
+        raise BackendError(
+            f"the numba backend: Numba does not start ({_one_line(error)}): check the NUMBA_... variables of the "
+            'environment, or use sn.set_backend("numpy")'
+        ) from None
 
 
 def _prepare_cupy() -> None:

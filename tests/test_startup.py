@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import resource
 import shutil
 import subprocess
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scratchnet.kernels import jit
 
 ROOT = Path(__file__).resolve().parents[1]
 TRIES = 12
@@ -144,3 +148,77 @@ def test_numpy_alone_trains_checks_predicts_and_saves(tmp_path, data_dir):
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("all of it\n")
     assert 'Model: "sequential"' in done.stdout
+
+
+# What the environment says --------------------------------------------------------------------------------------------
+
+TRAINS = """
+import threading
+import numpy as np
+import scratchnet as sn
+from scratchnet import layers as L
+
+def train():
+    try:
+        sn.set_backend("numba")
+        model = sn.Sequential([L.Input((4,)), L.Dense(3)])
+        model.compile("sgd", sn.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.fit(np.ones((20, 4)), np.arange(20) % 3, verbose=0)
+        print("trained")
+    except sn.errors.BackendError as error:
+        print(error)
+
+threads = [threading.Thread(target=train) for _ in range(2)]
+for thread in threads:
+    thread.start()
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("NUMBA_NUM_THREADS", "0", "Number of threads specified must be > 0"),
+        ("NUMBA_DISABLE_JIT", "1", "NUMBA_DISABLE_JIT is set"),
+        ("NUMBA_THREADING_LAYER", "foo", "expected one of default, tbb, omp, workqueue, .*, got 'foo'"),
+    ],
+)
+def test_what_numba_refuses_is_said_in_one_line(variable, value, said):
+    done = subprocess.run(
+        [sys.executable, "-c", TRAINS], env={**os.environ, variable: value}, capture_output=True, text=True
+    )
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert len(lines) == 2
+    assert all(re.match(f"the numba backend: Numba does not start .*{said}", line) for line in lines)
+
+
+def test_a_threading_layer_for_one_thread_refuses_the_second():
+    """Numba's workqueue would end the process."""
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": "workqueue"}
+    done = subprocess.run([sys.executable, "-c", TRAINS], env=environment, capture_output=True, text=True)
+    first, second = done.stdout.splitlines()
+    assert (done.returncode, first) == (0, "trained")
+    assert "workqueue, serves one thread alone" in second
+
+
+def test_a_full_disk_for_kernels_does_without_their_cache(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space"):
+        jit._has_room(tmp_path)
+    monkeypatch.undo()
+    assert jit._has_room(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkout_that_is_not_installed_can_be_imported(tmp_path):
+    """Its folder is what Python finds first in it, also once the package is installed elsewhere."""
+    for name in ("scratchnet", "kernels"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    program = "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f)]; import scratchnet; "
+    program += "from scratchnet.kernels import registry; print(scratchnet.__file__, len(registry.ops()) > 20)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == [str(tmp_path / "scratchnet" / "__init__.py"), "True"], done.stderr
