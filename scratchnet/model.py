@@ -58,6 +58,7 @@ class Sequential(Stack):
         self.flat_params: Any = None
         self.flat_grads: Any = None
         self.spans: list[tuple[int, int]] = []
+        self._views: list[tuple[dict[str, Any], str, Any]] = []  # where the vectors' parts are, and which they are
         self.buffers = Workspace()
         self.progress: training.Progress | None = None
         self._trainer: training.Trainer | None = None
@@ -91,6 +92,24 @@ class Sequential(Stack):
         grads = [(layer.grads, name) for layer in self.walk() for name in layer.params]
         self.flat_params, self.spans = flatten_into_views(params, self.dtype)
         self.flat_grads, _ = flatten_into_views(grads, self.dtype)
+        self._views = [(where, name, where[name]) for where, name in params + grads]
+
+    def _reclaim(self) -> None:
+        """Lay the vectors out again if another model, that layers of this one are in as well, has done so since."""
+        if self.flat_params is not None and any(where.get(name) is not view for where, name, view in self._views):
+            self._lay_out()
+            self._trainer = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy, or a process of one's own, takes along: not the vectors, which arrays are views of."""
+        left = {"_trainer": None, "_views": [], "buffers": Workspace(), "flat_grads": None}
+        return {**vars(self), **left, "flat_params": None, "laid_out": self.flat_params is not None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        laid_out = state.pop("laid_out")
+        vars(self).update(state)
+        if laid_out:
+            self._lay_out()
 
     def require_built(self) -> None:
         """Raise ShapeError unless the model is built."""
@@ -194,6 +213,7 @@ class Sequential(Stack):
         """The compiled training step."""
         self.require_built()
         self.follow_backend()
+        self._reclaim()
         if self._trainer is None or self.flat_params is None:
             self._trainer = training.Trainer(self)
         return self._trainer

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ConfigError, ShapeError
 from .arguments import batch_shape, label
 from .base import Layer, Shape, ops
+from .building import build_inside
 from .serialization import deserialize, serialize
 from .stack import Stack
 
@@ -61,7 +62,7 @@ class Residual(Layer):
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         super().build(input_shape, rng)
         for branch in self.sublayers():
-            branch.build(self.input_shape, rng)
+            build_inside(branch, self.input_shape, rng)
         self.output_shape = self.body.output_shape
         around = self.input_shape if self.shortcut is None else self.shortcut.output_shape
         if around != self.output_shape:

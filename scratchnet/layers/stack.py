@@ -12,6 +12,7 @@ from .. import initializers
 from ..errors import ConfigError, ShapeError
 from .arguments import label
 from .base import Layer, Shape
+from .building import build_inside
 from .reshaping import Input
 
 
@@ -90,7 +91,10 @@ class Stack(Layer):
         self._names[layer.name] = 0
 
     def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> None:
-        """Build every layer for inputs of shape ``(28, 28, 1)`` or, with the batch axis, ``(None, 28, 28, 1)``."""
+        """Build every layer for inputs of shape ``(28, 28, 1)`` or, with the batch axis, ``(None, 28, 28, 1)``.
+
+        Layers that are built already keep their weights.
+        """
         shape = tuple(input_shape)
         if shape and shape[0] is None:
             shape = shape[1:]
@@ -102,7 +106,7 @@ class Stack(Layer):
             self._build_layer(layer, self.output_shape)
 
     def _build_layer(self, layer: Layer, input_shape: Shape) -> None:
-        layer.build(input_shape, self._rng)
+        build_inside(layer, input_shape, self._rng)
         self.output_shape = layer.output_shape
 
     def sublayers(self) -> list[Layer]:

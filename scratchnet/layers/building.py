@@ -1,0 +1,47 @@
+"""Building a layer that stands inside another one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ShapeError
+from .arguments import batch_shape, label
+from .base import Layer, Shape
+
+
+def build_inside(layer: Layer, input_shape: Shape, rng: np.random.Generator | None) -> None:
+    """Build a layer of a composite, as Keras does it: one that is built, alone or in another model, keeps its weights.
+
+    So a trained model can be put into a new one, and two models can share layers.
+
+    Raises
+    ------
+    ShapeError
+        If its weights are for inputs of another shape.
+    """
+    if not layer.built:
+        layer.build(input_shape, rng)
+        return
+    if layer.input_shape == tuple(input_shape):
+        return
+    held = [(inner, dict(inner.params), dict(inner.grads), dict(inner.state)) for inner in layer.walk()]
+    before = layer.input_shape
+    fresh = _built_for(layer, input_shape, rng)
+    fits = fresh == [[array.shape for array in (*params.values(), *state.values())] for _, params, _, state in held]
+    if not fits:
+        _built_for(layer, before, rng)
+    for inner, params, grads, state in held:
+        inner.params, inner.grads, inner.state = params, grads, state
+    if not fits:
+        raise ShapeError(
+            f"layer {label(layer)!r} is built, with weights for inputs of shape {batch_shape(before)}: it cannot take "
+            f"{batch_shape(tuple(input_shape))}; make a new layer"
+        )
+
+
+def _built_for(layer: Layer, shape: Shape, rng: np.random.Generator | None) -> list[list[Shape]]:
+    """Build it and all layers inside it anew, whatever they were; the shapes of their weights."""
+    for inner in layer.walk():
+        inner.built, inner.params, inner.grads, inner.state = False, {}, {}, {}
+    layer.build(shape, rng)
+    return [[array.shape for array in (*inner.params.values(), *inner.state.values())] for inner in layer.walk()]

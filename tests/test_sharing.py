@@ -1,0 +1,113 @@
+"""Layers that are in several models, models in models, and copies of models: what was learned stays, as in Keras."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import scratchnet as sn
+from scratchnet.errors import ShapeError
+
+L = sn.layers
+RNG = np.random.default_rng(0)
+X = RNG.random((90, 4)).astype(np.float32)
+Y = (X.sum(axis=1) * 1.4).astype(int) % 3
+
+
+def trained() -> sn.Sequential:
+    model = sn.Sequential([L.Input((4,)), L.Dense(16, activation="relu"), L.BatchNormalization(), L.Dense(3)])
+    model.compile(sn.optimizers.Adam(0.01), sn.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(X, Y, epochs=3, verbose=0)
+    return model
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_trained_model_in_a_new_one_keeps_its_weights(backend: str) -> None:
+    model = trained()
+    before, logits = model.get_weights(), model.predict(X, verbose=0)
+    probabilities = sn.Sequential([model, L.Softmax()]).predict(X, verbose=0)
+    assert same(model.get_weights(), before)
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), logits.argmax(axis=1))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: sn.Sequential([L.Input((4,)), model, L.Dense(2)]),
+        lambda model: sn.Sequential([L.Input((4,)), *model.layers[:-1]]),
+        lambda model: sn.Sequential([L.Input((4,)), L.Residual(model, L.Dense(3))]),
+        lambda model: model.build((4,)),
+        lambda model: sn.Sequential(model.layers).build((None, 4)),
+    ],
+    ids=["inside", "features", "residual", "again", "its-layers"],
+)
+def test_no_other_use_of_layers_draws_their_weights_anew(use: Any) -> None:
+    model = trained()
+    before = model.get_weights()
+    use(model)
+    assert same(model.get_weights(), before)
+
+
+def test_a_layer_that_was_called_keeps_its_weights() -> None:
+    layer = L.Dense(3)
+    y = layer(X)
+    model = sn.Sequential([L.Input((4,)), layer])
+    np.testing.assert_array_equal(model.predict(X, verbose=0), y)
+
+
+@pytest.mark.parametrize("capture", [True, False])
+def test_two_models_train_the_layers_that_both_have(capture: bool, backend: str) -> None:
+    model = trained()
+    outer = sn.Sequential([model, L.Softmax()])
+    outer.compile("sgd", "sparse_categorical_crossentropy", capture=capture)
+    iterations = int(model.optimizer.iterations)
+    for one in (outer, model, outer, model):
+        before = model.get_weights()
+        one.fit(X, Y, verbose=0)
+        assert not same(model.get_weights(), before)
+        assert same(model.get_weights(), outer.get_weights())
+    assert int(model.optimizer.iterations) == iterations + 2 * 3  # its optimizer went on where it was
+
+
+def test_weights_for_another_shape_are_refused_and_stay() -> None:
+    model = trained()
+    before, logits = model.get_weights(), model.predict(X, verbose=0)
+    with pytest.raises(ShapeError, match=r"^layer 'dense' is built, .* \(n, 4\): it cannot take \(n, 5\); make a new"):
+        sn.Sequential([L.Input((5,)), model.layers[0]])
+    assert same(model.get_weights(), before)
+    np.testing.assert_array_equal(model.predict(X, verbose=0), logits)
+
+
+def test_a_network_that_fits_images_of_any_size_keeps_its_weights() -> None:
+    model = sn.Sequential([L.Input((8, 7, 2)), L.Conv2D(4, 3), L.BatchNormalization(), L.GlobalAveragePooling2D()])
+    before = model.get_weights()
+    model.build((12, 9, 2))
+    assert same(model.get_weights(), before)
+    assert model.predict(np.ones((2, 12, 9, 2)), verbose=0).shape == (2, 4)
+
+
+COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model))}
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_learns_what_the_original_would_and_by_itself(how: str, backend: str) -> None:
+    model = trained()
+    other, before = COPIES[how](model), model.get_weights()
+    assert same(other.get_weights(), before)
+    losses = other.fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"]
+    assert same(model.get_weights(), before)
+    assert model.fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"] == losses
+    assert same(model.get_weights(), other.get_weights())
+
+
+def test_a_copy_of_a_model_that_was_never_trained() -> None:
+    model = copy.deepcopy(sn.Sequential([L.Dense(3)]))
+    model.compile("sgd", sn.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert model.fit(X, Y, epochs=2, verbose=0).history["loss"][1] > 0
