@@ -24,6 +24,30 @@ def _finite(rows: np.ndarray) -> bool:
     return bool(np.isfinite(squares)) or bool(np.isfinite(rows).all())
 
 
+def samples(x: Any, name: str) -> np.ndarray:
+    """An array of numbers with a batch axis, out of whatever NumPy makes one of, in a type that kernels know.
+
+    Raises
+    ------
+    DataError
+        If it is empty, ragged, or does not hold numbers.
+    """
+    try:
+        array = to_numpy(x)
+    except ValueError:
+        hint = "; samples and targets are two arguments" if isinstance(x, tuple) else ""
+        kind = type(x).__name__
+        raise DataError(f"{name}: expected an array, all samples of one shape, got a ragged {kind}{hint}") from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
+    if array.ndim == 0 or array.size == 0:
+        raise DataError(f"{name}: expected at least one sample, got an array of shape {array.shape}")
+    small = array.dtype == bool or (array.dtype.kind == "f" and array.dtype.itemsize == 2)
+    wide = array.dtype.itemsize > 8
+    known = np.dtype(np.float32 if small else np.float64) if small or wide else array.dtype.newbyteorder("=")
+    return array.astype(known, copy=False)
+
+
 def _can_be_gathered(array: Any) -> bool:
     """Whether the op does it: rows of numbers of any dtype, on a CPU."""
     if array_module() is not np or not isinstance(array, np.ndarray):
@@ -47,7 +71,7 @@ class Source:
     Raises
     ------
     DataError
-        If ``x`` is empty, not numeric, or holds NaN or Inf.
+        If ``x`` is empty, ragged, not numeric, or holds NaN or Inf.
     ShapeError
         If its samples do not have the model's input shape.
     """
@@ -56,16 +80,10 @@ class Source:
         self.scale = 1.0
         if isinstance(x, Pixels):
             self.scale, x = x.scale, x.array
-        x = to_numpy(x)
-        if x.dtype.kind not in "fiub":
-            raise DataError(f"{name}: expected an array of numbers, got dtype {x.dtype}")
-        if x.ndim == 0 or x.size == 0:
-            raise DataError(f"{name}: expected at least one sample, got an array of shape {x.shape}")
+        x = samples(x, name)
         if x.shape[1:] != input_shape and x.shape[1:] != input_shape[:-1] + (() if input_shape[-1:] == (1,) else (-1,)):
             expected = ", ".join(["n", *map(str, input_shape)])
             raise ShapeError(f"{name}: the model expects input of shape ({expected}), got {x.shape}")
-        if x.dtype == bool or x.dtype == np.float16:
-            x = x.astype(np.float32)
         rows = np.ascontiguousarray(x).reshape(len(x), -1)
         if rows.dtype.kind == "f" and not _finite(rows):
             bad = ~np.isfinite(rows).all(axis=1)

@@ -8,10 +8,11 @@ import numpy as np
 
 from . import config as settings
 from .backend import array_module, ops, to_numpy
-from .checks import snake_case
+from .checks import arguments_of, refuse_unknown, snake_case
 from .custom import Part, known
 from .custom import register as register
 from .errors import ConfigError, DataError, ShapeError
+from .sample_weights import sample_weights
 from .workspace import nothing
 
 __all__ = [
@@ -29,8 +30,8 @@ class Loss(Part):
     """Base class of all losses.
 
     ``loss(y_true, y_pred, sample_weight=None)`` is ``sum_i w_i loss_i / n`` over the n samples of a batch, a float; n,
-    not the sum of the weights, is the divisor, as in Keras 3. A subclass says which targets it takes in
-    `prepare_targets`, and computes a whole batch with one op in `evaluate`.
+    not the sum of the weights, is the divisor, as in Keras 3; a single number weighs all samples. A subclass says which
+    targets it takes in `prepare_targets`, and computes a whole batch with one op in `evaluate`.
 
     Attributes
     ----------
@@ -38,12 +39,18 @@ class Loss(Part):
         Whether `evaluate` counts the samples whose largest output is at the right class.
     rounds_targets : bool
         Whether `evaluate` begins by turning targets into the dtype of the outputs: then this is done once for all.
+
+    Raises
+    ------
+    ConfigError
+        For an argument that the class does not have.
     """
 
     counts_correct = False
     rounds_targets = False
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, name: str | None = None, **unknown: Any) -> None:
+        refuse_unknown(self, unknown, arguments_of(type(self)))
         self.name = name or snake_case(type(self).__name__)
 
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
@@ -72,21 +79,24 @@ class Loss(Part):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         self.require_backend()
         xp = array_module()
-        y_pred = xp.asarray(y_pred)
+        if xp is np or not isinstance(y_pred, xp.ndarray):
+            y_pred = xp.asarray(_numbers(y_pred, self.name, "prediction"))
         dtype = y_pred.dtype if y_pred.dtype in (np.float32, np.float64) else settings.floatx()
         y_pred = xp.ascontiguousarray(y_pred, dtype=dtype)
-        if y_pred.ndim == 0 or len(y_pred) == 0:
+        if len(y_pred) == 0:
             raise DataError(f"{self.name}: expected at least one sample, got y_pred of shape {y_pred.shape}")
         n = len(y_pred)
         targets = self.prepare_targets(y_true, tuple(y_pred.shape[1:]))
         if len(targets) != n:
             raise ShapeError(f"{self.name}: {n} predictions but {len(targets)} targets")
-        weights = xp.ones(n, dtype) if sample_weight is None else xp.asarray(sample_weight, dtype=dtype)
-        if weights.size != n or weights.ndim > 2:
-            raise ShapeError(f"{self.name}: expected sample_weight of shape ({n},), got {weights.shape}")
+        weights = np.ones(n, dtype)
+        if sample_weight is not None:
+            alone = isinstance(sample_weight, int | float) or getattr(sample_weight, "ndim", 1) == 0
+            each = np.repeat(to_numpy(sample_weight), n) if alone else sample_weight
+            weights = sample_weights(each, n, dtype, f"{self.name}: sample_weight", ShapeError)
         totals = xp.zeros(2, np.float64)
         logits = getattr(self, "from_logits", False)
-        self.evaluate(y_pred, targets, xp.ascontiguousarray(weights.reshape(n)), logits, totals, nothing(y_pred.dtype))
+        self.evaluate(y_pred, targets, xp.asarray(weights), logits, totals, nothing(y_pred.dtype))
         return float(totals[0]) / n
 
     def __repr__(self) -> str:
@@ -96,8 +106,10 @@ class Loss(Part):
 class _Crossentropy(Loss):
     counts_correct = True
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, name: str | None = None) -> None:
-        super().__init__(name)
+    def __init__(
+        self, from_logits: bool = False, label_smoothing: float = 0.0, name: str | None = None, **unknown: Any
+    ) -> None:
+        super().__init__(name, **unknown)
         if not isinstance(from_logits, bool | np.bool_):
             raise ConfigError(f"{type(self).__name__}: from_logits: expected True or False, got {from_logits!r}")
         if not isinstance(label_smoothing, int | float | np.number) or not 0 <= label_smoothing <= 1:
@@ -203,16 +215,16 @@ def _as(targets: Any, dtype: Any) -> Any:
     return targets if targets.dtype == dtype else array_module().asarray(targets, dtype=dtype)
 
 
-def _numbers(y: Any, name: str) -> np.ndarray:
-    """Targets as a NumPy array of numbers with a batch axis."""
+def _numbers(y: Any, name: str, what: str = "target") -> np.ndarray:
+    """Targets or predictions as a NumPy array of numbers with a batch axis."""
     try:
         array = to_numpy(y)
     except ValueError:
-        raise ShapeError(f"{name}: expected targets of equal length, got a ragged list") from None
+        raise ShapeError(f"{name}: expected {what}s of equal length, got a ragged list") from None
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{name}: expected numbers for targets, got dtype {array.dtype}")
+        raise DataError(f"{name}: expected numbers for {what}s, got dtype {array.dtype}")
     if array.ndim == 0:
-        raise ShapeError(f"{name}: expected one target per sample, got a single number")
+        raise ShapeError(f"{name}: expected one {what} per sample, got a single number")
     return array
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from .backend import to_numpy
-from .checks import snake_case
+from .checks import arguments_of, number, refuse_unknown, snake_case, whole
 from .errors import ConfigError, ShapeError
 from .report import classification_report, confusion_matrix
 
@@ -40,11 +40,20 @@ class Metric:
     counts_correct : bool
         Whether the metric is the share of samples whose largest output is at the right class. Losses that count those
         themselves spare it the work.
+    direction : {"up", "down"} or None
+        What is better, for callbacks that watch the metric; None: they have to be told.
+
+    Raises
+    ------
+    ConfigError
+        For an argument that the class does not have.
     """
 
     counts_correct = False
+    direction: str | None = None
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, name: str | None = None, **unknown: Any) -> None:
+        refuse_unknown(self, unknown, arguments_of(type(self)))
         self.name = name or snake_case(type(self).__name__)
         self.reset()
 
@@ -71,9 +80,15 @@ class Metric:
             raise ShapeError(f"{self.name}: {len(y_pred)} predictions but {len(y_true)} targets")
         if not len(y_pred):
             return
-        values = np.asarray(self.values(y_true, y_pred))
-        if values.dtype.kind not in "biuf" or not values.size:
-            raise ConfigError(f"metric {self.name!r}: expected a number per sample or their mean, got {values!r:.80}")
+        given = self.values(y_true, y_pred)
+        try:
+            values = np.asarray(given)
+            fits = values.dtype.kind in "biuf" and values.size > 0 and values.shape[:1] in ((), (len(y_pred),))
+        except ValueError:  # arrays of different shapes
+            fits = False
+        if not fits:
+            text = f"{given!r:.80}".replace("\n", " ")
+            raise ConfigError(f"metric {self.name!r}: expected a number per sample or their mean, got {text}")
         self.total += float(values.mean(dtype=np.float64)) * len(y_pred)
         self.count += len(y_pred)
 
@@ -105,6 +120,7 @@ class Accuracy(Metric):
     """
 
     counts_correct = True
+    direction = "up"
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         if y_pred.shape[-1] == 1:
@@ -113,19 +129,27 @@ class Accuracy(Metric):
 
 
 class SparseCategoricalAccuracy(Accuracy):
-    """`Accuracy` under Keras's name for targets that are class numbers."""
+    """`Accuracy` under Keras's name for targets that are class numbers; with a single output that is class 0."""
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        return y_pred.argmax(axis=-1) == _labels(y_true, y_pred, self.name, sparse=True)
 
 
 class CategoricalAccuracy(Accuracy):
-    """`Accuracy` under Keras's name for targets that are one-hot rows."""
+    """`Accuracy` under Keras's name for targets that are one-hot rows; with a single output that is class 0."""
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        return y_pred.argmax(axis=-1) == _labels(y_true, y_pred, self.name)
 
 
 class BinaryAccuracy(Metric):
     """Share of outputs on the right side of ``threshold``; targets are 0 and 1, in the shape of the outputs."""
 
-    def __init__(self, name: str | None = None, threshold: float = 0.5) -> None:
-        super().__init__(name)
-        self.threshold = float(threshold)
+    direction = "up"
+
+    def __init__(self, name: str | None = None, threshold: float = 0.5, **unknown: Any) -> None:
+        super().__init__(name, **unknown)
+        self.threshold = float(number(self, "threshold", threshold))
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         return (y_pred > self.threshold) == _alike(y_true, y_pred, self.name)
@@ -137,19 +161,22 @@ class BinaryAccuracy(Metric):
 class TopKCategoricalAccuracy(Metric):
     """Share of samples with fewer than ``k`` outputs above that of the right class; class numbers or one-hot rows.
 
-    A tie at the border counts as right, and an output that is NaN or infinite as wrong, as TensorFlow has it.
+    A tie at the border counts as right, and a sample with an output that is NaN or infinite as wrong, as TensorFlow has
+    it; so does one whose label is no class.
     """
 
-    def __init__(self, k: int = 5, name: str | None = None) -> None:
-        super().__init__(name)
-        if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
-            raise ConfigError(f"{type(self).__name__}: k: expected a positive integer, got {k!r}")
-        self.k = int(k)
+    direction = "up"
+    sparse = False
+
+    def __init__(self, k: int = 5, name: str | None = None, **unknown: Any) -> None:
+        super().__init__(name, **unknown)
+        self.k = whole(f"{type(self).__name__}: k", k)
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
-        labels = _labels(y_true, y_pred, self.name)
-        own = np.take_along_axis(y_pred, labels[..., None].astype(np.int64), axis=-1)
-        return ((y_pred > own).sum(axis=-1) < self.k) & np.isfinite(own[..., 0])
+        labels, classes = _labels(y_true, y_pred, self.name, self.sparse), y_pred.shape[-1]
+        inside = np.clip(labels, 0, classes - 1).astype(np.int64)
+        own = np.take_along_axis(y_pred, inside[..., None], axis=-1)
+        return ((y_pred > own).sum(axis=-1) < self.k) & np.isfinite(y_pred).all(axis=-1) & (inside == labels)
 
     def config(self) -> dict[str, Any]:
         return {"k": self.k, **super().config()}
@@ -158,9 +185,13 @@ class TopKCategoricalAccuracy(Metric):
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     """`TopKCategoricalAccuracy` under Keras's name for targets that are class numbers."""
 
+    sparse = True
+
 
 class MeanSquaredError(Metric):
     """Mean of ``(y_pred - y_true)^2`` over all outputs."""
+
+    direction = "down"
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         return np.square(y_pred - _alike(y_true, y_pred, self.name), dtype=np.float64)
@@ -169,6 +200,8 @@ class MeanSquaredError(Metric):
 class MeanAbsoluteError(Metric):
     """Mean of ``|y_pred - y_true|`` over all outputs."""
 
+    direction = "down"
+
     def values(self, y_true: Any, y_pred: Any) -> Any:
         return np.abs(y_pred - _alike(y_true, y_pred, self.name))
 
@@ -176,17 +209,22 @@ class MeanAbsoluteError(Metric):
 class MeanMetricWrapper(Metric):
     """The mean of a function ``f(y_true, y_pred)`` of NumPy arrays: one number per sample, or the batch's mean."""
 
-    def __init__(self, fn: Callable[[Any, Any], Any], name: str | None = None) -> None:
-        super().__init__(name or getattr(fn, "__name__", type(fn).__name__).strip("<>"))
+    def __init__(self, fn: Callable[[Any, Any], Any], name: str | None = None, **unknown: Any) -> None:
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__).strip("<>"), **unknown)
+        if not callable(fn):
+            raise ConfigError(f"MeanMetricWrapper: fn: expected a function f(y_true, y_pred), got {fn!r:.80}")
         self.fn = fn
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         return self.fn(y_true, y_pred)
 
 
-def _labels(y_true: Any, y_pred: Any, name: str) -> Any:
-    """Class numbers of targets that are class numbers or one-hot rows, in the shape of the outputs without classes."""
-    if y_true.shape == y_pred.shape:
+def _labels(y_true: Any, y_pred: Any, name: str, sparse: bool = False) -> Any:
+    """Class numbers of targets that are class numbers or one-hot rows, in the shape of the outputs without classes.
+
+    Where there is a single class the shape does not tell which they are: with ``sparse`` they are class numbers.
+    """
+    if y_true.shape == y_pred.shape and not (sparse and y_true.shape[-1:] == (1,)):
         return y_true.argmax(axis=-1)
     if y_true.shape in (y_pred.shape[:-1], (*y_pred.shape[:-1], 1)):
         return y_true.reshape(y_pred.shape[:-1])
@@ -227,15 +265,26 @@ def get(identifier: Any) -> Metric:
             return cls(name=snake_case(identifier) if identifier == cls.__name__ else identifier)
     elif isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
         cls = by_name.get(identifier["class_name"]) if isinstance(identifier["class_name"], str) else None
-        if cls is not None and isinstance(identifier["config"], dict):
-            try:
-                return cls(**identifier["config"])
-            except TypeError as error:
-                raise ConfigError(f"metric {identifier['class_name']}: {error}") from None
+        config = identifier["config"]
+        if cls is not None and isinstance(config, dict) and all(isinstance(key, str) for key in config):
+            return cls(**config)
     elif callable(identifier) and not isinstance(identifier, type):
         return MeanMetricWrapper(identifier)
     names = ", ".join(name for name in by_name if name.islower())
     raise ConfigError(f"metric: expected one of {names}, or a function f(y_true, y_pred), got {str(identifier)[:80]!r}")
+
+
+def get_all(identifiers: Any) -> list[Metric]:
+    """The metrics of ``compile(metrics=...)``: a list of what `get` takes, or one of these alone; None for none.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    if isinstance(identifiers, str | dict | Metric) or not isinstance(identifiers, Iterable):
+        identifiers = [] if identifiers is None else [identifiers]
+    return [get(identifier) for identifier in identifiers]
 
 
 def serialize(metric: Metric) -> dict[str, Any] | None:

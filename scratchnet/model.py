@@ -202,8 +202,7 @@ class Sequential(Stack):
         """
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
-        names = [metrics] if isinstance(metrics, str) else list(metrics or [])
-        self.metrics = [metrics_module.get(name) for name in names]
+        self.metrics = metrics_module.get_all(metrics)
         if precision not in PRECISIONS:
             raise ConfigError(f"compile: precision: expected one of {', '.join(PRECISIONS)}, got {precision!r:.80}")
         self.precision, self.capture = precision, bool(capture)

@@ -52,12 +52,17 @@ class Progress:
         self.settings = settings
 
 
+def require_compiled(model: Sequential) -> None:
+    """Raise ConfigError unless the model is compiled."""
+    if model.loss is None or model.optimizer is None:
+        raise ConfigError(f"model {model.name!r} is not compiled: call compile(optimizer, loss) first")
+
+
 class Trainer:
     """One model's step, worked out once: which layers run, where a final softmax is left out, what is measured."""
 
     def __init__(self, model: Sequential) -> None:
-        if model.loss is None or model.optimizer is None:
-            raise ConfigError(f"model {model.name!r} is not compiled: call compile(optimizer, loss) first")
+        require_compiled(model)
         if not model.layers:
             raise ConfigError(f"model {model.name!r} has no layers")
         if model.flat_params is None:

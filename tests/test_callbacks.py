@@ -121,6 +121,67 @@ def test_reduce_lr_on_plateau_reduces_when_keras_does():
     assert 10 < reduced < 60
 
 
+class Rounding(Stand):
+    """Its optimizer has the learning rate in float32, as Keras's have it."""
+
+    def __init__(self, rate):
+        super().__init__(rate)
+        self.optimizer = RoundingOptimizer()
+        self.optimizer.learning_rate = rate
+
+
+class RoundingOptimizer:
+    def __setattr__(self, name, value):
+        super().__setattr__(name, np.float32(value))
+
+
+@keras_side.GROUP
+def test_reduce_lr_on_plateau_waits_at_its_least_rate_as_keras_does():
+    """0.1 * 0.1 * 0.1 lies above 0.001 in double precision, not in Keras's float32: the rate has not fallen then."""
+    theirs = keras_side.keras().callbacks.ReduceLROnPlateau
+
+    def driven(callback, model, values):
+        rows, _ = drive(callback, model, values, "val_loss")
+        return [rate for *_, rate in rows], callback.wait, callback.cooldown_counter
+
+    for rng, values in walks(100):
+        arguments = {
+            "factor": [0.1, 0.3, 0.7][int(rng.integers(3))],
+            "patience": int(rng.integers(1, 3)),
+            "cooldown": int(rng.integers(0, 3)),
+            "min_lr": [0.001, 0.09, 0.1, 0.3, 0.7, 0.49][int(rng.integers(6))],
+        }
+        rate = [1.0, 0.1, 0.3][int(rng.integers(3))]
+        expected, *waits = driven(theirs(**arguments), Rounding(rate), values)
+        got, *ours = driven(sn.callbacks.ReduceLROnPlateau(**arguments), Stand(rate), values)
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+        assert ours == waits, arguments
+
+
+@pytest.mark.parametrize(
+    ("name", "rises"),
+    [("mae", False), ("mse", False), ("mean_squared_error", False), ("mean_absolute_error", False), ("acc", True),
+     ("accuracy", True), ("binary_accuracy", True), ("top_k", True), ("sparse_top_k_categorical_accuracy", True)],
+)  # fmt: skip
+def test_the_direction_of_every_metric_is_known(name, rises):
+    model = sn.Sequential([sn.layers.Dense(1, input_shape=(6,))])
+    model.compile("sgd", "mse", metrics=[name])
+    for callback in (
+        sn.callbacks.EarlyStopping(f"val_{name}", patience=9),
+        sn.callbacks.ReduceLROnPlateau(name),
+    ):
+        if "top_k" in name:  # of one output, it has no meaning in a fit
+            callback.set_model(model)
+        else:
+            fit(model, callback, epochs=2)
+        assert callback.rises() is rises
+    renamed = sn.metrics.MeanAbsoluteError(name="accurate")  # the metric knows it better than its name
+    model.compile("sgd", "mse", metrics=[renamed])
+    stopping = sn.callbacks.EarlyStopping("val_accurate")
+    fit(model, stopping, epochs=1)
+    assert not stopping.rises()
+
+
 @keras_side.GROUP
 def test_learning_rate_scheduler_sets_what_keras_sets(capsys):
     theirs = keras_side.keras().callbacks.LearningRateScheduler
@@ -250,9 +311,9 @@ def test_early_stopping_in_a_fit_restores_the_best_weights():
 @pytest.mark.parametrize(
     "callback",
     [
-        sn.callbacks.EarlyStopping("val_acuracy"),
-        sn.callbacks.ReduceLROnPlateau("val_acuracy"),
-        sn.callbacks.ModelCheckpoint("unused", "val_acuracy", save_best_only=True),
+        sn.callbacks.EarlyStopping("val_acuracy", mode="max"),
+        sn.callbacks.ReduceLROnPlateau("val_acuracy", mode="max"),
+        sn.callbacks.ModelCheckpoint("unused", "val_acuracy", mode="max", save_best_only=True),
     ],
     ids=lambda callback: type(callback).__name__,
 )
@@ -268,8 +329,18 @@ def test_a_direction_that_cannot_be_told_is_asked_for():
         logs["wiggle"] = epoch
 
     adding = sn.callbacks.LambdaCallback(on_epoch_end=add)
-    with pytest.raises(ConfigError, match="'wiggle' should rise or fall: pass mode='max' or 'min'"):
-        fit(small(), adding, sn.callbacks.EarlyStopping("wiggle", patience=1))
+    asking = [
+        lambda name: sn.callbacks.EarlyStopping(name, patience=1),
+        lambda name: sn.callbacks.ReduceLROnPlateau(name),
+        lambda name: sn.callbacks.ModelCheckpoint("unused", name, save_best_only=True),
+    ]
+    for make in asking:
+        model = small()
+        with pytest.raises(ConfigError, match=r"'wiggle' should rise or fall: pass mode='max' or 'min'$"):
+            fit(model, adding, make("wiggle"))
+        with pytest.raises(ConfigError, match=r"'val_acuracy' should rise.*, or did you mean 'val_accuracy'"):
+            fit(model, make("val_acuracy"))
+        assert model.optimizer.iterations == 0  # said before training begins
     assert len(fit(small(), adding, sn.callbacks.EarlyStopping("wiggle", mode="max")).epoch) == 3
     assert len(fit(small(), sn.callbacks.EarlyStopping("val_accuracy", patience=9)).epoch) == 3
     with pytest.warns(UserWarning, match="mode: expected auto, min or max, got 'least'"):
@@ -279,7 +350,43 @@ def test_a_direction_that_cannot_be_told_is_asked_for():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: sn.callbacks.ReduceLROnPlateau(factor=1.0), "factor: expected a number below 1, got 1.0"),
+        (lambda: sn.callbacks.ReduceLROnPlateau(factor=1.0), r"factor: expected a number in \[0, 1\), got 1.0"),
+        (lambda: sn.callbacks.ReduceLROnPlateau(factor=-1), r"factor: expected a number in \[0, 1\), got -1"),
+        (lambda: sn.callbacks.ReduceLROnPlateau(min_lr="a"), r"ReduceLROnPlateau: min_lr: expected a number in .*'a'"),
+        (lambda: sn.callbacks.ReduceLROnPlateau(cooldown=-1), r"cooldown: expected a number in \[0, inf\), got -1"),
+        (
+            lambda: sn.callbacks.EarlyStopping(baseline="a"),
+            r"EarlyStopping: baseline: expected a number in .*, got 'a'",
+        ),
+        (lambda: sn.callbacks.EarlyStopping(patience="a"), r"patience: expected a number in \[0, inf\), got 'a'"),
+        (lambda: sn.callbacks.EarlyStopping(start_from_epoch=None), "start_from_epoch: expected a number"),
+        (lambda: sn.callbacks.EarlyStopping(min_delta="a"), "min_delta: expected a number"),
+        (lambda: sn.callbacks.EarlyStopping(5), "EarlyStopping: monitor: expected a name in the logs, got 5"),
+        (
+            lambda: sn.callbacks.EarlyStopping(patiance=3),
+            "^EarlyStopping has no argument 'patiance': did you mean 'pati",
+        ),
+        (lambda: sn.callbacks.CSVLogger("log", separator="ab"), "separator: expected one character, got 'ab'"),
+        (lambda: sn.callbacks.CSVLogger(5), "CSVLogger: filename: expected a path, got 5"),
+        (lambda: sn.callbacks.CSVLogger("log", sep=";"), "^CSVLogger has no argument 'sep'"),
+        (lambda: sn.callbacks.ModelCheckpoint(None), "ModelCheckpoint: filepath: expected a path, got None"),
+        (lambda: sn.callbacks.ModelCheckpoint("m", period=2), "^ModelCheckpoint has no argument 'period'"),
+        (lambda: sn.callbacks.ModelCheckpoint("m", initial_value_threshold="a"), "initial_value_threshold: expected a"),
+        (lambda: sn.callbacks.TrainingCheckpoint(5), "TrainingCheckpoint: folder: expected a path, got 5"),
+        (lambda: sn.callbacks.TensorBoard(log_dir=5), "TensorBoard: log_dir: expected a path, got 5"),
+        (
+            lambda: sn.callbacks.LearningRateScheduler(5),
+            r"schedule: expected a function \(epoch, rate\) -> rate, got 5",
+        ),
+        (lambda: sn.callbacks.Callback(x=1), "^Callback has no argument 'x': it has: none$"),
+        (
+            lambda: sn.callbacks.LambdaCallback(on_epoch_edn=print),
+            "^LambdaCallback has no argument 'on_epoch_edn': did",
+        ),
+        (
+            lambda: sn.callbacks.LambdaCallback(on_epoch_end=5),
+            "LambdaCallback: on_epoch_end: expected a function, got 5",
+        ),
         (lambda: sn.callbacks.ModelCheckpoint("m", save_freq="step"), "save_freq: expected 'epoch' or a number"),
         (lambda: sn.callbacks.ModelCheckpoint("m", save_freq=0), "save_freq: expected 'epoch' or a number"),
         (lambda: sn.callbacks.TrainingCheckpoint("d", every_steps=0), "every_steps: expected a positive integer"),
@@ -447,7 +554,7 @@ def test_a_state_that_cannot_be_saved_or_taken_up(tmp_path):
 def test_warnings_and_errors_are_one_line():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit(small(), sn.callbacks.EarlyStopping("nothing"))
+        fit(small(), sn.callbacks.EarlyStopping("nothing", mode="min"))
     assert caught
     assert all("\n" not in str(one.message) for one in caught)
     assert issubclass(ConfigError, ScratchnetError)

@@ -140,7 +140,8 @@ PUBLIC = (
 # fmt: on
 MODULES: dict[str, ModuleType] = {name: importlib.import_module(f"scratchnet.{name}") for name in PUBLIC}
 INTERNAL = {  # what stands in a public module for the other modules of scratchnet
-    "callbacks.CallbackList", "callbacks.progress_callbacks", "callbacks.report_evaluation",
+    "callbacks.CallbackList", "callbacks.Hooks", "callbacks.progress_callbacks", "callbacks.report_evaluation",
+    "callbacks.verbosity",
     "initializers.blank", "initializers.fans", "initializers.seed_default_rng", "initializers.truncated_normal",
     "config.as_float_dtype",
 }  # fmt: skip

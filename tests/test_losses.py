@@ -303,6 +303,30 @@ def test_refuses_sample_weights_of_another_shape(weights: Any) -> None:
         losses.MeanSquaredError()([[1], [2]], [[1.0], [2.0]], sample_weight=weights)
 
 
+@pytest.mark.parametrize("weight", [2, 0.5, np.float32(0.5), np.array(3.0)])
+def test_a_single_sample_weight_weighs_all(backend: str, weight: Any) -> None:
+    p = problem(5, 3, "float64")
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+    expected = float(weight) * loss(p["labels"], p["logits"])
+    assert loss(p["labels"], p["logits"], sample_weight=weight) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "weights", "message"),
+    [
+        ([1.0], None, None, "expected numbers for predictions, got dtype object"),
+        (None, [1.0], None, "expected numbers for targets, got dtype object"),
+        ([1.0], ["a"], None, "expected numbers for predictions, got dtype <U1"),
+        ([1.0], [[1.0], [1.0, 2.0]], None, "expected predictions of equal length, got a ragged list"),
+        ([1.0], 1.0, None, "expected one prediction per sample, got a single number"),
+        ([1.0], [1.0], ["a"], "sample_weight: expected one number per sample, got dtype <U1"),
+    ],
+)
+def test_what_is_no_number_is_refused(backend: str, y_true: Any, y_pred: Any, weights: Any, message: str) -> None:
+    with pytest.raises(sn.errors.ScratchnetError, match=f"^mean_squared_error: {message}$"):
+        losses.MeanSquaredError()(y_true, y_pred, weights)
+
+
 def test_get_serialize_and_bad_arguments() -> None:
     for name in ("sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error", "mse", "MSE"):
         loss = losses.get(name)
@@ -315,10 +339,19 @@ def test_get_serialize_and_bad_arguments() -> None:
     assert (loss.from_logits, loss.label_smoothing) == (True, 0.1)
     assert "label_smoothing=0.1" in repr(loss)
     assert losses.SparseCategoricalCrossentropy().from_logits is False
-    bad: list[Any] = ["hinge", None, 3, {"class_name": "Loss", "config": {}}, {"class_name": "mse", "config": {"a": 1}}]
+    bad: list[Any] = ["hinge", None, 3, {"class_name": "Loss", "config": {}}, {"class_name": "mse", "config": 1}]
     for identifier in bad:
         with pytest.raises(sn.errors.ConfigError, match="loss"):
             losses.get(identifier)
+    for unknown in (
+        lambda: losses.get({"class_name": "mse", "config": {"a": 1}}),
+        lambda: losses.MeanSquaredError(a=1),
+    ):
+        with pytest.raises(sn.errors.ConfigError, match=r"^MeanSquaredError has no argument 'a': it has: name$"):
+            unknown()
+    message = "^CategoricalCrossentropy has no argument 'smoothing': did you mean 'label_smoothing'"
+    with pytest.raises(sn.errors.ConfigError, match=message):
+        losses.CategoricalCrossentropy(smoothing=0.1)  # type: ignore[call-arg]
     for smoothing in (-0.1, 1.5, np.nan, "0.1"):
         with pytest.raises(sn.errors.ConfigError, match="label_smoothing"):
             losses.CategoricalCrossentropy(label_smoothing=smoothing)

@@ -54,9 +54,10 @@ def test_top_k() -> None:
             metric.update(targets, p)
             assert metric.result() == pytest.approx(np.mean(expected))
     assert metrics.get("top_k").k == 5  # type: ignore[attr-defined]
-    metric = metrics.SparseTopKCategoricalAccuracy(2)
-    metric.update([0], [[np.nan, 0.1, 0.2]])
-    assert metric.result() == 0
+    for row in ([np.nan, 0.1, 0.2], [0.3, np.nan, 0.2], [0.3, 0.1, np.inf], [0.3, -np.inf, 0.1]):
+        metric = metrics.SparseTopKCategoricalAccuracy(2)
+        metric.update([0], [row])
+        assert metric.result() == 0
 
 
 def test_errors_of_regression() -> None:
@@ -86,9 +87,11 @@ def test_functions_of_ones_own() -> None:
     mean.update([0], [[4.0]])
     assert mean.result() == 2.0
     assert metrics.serialize(mean) is None
-    for nonsense in (lambda t, p: "good", lambda t, p: None, lambda t, p: []):
-        with pytest.raises(sn.errors.ConfigError, match="expected a number per sample"):
-            metrics.get(nonsense).update([0], [[1.0]])
+    nonsense: list[Any] = ["good", None, [], (1.0, 2.0), (np.ones(3), np.ones(2)), np.ones((3, 2))]
+    for value in nonsense:
+        with pytest.raises(sn.errors.ConfigError, match="expected a number per sample") as caught:
+            metrics.get(lambda t, p, value=value: value).update([0], [[1.0]])
+        assert "\n" not in str(caught.value)
 
     def broken(y_true: Any, y_pred: Any) -> Any:
         raise KeyError("mine")
@@ -132,11 +135,30 @@ def test_get_serialize_and_refusals() -> None:
     for identifier in ("f1", 3, None, metrics.Accuracy, {"class_name": "f", "config": {}}):
         with pytest.raises(sn.errors.ConfigError, match="expected one of accuracy"):
             metrics.get(identifier)
-    with pytest.raises(sn.errors.ConfigError, match="unexpected keyword"):
+    with pytest.raises(sn.errors.ConfigError, match=r"^Accuracy has no argument 'k': it has: name$"):
         metrics.get({"class_name": "Accuracy", "config": {"k": 1}})
+    with pytest.raises(sn.errors.ConfigError, match="expected one of accuracy"):
+        metrics.get({"class_name": "Accuracy", "config": {1: 1}})
     for k in (0, 1.5, True):
-        with pytest.raises(sn.errors.ConfigError, match="k: expected a positive integer"):
+        with pytest.raises(
+            sn.errors.ConfigError, match=r"^TopKCategoricalAccuracy: k: expected an integer of at least 1"
+        ):
             metrics.TopKCategoricalAccuracy(k)  # type: ignore[arg-type]
+    with pytest.raises(sn.errors.ConfigError, match=r"^BinaryAccuracy: threshold: expected a number in .*, got 'a'$"):
+        metrics.BinaryAccuracy(threshold="a")  # type: ignore[arg-type]
+    with pytest.raises(
+        sn.errors.ConfigError, match=r"^BinaryAccuracy has no argument 'treshold': did you mean 'thresh"
+    ):
+        metrics.BinaryAccuracy(treshold=0.4)  # type: ignore[call-arg]
+    with pytest.raises(sn.errors.ConfigError, match=r"^MeanMetricWrapper: fn: expected a function"):
+        metrics.MeanMetricWrapper(5)  # type: ignore[arg-type]
+    assert metrics.get_all(None) == []
+    assert [one.name for one in metrics.get_all("acc")] == ["acc"]
+    assert [type(one).__name__ for one in metrics.get_all(["mse", lambda t, p: 0])] == [
+        "MeanSquaredError", "MeanMetricWrapper",
+    ]  # fmt: skip
+    with pytest.raises(sn.errors.ConfigError, match=r"expected one of accuracy.*got '5'"):
+        metrics.get_all(5)
     for name in ("accuracy", "top_k", "mse"):
         with pytest.raises(sn.errors.ShapeError):
             metrics.get(name).update(np.zeros((2, 3)), np.zeros((2, 4)))
@@ -155,6 +177,28 @@ def test_confusion_matrix_and_report_are_those_of_scikit_learn() -> None:
     ours = metrics.classification_report(true, predicted, names, digits=3)
     theirs = sklearn_metrics.classification_report(true, predicted, target_names=names, digits=3)
     assert ours.split() == theirs.split()
+
+
+@keras_side.GROUP
+def test_what_is_special_about_a_row_is_what_it_is_to_keras() -> None:
+    """A single output, numbers that are not finite, labels that are no class."""
+    keras = keras_side.keras()
+    rng = np.random.default_rng(2)
+    for name in ("SparseCategoricalAccuracy", "CategoricalAccuracy"):
+        for p in ([[0.2], [0.9], [0.7]], [[-1.0], [0.0], [5.0]]):
+            for targets in ([[0.0], [1.0], [0.0]], [[0], [0], [0]], [[1], [1], [1]]):
+                ours, theirs = metrics.get(name), getattr(keras.metrics, name)()
+                ours.update(np.array(targets), np.array(p))
+                theirs.update_state(np.array(targets), np.array(p))
+                assert ours.result() == pytest.approx(float(theirs.result())), (name, targets, p)
+    for labels in (np.array([0, 3, 2, 1]), np.array([0, -1, 2, 9])):
+        for _ in range(20):
+            p = rng.random((4, 4)).astype(np.float32)
+            p[rng.integers(4), rng.integers(4)] = rng.choice([np.nan, np.inf, -np.inf, 0.5])
+            ours, theirs = metrics.SparseTopKCategoricalAccuracy(2), keras.metrics.SparseTopKCategoricalAccuracy(2)
+            ours.update(labels, p)
+            theirs.update_state(labels, p)
+            assert ours.result() == pytest.approx(float(theirs.result())), (labels, p)
 
 
 @keras_side.GROUP

@@ -1,8 +1,11 @@
-"""What a callback is: hooks between the steps and epochs of a fit."""
+"""What a callback is: hooks between the steps and epochs of a fit, and of testing and predicting."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from ..checks import arguments_of, refuse_unknown
+from ..errors import ConfigError
 
 if TYPE_CHECKING:
     from ..model import Sequential
@@ -11,21 +14,34 @@ Logs = dict[str, float]
 
 
 class Callback:
-    """Base class, with Keras's hooks. ``self.model`` and ``self.params`` are set before training begins.
+    """Base class, with Keras's hooks. ``self.model`` and ``self.params`` are set before the first of them is called.
 
-    After a batch, ``logs`` are the running means of the epoch, read back only where a callback looks at them; after an
-    epoch they are a dict that callbacks may add to.
+    After a batch, ``logs`` are the running means so far, read back only where a callback looks at them; after an
+    epoch they are a dict that callbacks may add to. A validation within a fit calls the hooks of a test.
+
+    ``self.model.stop_training = True`` ends the training: within an epoch after the running batch, and the epoch counts
+    as it is, as in Keras; but see `TrainingCheckpoint`.
 
     Attributes
     ----------
     rank : int
         Callbacks of a higher rank come after all those of a lower one; within a rank in the order given. Those that
         save the states of the others have a rank above 0.
+    interrupts : bool
+        Whether a stop within an epoch interrupts it: the callback has saved where the fit stands, so the epoch is not
+        ended but left to be taken up again.
+
+    Raises
+    ------
+    ConfigError
+        For an argument that the class does not have.
     """
 
     rank = 0
+    interrupts = False
 
-    def __init__(self) -> None:
+    def __init__(self, **unknown: Any) -> None:
+        refuse_unknown(self, unknown, arguments_of(type(self)))
         self.model: Any = None
         self.params: dict[str, Any] = {}
 
@@ -39,8 +55,25 @@ class Callback:
     def on_train_end(self, logs: Any = None) -> None: ...
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None: ...
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None: ...
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None: ...
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None: ...
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.on_batch_end(batch, logs)
+
+    # Keras's old names.
+    def on_batch_begin(self, batch: int, logs: Any = None) -> None: ...
+    def on_batch_end(self, batch: int, logs: Any = None) -> None: ...
+
+    def on_test_begin(self, logs: Any = None) -> None: ...
+    def on_test_end(self, logs: Any = None) -> None: ...
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None: ...
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None: ...
+    def on_predict_begin(self, logs: Any = None) -> None: ...
+    def on_predict_end(self, logs: Any = None) -> None: ...
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None: ...
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None: ...
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback: numbers, text, lists, dicts and arrays."""
@@ -48,6 +81,10 @@ class Callback:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take up what `state` gave; called after ``on_train_begin`` of a fit that goes on."""
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+OLD_NAMES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
 class LambdaCallback(Callback):
@@ -58,6 +95,13 @@ class LambdaCallback(Callback):
     on_epoch_begin, on_epoch_end : callable (epoch, logs)
     on_train_begin, on_train_end : callable (logs)
     on_train_batch_begin, on_train_batch_end : callable (batch, logs)
+    **hooks : callable
+        Every other hook of `Callback`.
+
+    Raises
+    ------
+    ConfigError
+        For a hook that there is not, or something that cannot be called.
     """
 
     def __init__(
@@ -68,18 +112,22 @@ class LambdaCallback(Callback):
         on_train_end: Any = None,
         on_train_batch_begin: Any = None,
         on_train_batch_end: Any = None,
-        **kwargs: Any,
+        **hooks: Any,
     ) -> None:
         super().__init__()
-        hooks = {
+        refuse_unknown(self, hooks.keys() - set(HOOKS), HOOKS)
+        given = {
             "on_epoch_begin": on_epoch_begin,
             "on_epoch_end": on_epoch_end,
             "on_train_begin": on_train_begin,
             "on_train_end": on_train_end,
             "on_train_batch_begin": on_train_batch_begin,
             "on_train_batch_end": on_train_batch_end,
-            **kwargs,
+            **hooks,
         }
-        for name, function in hooks.items():
-            if function is not None:
-                setattr(self, name, function)
+        for name, function in given.items():
+            if function is None:
+                continue
+            if not callable(function):
+                raise ConfigError(f"LambdaCallback: {name}: expected a function, got {function!r:.80}")
+            setattr(self, name, function)

@@ -1,4 +1,4 @@
-"""Calling the callbacks of a fit."""
+"""Calling the callbacks of a fit, a test or a prediction."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import CheckpointError, ConfigError
-from .base import Callback, Logs
+from .base import HOOKS, OLD_NAMES, Callback, Logs
 from .history import History
+from .terminate_on_nan import TerminateOnNaN
 
 if TYPE_CHECKING:
     from ..model import Sequential
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class BatchLogs(Mapping[str, float]):
-    """The running means of an epoch, computed when they are first looked at: reading them back costs time on a GPU."""
+    """The running means of an epoch or a test, computed when first looked at: reading them back costs time on a GPU."""
 
     def __init__(self, trainer: Trainer, samples: int) -> None:
         self._trainer, self._samples = trainer, samples
@@ -40,10 +43,8 @@ class BatchLogs(Mapping[str, float]):
         return repr(self._read())
 
 
-class CallbackList:
-    """Calls the hooks of all callbacks of a fit, in order; those that do not override a hook are not called at all.
-
-    As in Keras the history comes after the callbacks that were given: it has what they add to the logs of an epoch.
+class Hooks:
+    """Calls the hooks of callbacks, in order; those that do not override a hook are not called at all.
 
     Raises
     ------
@@ -51,24 +52,39 @@ class CallbackList:
         If something else than a callback is given.
     """
 
-    def __init__(self, model: Sequential, callbacks: Any, verbose: Any, **params: Any) -> None:
+    def __init__(self, model: Sequential, callbacks: Any, **params: Any) -> None:
         given = callbacks if isinstance(callbacks, Iterable) else [] if callbacks is None else [callbacks]
-        history = History()
-        self.callbacks: list[Callback] = [*given, *progress_callbacks(verbose), history]
+        self.model, self.callbacks = model, list(given)
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
-                raise ConfigError(f"callbacks: expected Callback objects, got {callback!r}")
+                raise ConfigError(f"callbacks: expected Callback objects, got {callback!r:.80}")
         self.callbacks.sort(key=lambda callback: callback.rank)
-        model.history, model.callbacks = history, self
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
-        self._batch_begin = self._overriding("on_train_batch_begin")
-        self._batch_end = self._overriding("on_train_batch_end")
+        self._overriding = {hook: [one for one in self.callbacks if _overrides(one, hook)] for hook in HOOKS}
 
-    def _overriding(self, hook: str) -> list[Callback]:
-        own = getattr(Callback, hook)
-        return [one for one in self.callbacks if getattr(getattr(one, hook), "__func__", None) is not own]
+    def call(self, hook: str, *arguments: Any) -> None:
+        """Call a hook of the callbacks that have it."""
+        for callback in self._overriding[hook]:
+            getattr(callback, hook)(*arguments)
+
+    def on_test_batch_end(self, batch: int, trainer: Trainer, samples: int) -> None:
+        if self._overriding["on_test_batch_end"]:
+            self.call("on_test_batch_end", batch, BatchLogs(trainer, samples))
+
+
+class CallbackList(Hooks):
+    """The callbacks of a fit.
+
+    As in Keras the history comes after the callbacks that were given: it has what they add to the logs of an epoch.
+    """
+
+    def __init__(self, model: Sequential, callbacks: Any, verbose: Any, **params: Any) -> None:
+        given = callbacks if isinstance(callbacks, Iterable) else [] if callbacks is None else [callbacks]
+        history = History()
+        super().__init__(model, [*given, *progress_callbacks(verbose), history], **params)
+        model.history, model.callbacks = history, self
 
     def _named(self) -> Iterator[tuple[str, Callback]]:
         """The callbacks by class name, numbered where a class is there more than once."""
@@ -99,54 +115,60 @@ class CallbackList:
                         f"checkpoint: callback {name} cannot take up its state: {type(error).__name__}: {error}"
                     ) from error
 
-    def on_train_begin(self) -> None:
-        for callback in self.callbacks:
-            callback.on_train_begin({})
-
-    def on_train_end(self) -> None:
-        for callback in self.callbacks:
-            callback.on_train_end({})
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        for callback in self.callbacks:
-            callback.on_epoch_begin(epoch, {})
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        for callback in self.callbacks:
-            callback.on_epoch_end(epoch, logs)
-
     @property
     def watches_batches(self) -> bool:
-        """Whether a callback wants to be called between batches."""
-        return bool(self._batch_begin or self._batch_end)
+        """Whether steps have to be taken one by one: a callback wants to be called between them, or the next one is the
+        last.
+        """
+        between = self._overriding["on_train_batch_begin"] or self._overriding["on_train_batch_end"]
+        return bool(between) or self.model.stop_training
 
     def on_train_batch_begin(self, batch: int) -> None:
-        for callback in self._batch_begin:
-            callback.on_train_batch_begin(batch, {})
+        self.call("on_train_batch_begin", batch, {})
 
     def on_train_batch_end(self, batch: int, trainer: Trainer, progress: Progress) -> None:
-        if self._batch_end:
-            logs = BatchLogs(trainer, progress.samples)
-            for callback in self._batch_end:
-                callback.on_train_batch_end(batch, logs)
+        if self._overriding["on_train_batch_end"]:
+            self.call("on_train_batch_end", batch, BatchLogs(trainer, progress.samples))
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether an epoch that is stopped will be taken up again."""
+        return any(callback.interrupts for callback in self.callbacks)
+
+    def terminates(self, batch: int) -> bool:
+        """Whether a callback ends the training because of a loss or weights that are not finite."""
+        return any(one.terminates(batch) for one in self.callbacks if isinstance(one, TerminateOnNaN))
+
+
+def _overrides(callback: Callback, hook: str) -> bool:
+    names = [hook, OLD_NAMES[hook]] if hook in OLD_NAMES else [hook]
+    return any(getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name) for name in names)
 
 
 def progress_callbacks(verbose: Any) -> list[Callback]:
     """The callback that shows the progress of a fit: none, a bar, or a line per epoch."""
     from ..progress import EpochLines, ProgressBar
 
-    if verbose == "auto":
-        verbose = 1 if sys.stdout.isatty() else 2
-    if verbose not in (0, 1, 2, False, True):
-        raise ConfigError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
-    if not verbose:
-        return []
-    return [ProgressBar() if verbose == 1 else EpochLines()]
+    level = verbosity(verbose, 2)
+    return [] if level == 0 else [ProgressBar() if level == 1 else EpochLines()]
 
 
-def report_evaluation(results: Logs, verbose: Any) -> None:
+def verbosity(verbose: Any, elsewhere: int) -> int:
+    """0, 1 or 2; for "auto" 1 on a terminal, and ``elsewhere`` where there is none.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    if isinstance(verbose, str) and verbose == "auto":
+        return 1 if sys.stdout.isatty() else elsewhere
+    if not isinstance(verbose, int | np.integer | np.bool_) or verbose not in (0, 1, 2):
+        raise ConfigError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r:.80}")
+    return int(verbose)
+
+
+def report_evaluation(results: Logs, verbose: int) -> None:
     """Print the results of `evaluate` on one line, where that was asked for."""
-    if verbose == "auto":
-        verbose = sys.stdout.isatty()
     if verbose:
         print(" - ".join(f"{name}: {value:.4f}" for name, value in results.items()))

@@ -7,6 +7,7 @@ import io
 import os
 from typing import Any
 
+from ..checks import file_path
 from ..datasets.files import shown
 from ..errors import ConfigError
 from .base import Callback, Logs
@@ -23,18 +24,25 @@ class CSVLogger(Callback):
     ----------
     filename : path-like
     separator : str
+        One character.
     append : bool
         Keep what the file has, and write its header only where it is empty.
 
     Raises
     ------
     ConfigError
-        If the file cannot be written.
+        If the file cannot be written, or an argument makes no sense.
     """
 
-    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
-        super().__init__()
-        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False, **unknown: Any
+    ) -> None:
+        super().__init__(**unknown)
+        try:
+            csv.writer(io.StringIO(), delimiter=separator)
+        except (TypeError, ValueError):
+            raise ConfigError(f"CSVLogger: separator: expected one character, got {separator!r:.80}") from None
+        self.filename, self.separator, self.append = file_path(self, "filename", filename), separator, append
         self._start, self._text = 0, ""  # where our rows begin in the file, and the rows
         self._keys: list[str] | None = None
         self._begun = False

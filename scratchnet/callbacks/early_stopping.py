@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..checks import number
 from .base import Logs
 from .monitor import Monitor
 
@@ -25,6 +26,11 @@ class EarlyStopping(Monitor):
         Put back the weights of the best epoch when training ends, for whatever reason.
     start_from_epoch : int
         Epochs before this one are not looked at.
+
+    Raises
+    ------
+    ConfigError
+        If an argument makes no sense, or as `Monitor` does.
     """
 
     def __init__(
@@ -37,10 +43,13 @@ class EarlyStopping(Monitor):
         baseline: float | None = None,
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
+        **unknown: Any,
     ) -> None:
-        super().__init__(monitor, mode, min_delta)
-        self.patience, self.verbose, self.baseline = patience, verbose, baseline
-        self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+        super().__init__(monitor, mode, min_delta, **unknown)
+        self.patience = number(self, "patience", patience, "[0, inf)")
+        self.start_from_epoch = number(self, "start_from_epoch", start_from_epoch, "[0, inf)")
+        self.baseline = None if baseline is None else number(self, "baseline", baseline)
+        self.verbose, self.restore_best_weights = verbose, restore_best_weights
         self._reset()
 
     def _reset(self) -> None:
@@ -49,6 +58,7 @@ class EarlyStopping(Monitor):
         self.wait = self.stopped_epoch = self.best_epoch = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        super().on_train_begin(logs)
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

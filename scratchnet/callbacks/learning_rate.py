@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import number
 from ..errors import ConfigError
 from .base import Callback, Logs
 from .monitor import Monitor
@@ -38,7 +39,8 @@ class ReduceLROnPlateau(Monitor):
     Raises
     ------
     ConfigError
-        If the factor is 1 or more, or the optimizer follows a schedule, which leaves nothing to reduce.
+        If the factor is not from 0 to below 1, another argument makes no sense, or the optimizer follows a schedule,
+        which leaves nothing to reduce; or as `Monitor` does.
     """
 
     def __init__(
@@ -51,15 +53,17 @@ class ReduceLROnPlateau(Monitor):
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,
+        **unknown: Any,
     ) -> None:
-        super().__init__(monitor, mode, min_delta)
-        if factor >= 1.0:
-            raise ConfigError(f"ReduceLROnPlateau: factor: expected a number below 1, got {factor!r}")
-        self.factor, self.patience, self.verbose = factor, patience, verbose
-        self.cooldown, self.min_lr = cooldown, min_lr
+        super().__init__(monitor, mode, min_delta, **unknown)
+        self.factor, self.verbose = number(self, "factor", factor, "[0, 1)"), verbose
+        self.patience = number(self, "patience", patience, "[0, inf)")
+        self.cooldown = number(self, "cooldown", cooldown, "[0, inf)")
+        self.min_lr = number(self, "min_lr", min_lr, "[0, inf)")
         self.cooldown_counter = self.wait = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        super().on_train_begin(logs)
         self.best = None
         self.cooldown_counter = self.wait = 0
         if callable(self.model.optimizer.learning_rate):
@@ -84,7 +88,9 @@ class ReduceLROnPlateau(Monitor):
     def _reduce(self, epoch: int) -> bool:
         optimizer = self.model.optimizer
         before = current_rate(optimizer)
-        if before <= self.min_lr:
+        if np.float32(before) <= np.float32(
+            self.min_lr
+        ):  # 0.1 * 0.1 lies above 0.01, but not in float32, as Keras has it
             return False
         optimizer.learning_rate = max(before * self.factor, self.min_lr)
         if self.verbose:
@@ -105,11 +111,15 @@ class LearningRateScheduler(Callback):
     Raises
     ------
     ConfigError
-        If what the schedule returns is not a float.
+        If the schedule is no function, or what it returns is not a float.
     """
 
-    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
-        super().__init__()
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0, **unknown: Any) -> None:
+        super().__init__(**unknown)
+        if not callable(schedule):
+            raise ConfigError(
+                f"LearningRateScheduler: schedule: expected a function (epoch, rate) -> rate, got {schedule!r:.80}"
+            )
         self.schedule, self.verbose = schedule, verbose
         self.set_for: int | None = None
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..checks import file_path, is_whole, number
 from ..datasets.files import shown
 from ..errors import CheckpointError, ConfigError
 from ..numerics import require_finite
@@ -39,7 +40,8 @@ class ModelCheckpoint(Monitor):
     Raises
     ------
     ConfigError
-        If ``save_freq`` is neither, or the path names a log that does not exist.
+        If ``save_freq`` is neither, another argument makes no sense, or the path names a log that does not exist; or as
+        `Monitor` does, where only the best is saved.
     CheckpointError
         If a file cannot be written.
     NumericsError
@@ -58,15 +60,21 @@ class ModelCheckpoint(Monitor):
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
+        **unknown: Any,
     ) -> None:
-        super().__init__(monitor, mode)
-        whole = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
-        if save_freq != "epoch" and not whole:
+        super().__init__(monitor, mode, **unknown)
+        if not (isinstance(save_freq, str) and save_freq == "epoch") and not is_whole(save_freq):
             raise ConfigError(f"ModelCheckpoint: save_freq: expected 'epoch' or a number of steps, got {save_freq!r}")
-        self.filepath, self.save_freq, self.verbose = os.fspath(filepath), save_freq, verbose
+        self.filepath, self.verbose = file_path(self, "filepath", filepath), verbose
+        self.save_freq = "epoch" if isinstance(save_freq, str) else int(save_freq)
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.best = initial_value_threshold
+        if initial_value_threshold is not None:
+            self.best = number(self, "initial_value_threshold", initial_value_threshold)
         self.epoch = self.steps = 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self.save_best_only:
+            super().on_train_begin(logs)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch = epoch

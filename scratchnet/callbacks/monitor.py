@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from ..checks import number
 from ..errors import ConfigError
-from .base import Callback
+from .base import Callback, Logs
 
 _RISING = ("acc", "auc", "precision", "recall", "f1")
 
@@ -20,25 +22,31 @@ class Monitor(Callback):
     monitor : str
         A name in the logs of an epoch: ``"loss"``, ``"val_accuracy"`` ...
     mode : {"auto", "min", "max"}
-        Which direction is better; "auto" knows it from the name.
+        Which direction is better; "auto" knows it of the loss and of the model's metrics, or from the name.
     min_delta : float
         A change has to be larger than this to count.
 
     Raises
     ------
     ConfigError
-        At the end of an epoch, if "auto" cannot tell the direction.
+        If ``monitor`` is no name or ``min_delta`` no number; when training begins, if "auto" cannot tell the direction.
     """
 
-    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0) -> None:
-        super().__init__()
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0, **unknown: Any) -> None:
+        super().__init__(**unknown)
+        if not isinstance(monitor, str):
+            raise ConfigError(f"{type(self).__name__}: monitor: expected a name in the logs, got {monitor!r:.80}")
         if mode not in ("auto", "min", "max"):
             warnings.warn(
                 f"{type(self).__name__}: mode: expected auto, min or max, got {mode!r}; auto is used", stacklevel=3
             )
             mode = "auto"
-        self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+        self.monitor, self.mode = monitor, mode
+        self.min_delta = abs(number(self, "min_delta", min_delta))
         self.best: float | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.rises()  # what cannot be told is said now, not after an epoch
 
     def value(self, logs: Mapping[str, Any] | None) -> float | None:
         """The watched quantity; None, with a warning that names what there is, where it is missing."""
@@ -55,14 +63,16 @@ class Monitor(Callback):
         name = self.monitor.removeprefix("val_")
         if self.mode != "auto" or name == "loss":
             return self.mode == "max"
-        for metric in getattr(self.model, "metrics", []):
-            direction = getattr(metric, "direction", None) if metric.name == name else None
-            if direction is not None:
-                return bool(direction == "up")
+        metrics = {metric.name: metric.direction for metric in self.model.metrics}
+        if metrics.get(name) is not None:
+            return bool(metrics[name] == "up")
         if any(word in name.lower() for word in _RISING):
             return True
+        names = [] if name in metrics else ["loss", *metrics]
+        close = difflib.get_close_matches(self.monitor, [*names, *(f"val_{one}" for one in names)], 1)
         raise ConfigError(
             f"{type(self).__name__}: cannot tell whether {self.monitor!r} should rise or fall: pass mode='max' or 'min'"
+            + (f", or did you mean {close[0]!r}?" if close else "")
         )
 
     def improves(self, value: float, reference: float | None) -> bool:

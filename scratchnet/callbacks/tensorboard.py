@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import to_numpy
+from ..checks import file_path, is_whole, whole
 from ..errors import ConfigError, DependencyError, ShapeError
 from ..layers.base import Layer
 from .base import Callback, Logs
@@ -48,15 +49,15 @@ class TensorBoard(Callback):
     def __init__(
         self, log_dir: str | os.PathLike[str] = "logs", histogram_freq: int = 0, write_graph: bool = True,
         update_freq: str | int = "epoch", images: Any = None, class_names: Any = None, grid: int = 5,
-        hparams: dict[str, Any] | None = None,
+        hparams: dict[str, Any] | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
-        super().__init__()
-        for name, value, least in (("histogram_freq", histogram_freq, 0), ("grid", grid, 1)):
-            if not isinstance(value, int) or value < least:
-                raise ConfigError(f"TensorBoard: {name}: expected an integer of at least {least}, got {value!r}")
-        if update_freq != "epoch" and not (isinstance(update_freq, int) and update_freq > 0):
+        super().__init__(**unknown)
+        whole("TensorBoard: histogram_freq", histogram_freq, 0)
+        whole("TensorBoard: grid", grid)
+        if update_freq != "epoch" and not is_whole(update_freq):
             raise ConfigError(f"TensorBoard: update_freq: expected 'epoch' or a positive integer, got {update_freq!r}")
-        self.log_dir, self.histogram_freq, self.write_graph = os.fspath(log_dir), histogram_freq, write_graph
+        self.log_dir = file_path(self, "log_dir", log_dir)
+        self.histogram_freq, self.write_graph = histogram_freq, write_graph
         self.update_freq, self.images, self.class_names, self.grid = update_freq, images, class_names, grid
         self.hparams = dict(hparams or {})
         self._writers: dict[str, Any] = {}

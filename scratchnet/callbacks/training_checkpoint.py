@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..checks import file_path, is_whole
 from ..errors import ConfigError
 from .base import Callback, Logs
 
@@ -17,6 +18,9 @@ class TrainingCheckpoint(Callback):
     and callbacks take it up; where the folder holds nothing, ``progress`` is None and the fit begins. Two generations
     are kept. One is written before the first step, so that a disk that is full or read-only is found then.
 
+    ``model.stop_training = True`` within an epoch interrupts the fit beside this callback: where it stands is saved,
+    and the epoch is left as it is, without validation, ``on_epoch_end`` or a row in the history, to be taken up again.
+
     Parameters
     ----------
     folder : path-like
@@ -27,7 +31,7 @@ class TrainingCheckpoint(Callback):
     Raises
     ------
     ConfigError
-        If ``every_steps`` is not a positive integer.
+        If ``every_steps`` is not a positive integer, or ``folder`` no path.
     CheckpointError
         If a checkpoint cannot be written, or a new fit finds the checkpoints of another one in the folder.
     NumericsError
@@ -35,12 +39,13 @@ class TrainingCheckpoint(Callback):
     """
 
     rank = 2
+    interrupts = True
 
-    def __init__(self, folder: str | os.PathLike[str], every_steps: int | None = None) -> None:
-        super().__init__()
-        if every_steps is not None and (not isinstance(every_steps, int) or every_steps < 1):
+    def __init__(self, folder: str | os.PathLike[str], every_steps: int | None = None, **unknown: Any) -> None:
+        super().__init__(**unknown)
+        if every_steps is not None and not is_whole(every_steps):
             raise ConfigError(f"TrainingCheckpoint: every_steps: expected a positive integer, got {every_steps!r}")
-        self.folder, self.every_steps = Path(folder), every_steps
+        self.folder, self.every_steps = Path(file_path(self, "folder", folder)), every_steps
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         from .. import checkpoint

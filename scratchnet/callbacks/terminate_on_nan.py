@@ -1,0 +1,32 @@
+"""TerminateOnNaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Callback
+
+
+class TerminateOnNaN(Callback):
+    """End the training in order where a loss becomes NaN or infinite, instead of raising NumericsError.
+
+    The epoch is ended as it is, its loss is in the history, and ``on_train_end`` is called. Other than in Keras the
+    weights are those before the step that failed, which did not change them.
+
+    Parameters
+    ----------
+    raise_error : bool
+        Raise NumericsError all the same, which names the step, the layer and the array.
+    """
+
+    def __init__(self, raise_error: bool = False, **unknown: Any) -> None:
+        super().__init__(**unknown)
+        self.raise_error = bool(raise_error)
+
+    def terminates(self, batch: int) -> bool:
+        """End the training; whether that is all."""
+        if self.raise_error:
+            return False
+        print(f"Batch {batch}: Invalid loss, terminating training")
+        self.model.stop_training = True
+        return True

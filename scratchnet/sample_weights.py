@@ -1,0 +1,52 @@
+"""How much each sample counts: what users give as ``sample_weight`` and ``class_weight``, as one array of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .backend import to_numpy
+from .checks import is_number
+from .errors import ConfigError, DataError, ScratchnetError
+
+
+def sample_weights(
+    weights: Any, n: int, dtype: Any, name: str = "sample_weight", wrong_shape: type[ScratchnetError] = DataError
+) -> np.ndarray:
+    """One number for each of n samples, from an array of shape (n,) or (n, 1) as Keras takes it.
+
+    Raises
+    ------
+    DataError
+        If they are not numbers.
+    ScratchnetError
+        Of the class ``wrong_shape``, if they are not so many.
+    """
+    try:
+        array = to_numpy(weights)
+    except ValueError:
+        raise DataError(f"{name}: expected one number per sample, got a ragged list") from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name}: expected one number per sample, got dtype {array.dtype}")
+    if array.shape not in ((n,), (n, 1)):
+        raise wrong_shape(f"{name}: expected shape ({n},), got {array.shape}")
+    return array.reshape(n).astype(dtype)
+
+
+def class_weights(y: Any, weights: Any) -> np.ndarray:
+    """The weight of each sample's class; 1 for a class without one. Targets are class numbers or one-hot rows.
+
+    Raises
+    ------
+    ConfigError
+        If ``weights`` is not a dict of class number to number, or there is more than one class to a sample.
+    """
+    if not isinstance(weights, Mapping) or not all(is_number(k) and is_number(v) for k, v in weights.items()):
+        raise ConfigError(f"class_weight: expected a dict of class number to weight, got {weights!r:.80}")
+    labels = to_numpy(y)
+    labels = labels.argmax(axis=-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(len(labels), -1)
+    if labels.size != len(labels):
+        raise ConfigError(f"class_weight: expected targets of one class per sample, got shape {np.shape(y)}")
+    return np.array([weights.get(int(label), 1.0) for label in np.rint(labels.reshape(-1))])
