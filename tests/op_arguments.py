@@ -30,6 +30,12 @@ def normal(rng: Rng, dtype: Any, *shape: int) -> np.ndarray:
     return rng.standard_normal(shape).astype(dtype)
 
 
+def holes(rng: Rng, dtype: Any, *shape: int) -> np.ndarray:
+    """Whole numbers, so that many are equal, with NaN here and there."""
+    numbers = np.round(rng.standard_normal(shape))
+    return np.where(rng.random(shape) < 0.1, np.nan, numbers).astype(dtype)
+
+
 def run(op: str, *args: Any) -> Any:
     """The results of an op's reference."""
     return registry.get(op).reference(*args)
@@ -163,15 +169,22 @@ def conv2d(
     ]
 
 
-def loss(op: str, id: str, n: int, classes: int, *smoothing: float) -> list[OpCase]:
-    """A loss op: predictions, targets, weights, the label smoothing where there is one, and running totals."""
+def loss(
+    op: str, id: str, n: int, classes: int, *smoothing: float, draw: Callable[..., np.ndarray] = normal,
+    scale: float = 1.0, total: float = 1.0, never: int = 0,
+) -> list[OpCase]:  # fmt: skip
+    """A loss op: predictions, targets, weights, the label smoothing where there is one, and running totals.
+
+    Probabilities and targets add up to ``total``; the last ``never`` classes are no row's, with logits of -inf.
+    """
 
     def make(rng: Rng, dtype: Any) -> tuple[Any, ...]:
-        y = normal(rng, dtype, n, classes)
+        y = (scale * draw(rng, dtype, n, classes)).astype(dtype)
+        y[:, classes - never :] = -np.inf
         if op in ("cross_entropy", "sparse_cross_entropy"):
-            y = run("softmax_forward", y)
-        labels = rng.integers(0, classes, n).astype(np.int32)
-        targets = labels if op.startswith("sparse") else np.eye(classes, dtype=dtype)[labels]
+            y = (total * run("softmax_forward", y)).astype(dtype)
+        labels = rng.integers(0, classes - never, n).astype(np.int32)
+        targets = labels if op.startswith("sparse") else total * np.eye(classes, dtype=dtype)[labels]
         return y, targets, rng.random(n).astype(dtype), *smoothing, np.array([3.0, 1.0])
 
     return [OpCase(op, id, make, unwanted=(0,))]
@@ -191,8 +204,9 @@ def optimizer(op: str, id: str, vectors: str, *hyperparameters: Any) -> list[OpC
 
 
 def assert_close(got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
-    """Integers are equal; floats differ by no more than the tolerance's share of the largest one."""
+    """Integers are equal; floats differ by no more than the tolerance's share of the largest one that is finite."""
     if wanted.dtype.kind in "iu":
         np.testing.assert_array_equal(got, wanted)
     elif wanted.size:
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * max(np.abs(wanted).max(), 1e-30))
+        largest = np.abs(wanted[np.isfinite(wanted)]).max(initial=1e-30)
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * largest)

@@ -14,8 +14,8 @@ import pytest
 from cases import OPS
 from emulation import build
 from emulation.device import Array, Driver, asarray, device, empty
-from op_arguments import OpCase, assert_close, conv2d, dense
-from scratchnet.kernels import gemm_cuda, registry
+from op_arguments import OpCase, assert_close, conv2d, dense, holes, loss
+from scratchnet.kernels import elementwise_cuda, gemm_cuda, registry
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 LARGE = 300_000  # numbers in the arguments: beyond that a case says nothing new and takes seconds
@@ -27,8 +27,8 @@ def arguments(case: OpCase, dtype: str) -> tuple[Any, ...]:
     return case.make(np.random.default_rng(zlib.crc32(case.id.encode())), np.dtype(dtype))
 
 
-def small(case: OpCase) -> bool:
-    return sum(a.size for a in arguments(case, "float32") if isinstance(a, np.ndarray)) < LARGE
+def small(case: OpCase, limit: int = LARGE) -> bool:
+    return sum(a.size for a in arguments(case, "float32") if isinstance(a, np.ndarray)) < limit
 
 
 def expected(case: OpCase, dtype: str) -> list[np.ndarray]:
@@ -42,23 +42,43 @@ def output_dtype(case: OpCase, i: int, result: np.ndarray, dtype: str) -> Any:
     return dtype if result.dtype.kind == "f" and not statistics else result.dtype
 
 
-def run(case: OpCase, dtype: str, order: int = 0, end: bool = True, unwanted: tuple[int, ...] = ()) -> list[np.ndarray]:
-    """The twin's results on the emulated GPU: new values of updated arguments, then outputs."""
+def shifted(shape: tuple[int, ...], dtype: Any, by: int) -> Array:
+    """An array without values that begins so many numbers behind an address of 16 bytes."""
+    size = int(np.prod(shape))
+    return empty(size + by, dtype)[by:].reshape(shape) if size else empty(shape, dtype)
+
+
+def filled(values: np.ndarray, shift: int) -> Array:
+    array = shifted(values.shape, values.dtype, shift)
+    array.set(values)
+    return array
+
+
+def run(
+    case: OpCase, dtype: str, order: int = 0, end: bool = True, unwanted: tuple[int, ...] = (), shift: int = 0,
+    times: int = 1,
+) -> list[np.ndarray]:  # fmt: skip
+    """The twin's results on the emulated GPU: new values of updated arguments, then outputs; of the last time."""
     op, wanted = registry.get(case.op), expected(case, dtype)
     with device(order, end):
-        args = [asarray(a) if isinstance(a, np.ndarray) else a for a in arguments(case, dtype)]
-        results = enumerate(wanted[len(op.updates) :])
-        outputs = [empty(result.shape, output_dtype(case, i, result, dtype)) for i, result in results]
-        for i in unwanted:
-            outputs[i] = empty(0, outputs[i].dtype)
-        op.implementation("cupy")(*args, *outputs)
+        for _ in range(times):
+            args = [filled(a, shift) if isinstance(a, np.ndarray) else a for a in arguments(case, dtype)]
+            results = enumerate(wanted[len(op.updates) :])
+            outputs = [shifted(result.shape, output_dtype(case, i, result, dtype), shift) for i, result in results]
+            for i in unwanted:
+                outputs[i] = empty(0, outputs[i].dtype)
+            op.implementation("cupy")(*args, *outputs)
         for i, (before, after) in enumerate(zip(arguments(case, dtype), args, strict=True)):
             if isinstance(after, Array) and i not in op.updates:
                 np.testing.assert_array_equal(before, after.get())
         return [array.get() for array in [*(args[i] for i in op.updates), *outputs]]
 
 
-CASES = [case for case in OPS if small(case)]
+HOLES = [
+    OpCase("max_pool_forward", "holes", lambda rng, dtype: (holes(rng, dtype, 2, 6, 5, 4), (3, 2), (2, 1), (0,) * 4)),
+    *loss("sparse_softmax_cross_entropy", "holes", 40, 9, 0.0, draw=holes),
+]
+CASES = [*filter(small, OPS), *HOLES]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.op}-{case.id}")
 
 
@@ -85,6 +105,39 @@ def test_outputs_that_nobody_wants(case: OpCase) -> None:
         for i, (one, other) in enumerate(zip(got, wanted, strict=True)):
             if i != absent + updated:
                 assert_close(one, other, case.cancels * TOLERANCE["float32"])
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if small(c, 3000)], ids=lambda case: f"{case.op}-{case.id}")
+def test_arrays_that_begin_anywhere(case: OpCase) -> None:
+    for got, wanted in zip(run(case, "float32", shift=1), expected(case, "float32"), strict=True):
+        assert_close(got, wanted, case.cancels * TOLERANCE["float32"])
+
+
+TWICE = ["dense_forward-halves", "batch_norm_forward-large", "clip_by_norm-all", "mean_squared_error-large"]
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_launch_leaves_its_counters_as_they_were(name: str) -> None:
+    case = next(case for case in CASES if f"{case.op}-{case.id}" == name)
+    for first, second in zip(run(case, "float32"), run(case, "float32", times=2), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_found_wherever_it_stands(value: float) -> None:
+    with device():
+        for place in range(11):
+            numbers = np.zeros(11, np.float32)
+            assert elementwise_cuda.all_finite([asarray(numbers)])
+            numbers[place] = value
+            assert not elementwise_cuda.all_finite([asarray(numbers)])
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_an_infinite_norm_is_not_hidden() -> None:
+    gradients = np.array([1, np.inf, 2, 3], np.float32)
+    case = OpCase("clip_by_norm", "infinite", lambda *_: (gradients, np.array([[0, 2], [2, 4]]), 0.7, False))
+    np.testing.assert_allclose(run(case, "float32")[0], expected(case, "float32")[0], rtol=1e-6)
 
 
 def test_every_op_has_a_kernel_and_a_case_here() -> None:
@@ -122,9 +175,11 @@ def test_every_tile(kind: str, tile: gemm_cuda.Tile, splits: int) -> None:
 
 def test_a_sum_in_many_parts_is_added_up_over_two_levels() -> None:
     tile, splits = gemm_cuda.SMALL, 40
-    case = dense("long", 8, tile.BK * splits, 8)[0]
+    case = dense("long", 8, tile.BK * splits, 40)[0]
     with gemm_cuda.force(tile, splits):
-        assert gemm_cuda.cut(8, 8, tile.BK * splits, np.dtype("f4")).splits == splits > gemm_cuda.FAN
+        cut = gemm_cuda.cut(8, 40, tile.BK * splits, np.dtype("f4"))
+        assert cut.splits == splits > gemm_cuda.FAN
+        assert cut.tiles == 2
         results = [run(case, "float32", order)[0] for order in (0, 1, 2)]
     assert_close(results[0], expected(case, "float32")[0], TOLERANCE["float32"])
     assert all((result == results[0]).all() for result in results)

@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from mutation_common import Mutant, Tree
-from mutation_lists import ALIKE, MUTANTS
+from mutation_lists import ALIKE, EVERY
 
 
 class Table:
@@ -30,7 +30,7 @@ class Table:
         self.mutants, self.path, self.lock = mutants, path, threading.Lock()
         kept = json.loads(path.read_text())["rows"] if path and path.exists() else []
         same = {(row["mutant"], row["old"], row["new"]): row for row in kept if row["caught"]}
-        found = {m.name: same[m.name, m.old, m.new] for m in MUTANTS if (m.name, m.old, m.new) in same}
+        found = {m.name: same[m.name, m.old, m.new] for m in EVERY if (m.name, m.old, m.new) in same}
         self.found: dict[str, dict[str, Any]] = found
 
     def rows(self) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ class Table:
             state = "caught" if row["caught"] else "LIVES"
             print(f"{state:<7}{row['seconds']:>5.0f} s  {row['mutant']}: {row['by'][:200]}", flush=True)
             if self.path:
-                rows = [self.found[mutant.name] for mutant in MUTANTS if mutant.name in self.found]
+                rows = [self.found[mutant.name] for mutant in EVERY if mutant.name in self.found]
                 lived = sum(not row["caught"] for row in rows)
                 text = json.dumps({"mutants": len(rows), "caught": len(rows) - lived, "rows": rows}, indent=1)
                 self.path.write_text(text + "\n")
@@ -89,7 +89,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
     parser.add_argument("--out", type=Path, help="keep the table in this file; what it has already is not tried again")
     given = parser.parse_args()
-    mutants = [m for m in MUTANTS if not given.words or any(word in m.name for word in given.words)]
+    mutants = [m for m in EVERY if not given.words or any(word in m.name for word in given.words)]
     table = Table(mutants, given.out)
     try_all(table, given.jobs)
     rows = table.rows()

@@ -16,6 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 400  # seconds for one call of pytest
+NOT_CPP = "g++ does not compile the kernels"  # as tests/emulation/build.py says it
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Tree:
     def seeds(self, mutated: str) -> list[str]:
         """What was compiled from the tree as it is, and is right for the mutant too: paths below the cache."""
         path = Path(mutated)
-        changed = self.dependents(path.stem) if path.parts[0] == "kernels" else set()
+        changed = self.dependents(path.stem) if path.parts[0] == "kernels" and path.suffix == ".py" else set()
         files = [file for file in self.compiled.rglob("*") if file.is_file()]
         return [str(file) for file in files if file.name.split(".")[0] not in changed]
 
@@ -120,6 +121,8 @@ class Tree:
             )
         except subprocess.TimeoutExpired:
             return 1, "no end after so many seconds"
+        if NOT_CPP in done.stdout:  # any test would catch that
+            return 2, NOT_CPP
         failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
         return done.returncode, failed[0].split(" - ")[0] if failed else (done.stderr or done.stdout)[-300:]
 

@@ -18,8 +18,11 @@ def pytest_configure() -> None:
         names.append(".".join(parts if parts[0] == "scratchnet" else ("scratchnet", *parts)))
     for name in names:
         origin = Path(str(importlib.import_module(name).__file__)).resolve()
-        if tree not in origin.parents or (name == names[-1] and file and origin != tree / file):
+        if tree not in origin.parents or (name == names[-1] and file.endswith(".py") and origin != tree / file):
             raise SystemExit(f"{name} was imported from {origin}, not from {tree}")
+    cuda = importlib.import_module("scratchnet.kernels.cuda")
+    if file.endswith((".cu", ".cuh")) and (cuda.FOLDER / Path(file).name).resolve() != tree / file:
+        raise SystemExit(f"CUDA sources are read from {cuda.FOLDER}, not from {tree}")
     if file:
         put_seeds()
 

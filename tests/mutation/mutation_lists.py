@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mutation_cuda
 import mutation_elementwise
 import mutation_programs
 import mutation_training
@@ -13,6 +14,8 @@ MUTANTS = [
     *mutation_training.MUTANTS,
     *mutation_programs.MUTANTS,
 ]
+CUDA = mutation_cuda.MUTANTS  # not of Python: nothing that `ast` could parse
+EVERY = [*MUTANTS, *CUDA]
 
 # Name of a mutant that lives: why it does no harm.
 ALIKE: dict[str, str] = {
