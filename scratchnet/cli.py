@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-import typer
-
+from . import process
 from .errors import NumericsError, ScratchnetError
 from .run_folder import FolderError
 from .signals import Interrupted, exit_code
+
+if TYPE_CHECKING:
+    import typer
 
 PROGRAM = "scratchnet-train"
 COMMANDS = {
@@ -27,30 +30,38 @@ COMMANDS = {
 """First words: where the command is (a function, or a Typer of several), and what it does."""
 EPILOG = (
     "Exit codes: 0 fine; 1 the run could not be completed (a full disk, numbers that became NaN); 2 bad input: an "
-    "option, a recipe, data, a folder that cannot be written; 130 and 143: stopped by Ctrl-C or SIGTERM, after "
-    "finishing the step and saving everything so far (a second signal ends it at once). "
+    "option, a recipe, data, a folder that cannot be written or that another training writes into; 130 and 143: "
+    "stopped by Ctrl-C or SIGTERM, after finishing the step and saving everything so far (a second signal ends it at "
+    "once). "
     "NO_COLOR=1 in the environment turns colors off."
 )
 
 
+PACKAGES = {"PIL": "pillow", "sklearn": "scikit-learn"}
+"""Modules that pip knows under another name."""
+
+
 def _app(first: str) -> typer.Typer:
     """The parser for a command line with this first word."""
-    settings = {"help_option_names": ["-h", "--help"]}
+    import typer
+
+    from .commands.parsing import SETTINGS, Command
+
+    app = typer.Typer(pretty_exceptions_enable=False, **SETTINGS)
     if first not in COMMANDS:
-        from .commands.train import train
+        from .commands import train
 
         others = "; ".join(f"{PROGRAM} {name} {does}" for name, (_, does) in COMMANDS.items())
-        app = typer.Typer(pretty_exceptions_enable=False, context_settings=settings)
-        app.command(epilog=f"More commands: {others}.\n\n{EPILOG}")(train)
+        app.command(cls=Command, help=train.HELP["train"], epilog=f"More commands: {others}.\n\n{EPILOG}")(train.train)
         return app
-    module, _, name = COMMANDS[first][0].partition(":")
-    command = getattr(import_module(f".commands.{module}", __package__), name)
-    app = typer.Typer(pretty_exceptions_enable=False, context_settings=settings)
+    name, _, function = COMMANDS[first][0].partition(":")
+    module = import_module(f".commands.{name}", __package__)
+    command = getattr(module, function)
     app.callback()(lambda: None)  # a group, though of one
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=first)
     else:
-        app.command(first)(command)
+        app.command(first, cls=Command, help=module.HELP[function])(command)
     return app
 
 
@@ -64,6 +75,8 @@ def _first_word(arguments: list[str]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    if arguments is None:
+        process.prepare()
     words = sys.argv[1:] if arguments is None else arguments
     try:
         result = _app(_first_word(words))(words, prog_name=PROGRAM, standalone_mode=False)
@@ -78,12 +91,18 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read the output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        process.end_output()
         return 1
     except MemoryError:
         return _refuse("not enough memory: try a smaller network or --batch-size", 2)
     except OSError as error:
-        return _refuse(str(error), 1)
+        reason = None if error.filename else process.end_output()
+        return _refuse(f"standard output: cannot be written: {reason}" if reason else str(error), 1)
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module in ("", "scratchnet"):
+            raise
+        return _refuse(f"the package {module} is missing: pip install {PACKAGES.get(module, module)}", 1)
     except Exception as error:  # the parser's own refusals, whichever copy of click typer brings along
         if not hasattr(error, "format_message"):
             raise

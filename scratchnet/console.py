@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import gpu_memory, summary
+from . import gpu_memory, process, summary
+from .datasets.files import shown
 
 if TYPE_CHECKING:
     from .compiling import Compilation
@@ -47,8 +48,11 @@ class Reporter:
     def epoch(self, row: dict[str, Any], epochs: int, seconds: float, images_per_second: float) -> None:
         """An epoch is done."""
 
-    def training_ended(self) -> None:
-        """The last step is done, or something went wrong."""
+    def working(self, at: str) -> None:
+        """What is being done now that training is over."""
+
+    def ended(self) -> None:
+        """Training, or what was being done after it, is done, or something went wrong."""
 
     def stopped(self, results: dict[str, Any], out: Path) -> None:
         """The run was stopped by a signal and saved."""
@@ -74,11 +78,12 @@ class Quiet(Reporter):
         print(text, flush=True)
 
     def stopped(self, results: dict[str, Any], out: Path) -> None:
-        self.say(f"stopped after step {results['steps']:,}; everything so far is in {out}")
+        self.say(f"stopped after step {results['steps']:,}; everything so far is in {shown(out)}")
 
     def finished(self, results: dict[str, Any], recipe: Recipe, out: Path) -> None:
         test = results["test"]
-        self.say(f"{recipe.name}: test accuracy {test['accuracy']:.2%}, test loss {test['loss']:.4f}, saved in {out}")
+        figures = f"test accuracy {test['accuracy']:.2%}, test loss {test['loss']:.4f}"
+        self.say(f"{recipe.name}: {figures}, saved in {shown(out)}")
 
 
 class Lines(Quiet):
@@ -86,6 +91,7 @@ class Lines(Quiet):
 
     def __init__(self) -> None:
         self._compiling = False
+        self._called = process.began()
 
     def compiling(self, kernel: str) -> None:
         if not self._compiling:
@@ -104,14 +110,13 @@ class Lines(Quiet):
         self.say(f"data: {recipe.content.data.dataset}, {sizes}")
         for line in summary.lines(model):
             self.say(line)
-        self.say(f"output: {out}" + (" (going on with the run there)" if resumed else ""))
+        self.say(f"output: {shown(out)}" + (" (going on with the run there)" if resumed else ""))
         self.say()
 
     def epoch(self, row: dict[str, Any], epochs: int, seconds: float, images_per_second: float) -> None:
         number = f"{row['epoch']:>{len(str(epochs))}}/{epochs}"
-        self.say(
-            f"epoch {number}  step {row['step']:,}  {_figures(row)}  {seconds:.1f} s  {images_per_second:,.0f} images/s"
-        )
+        speed = f"{images_per_second:,.0f} images/s"
+        self.say(f"epoch {number}  step {row['step']:,}  {_figures(row)}  {_duration(seconds)}  {speed}")
 
     def finished(self, results: dict[str, Any], recipe: Recipe, out: Path) -> None:
         test, seconds, expect = results["test"], results["seconds"], recipe.content.expect
@@ -123,11 +128,14 @@ class Lines(Quiet):
             hopes += [f"the text has {expect.text}"] if expect.text else []
             self.say(f"expected with the recipe's own settings: {'; '.join(hopes)}")
         speed = f"{results['images_per_second']:,.0f} images/s"
-        self.say(f"trained {seconds['training']:.1f} s at {speed}; {seconds['total']:.1f} s in all")
+        spent = {"training": f"{_duration(seconds['training'])} at {speed}"}
+        spent |= {part: _duration(seconds[part]) for part in ("testing", "pictures", "report")}
+        parts = ", ".join(f"{part} {took}" for part, took in spent.items())
+        self.say(f"time: {parts}; {time.perf_counter() - self._called:.1f} s in all")
         if "device_memory" in results:
             self.say(f"GPU memory: {gpu_memory.said(results['device_memory'])}")
-        pictures = ", ".join(sorted(path.name for path in out.glob("*.png")))
-        self.say(f"in {out}: report.html, report.txt, model.safetensors, metrics.csv and .jsonl, {pictures}")
+        files = ["report.html", "report.txt", "model.safetensors", "metrics.csv and .jsonl", *results["pictures"]]
+        self.say(f"in {shown(out)}: {', '.join(files)}")
 
 
 class Live(Lines):
@@ -194,7 +202,12 @@ class Live(Lines):
         figures = f"step {step}/{self._steps}  {_figures(means)}  {images_per_second:,.0f} images/s{left}"
         self._bar.update(self._task, completed=step, figures=figures, refresh=True)
 
-    def training_ended(self) -> None:
+    def working(self, at: str) -> None:
+        from rich.progress import TextColumn, TimeElapsedColumn
+
+        self._show([TextColumn(f"{at} ..."), TimeElapsedColumn()], auto_refresh=True, total=None)
+
+    def ended(self) -> None:
         self._hide()
 
 
@@ -222,6 +235,10 @@ class JsonLines(Reporter):
 
     def finished(self, results: dict[str, Any], recipe: Recipe, out: Path) -> None:
         self._say("end", **results, out=str(out))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
 
 
 def _clock(seconds: float) -> str:

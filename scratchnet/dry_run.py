@@ -15,10 +15,12 @@ import numpy as np
 from . import backend, compiling, summary, utils
 from .callbacks import Callback
 from .console import Reporter
+from .datasets.download import mirrors_of
 from .datasets.pixels import Pixels
 from .errors import ConfigError
 from .gpu_memory import device_memory, said
 from .model import Sequential
+from .recipes import sources
 from .recipes.recipe import Recipe, RecipeData
 from .run_folder import RECIPE
 
@@ -59,7 +61,8 @@ def dry_run(
     dict
         ``recipe``, ``backend``, ``network`` (lines of the summary), ``parameters``, ``sizes``, ``steps``, ``bytes``
         (``data``, ``parameters``, ``gradients``, ``optimizer``, ``buffers``) and ``seconds`` (``step``, ``epoch``,
-        ``total``); on a GPU also ``device_memory``, see `gpu_memory.device_memory`.
+        ``total``); on a GPU also ``device_memory``, see `gpu_memory.device_memory`. Where the data are not here also
+        ``absent``: ``dataset`` and ``mirrors``, from where a training would download it; noise takes its place.
 
     Raises
     ------
@@ -69,10 +72,11 @@ def dry_run(
     if out is not None and os.path.lexists(os.path.join(out, RECIPE)):
         raise ConfigError(f"output folder {os.fspath(out)}: holds a run already: choose another folder")
     backend.set_backend(backend_name)
-    training, data = recipe.content.training, recipe.load_data(data_dir)
+    training, absent = recipe.content.training, sources.absent(recipe.content.data, data_dir)
+    data = recipe.load_data(data_dir) if absent is None else recipe.arranged(sources.stand_in(absent))
     utils.set_random_seed(training.seed)
     twin = recipe.make_model(tuple(data.train[0].shape[1:]))
-    data.check_labels(twin.output_shape[-1])
+    recipe.check_fit(twin, data)
     count, batch = len(data.train[0]), training.batch_size
     per_epoch = max(1, count // batch if training.drop_last else -(-count // batch))
     steps = training.steps or per_epoch * (training.epochs or 1)
@@ -97,6 +101,7 @@ def dry_run(
             "total": step * steps + held_out * epochs + testing * data.sizes[2],
         },
         **({"device_memory": memory} if memory else {}),
+        **({"absent": {"dataset": absent.name, "mirrors": mirrors_of(absent)}} if absent else {}),
     }
 
 
@@ -140,6 +145,9 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     shape = " x ".join(map(str, found["sample"]))
     counts = f"{sizes['train']:,} training, {sizes['validation']:,} validation, {sizes['test']:,} test"
     yield f"data       {counts} samples of {shape}"
+    if "absent" in found:
+        yield f"           {found['absent']['dataset']} is not here: noise of the same size has been measured instead;"
+        yield f"           a training would download it from {' or '.join(found['absent']['mirrors'])}"
     yield f"training   {found['steps']:,} steps of {found['batch_size']}, {found['steps_per_epoch']:,} an epoch"
     parts = ", ".join(f"{name} {_megabytes(size)}" for name, size in need.items())
     yield f"memory     {_megabytes(sum(need.values()))}: {parts}"

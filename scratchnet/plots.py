@@ -106,7 +106,7 @@ def plot_history(history: Any, path: Any = None, title: str | None = None) -> Fi
     history : History or dict of str to list
         What ``fit`` returns: ``loss``, ``accuracy`` and, where there was validation, ``val_loss``, ``val_accuracy``.
     """
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FixedLocator, MaxNLocator
 
     curves: Mapping[str, Sequence[float]] = getattr(history, "history", history)
     panels = [name for name in ("loss", "accuracy") if len(curves.get(name, ()))]
@@ -116,16 +116,17 @@ def plot_history(history: Any, path: Any = None, title: str | None = None) -> Fi
     for index, name in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), index + 1)
         epochs = np.arange(1, len(curves[name]) + 1)
-        marker = "o" if len(epochs) <= 30 else None
-        axes.plot(epochs, curves[name], color=BLUE, marker=marker, markersize=3.5, label="training")
+        marker, single = "o" if len(epochs) <= 30 else None, len(epochs) == 1
+        size = 8.0 if single else 3.5
+        axes.plot(epochs, curves[name], color=BLUE, marker=marker, markersize=size, label="training")
         if len(validation := curves.get(f"val_{name}", ())):
             axes.plot(
                 epochs[: len(validation)], validation, "--", color=VERMILION, marker="s" if marker else None,
-                markersize=3.5, label="validation",
+                markersize=size, label="validation",
             )  # fmt: skip
-        axes.set_xlabel("epoch")
+        axes.set_xlabel("one epoch: a point each" if single else "epoch")
         axes.set_title(name.capitalize())
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(FixedLocator([1]) if single else MaxNLocator(integer=True))
         axes.grid(color="0.9")
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)

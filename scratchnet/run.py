@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 from . import backend, checkpoint, compiling, environment, report, run_report, utils
 from .callbacks import TrainingCheckpoint
 from .console import Reporter
+from .datasets.files import shown
 from .errors import ConfigError
 from .gpu_memory import device_memory
 from .model import Sequential
@@ -62,9 +65,11 @@ def train(
     ScratchnetError
         For anything that is wrong with the recipe, the data, the backend or the folder.
     """
-    return _Run(
-        recipe, out, data_dir, backend_name, resume, checkpoint_every, reporter or Reporter(), stop or Stop()
-    ).go()
+    run = _Run(recipe, out, data_dir, backend_name, resume, checkpoint_every, reporter or Reporter(), stop or Stop())
+    try:
+        return run.go()
+    finally:
+        run.folder.release()
 
 
 class _Run:
@@ -88,6 +93,11 @@ class _Run:
         try:
             if self.resumed:
                 self._check_same_recipe()
+            elif any(os.path.lexists(self.checkpoints / name) for name in checkpoint.NAMES):
+                raise ConfigError(
+                    f"output folder {shown(path)}: holds checkpoints, and no {RECIPE} that says of what: delete "
+                    f"{shown(self.checkpoints)}, or choose another folder"
+                )
             self.data: RecipeData = recipe.load_data(data_dir)
             self.kernels = self._warm_up()
             utils.set_random_seed(self.training.seed)
@@ -138,7 +148,7 @@ class _Run:
 
     def _make_model(self) -> Sequential:
         model = self.recipe.make_model(tuple(self.data.train[0].shape[1:]))
-        self.data.check_labels(model.output_shape[-1])
+        self.recipe.check_fit(model, self.data)
         return model
 
     def _warm_up(self) -> compiling.Compilation:
@@ -178,7 +188,7 @@ class _Run:
             )  # fmt: skip
             self._end_within_an_epoch(recorder)
         finally:
-            self.reporter.training_ended()
+            self.reporter.ended()
 
     def _end_within_an_epoch(self, recorder: Recorder) -> None:
         """Where the number of steps is no whole number of epochs, what was begun of the last one counts as one."""
@@ -202,11 +212,10 @@ class _Run:
         return results
 
     def _finished(self, recorder: Recorder) -> dict[str, Any]:
-        began = time.perf_counter()
         x, y = self.data.test
-        test = self.model.evaluate(x, y, verbose=0, return_dict=True)
-        scores = probabilities(self.model, self.model.predict(x))
-        self.seconds["testing"] = time.perf_counter() - began
+        with self._timed("testing", "testing the network"):
+            test = self.model.evaluate(x, y, verbose=0, return_dict=True)
+            scores = probabilities(self.model, self.model.predict(x))
         names = self.data.names_for(scores.shape[-1])
         matrix = report.confusion_matrix(y, scores, len(names))
         results = {
@@ -218,12 +227,30 @@ class _Run:
             "confusion_matrix": matrix.tolist(),
         }
         self.folder.write("report.txt", run_report.text(self.recipe, self.model, self.data, results))
-        run_report.draw(self.folder, self.recipe, self.data, recorder.curves, scores, matrix)
+        with self._timed("pictures", "drawing the pictures"):
+            results["pictures"] = run_report.draw(self.folder, self.recipe, self.data, recorder.curves, scores, matrix)
+        with self._timed("report", f"writing {REPORT}"):
+            page = report_page.page(
+                self.recipe, self.model, self.data, results, recorder.rows, scores, self.environment
+            )
+            self.folder.write(REPORT, page)
+        results["seconds"] = self._seconds()
         self.folder.write_json(RESULTS, results)
-        page = report_page.page(self.recipe, self.model, self.data, results, recorder.rows, scores, self.environment)
-        self.folder.write(REPORT, page)
         self.reporter.finished(results, self.recipe, self.folder.path)
         return results
+
+    @contextlib.contextmanager
+    def _timed(self, part: str, said: str) -> Iterator[None]:
+        self.reporter.working(said)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.reporter.ended()
+        self.seconds[part] = time.perf_counter() - began
+
+    def _seconds(self) -> dict[str, float]:
+        return {**self.seconds, "total": time.perf_counter() - self.began}
 
     def _facts(self, recorder: Recorder) -> dict[str, Any]:
         last = recorder.rows[-1] if recorder.rows else {}
@@ -239,7 +266,7 @@ class _Run:
             "validation": {key: last[f"val_{key}"] for key in ("loss", "accuracy") if f"val_{key}" in last},
             "resumed": self.resumed,
             "input": self.data.described(),
-            "seconds": {**self.seconds, "total": time.perf_counter() - self.began},
+            "seconds": self._seconds(),
             "images_per_second": recorder.images / recorder.seconds if recorder.seconds else 0.0,
             **({"device_memory": memory} if memory else {}),
         }

@@ -24,7 +24,7 @@ class FolderError(ScratchnetError):
 
 
 class RunFolder:
-    """A run's folder.
+    """A run's folder, locked until `release`, so that no two trainings write into one.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class RunFolder:
     Raises
     ------
     ConfigError
-        If the folder cannot be made or written, or holds a run and ``resume`` is False.
+        If the folder cannot be made or written, another training has it, or it holds a run and ``resume`` is False.
     """
 
     def __init__(self, path: Path, resume: bool = False) -> None:
@@ -44,19 +44,24 @@ class RunFolder:
         self.created = not path.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise _unwritable(path, error) from None
+        self._lock = _locked(path)
+        probe = path / f".probe-{secrets.token_hex(4)}"
+        try:
             remove_leftovers(path)
-            probe = path / f".probe-{secrets.token_hex(4)}"
             with open(probe, "xb") as file:
                 file.write(b"\0" * 65536)
                 file.flush()
                 os.fsync(file.fileno())
             probe.unlink()
         except (OSError, ValueError) as error:
-            with contextlib.suppress(OSError, ValueError, UnboundLocalError):
+            with contextlib.suppress(OSError, ValueError):
                 probe.unlink(missing_ok=True)
-            reason = getattr(error, "strerror", None) or shown(error)
-            raise ConfigError(f"output folder {shown(path)}: cannot be written: {reason}") from None
+            self.release()
+            raise _unwritable(path, error) from None
         if self.holds_run and not resume:
+            self.release()
             raise ConfigError(
                 f"output folder {shown(path)}: holds a run already: go on with it (--resume), or choose another folder"
             )
@@ -66,11 +71,18 @@ class RunFolder:
         """Whether a run was begun here."""
         return (self.path / RECIPE).exists()
 
+    def release(self) -> None:
+        """Let others train into the folder; the system does so for a process that dies."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def forget(self) -> None:
-        """Remove the folder if it was made for this run and is still empty."""
+        """Release the folder, and remove it if it was made for this run and is still empty."""
         if self.created:
             with contextlib.suppress(OSError):
                 self.path.rmdir()
+        self.release()
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write one file, whole or not at all.
@@ -89,7 +101,8 @@ class RunFolder:
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file; NaN and infinities become null, which JSON has no words for."""
-        self.write(name, json.dumps(_jsonable(content), indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(_jsonable(content), indent=2, ensure_ascii=False) + "\n"
+        self.write(name, text.encode(errors="backslashreplace"))  # what is no Unicode in a path becomes JSON's escape
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write ``metrics.csv`` and ``metrics.jsonl``, one row per epoch.
@@ -123,6 +136,37 @@ class RunFolder:
         except (OSError, ValueError, RecursionError):
             return None
         return content if isinstance(content, dict) else None
+
+
+def _unwritable(folder: Path, error: Exception) -> ConfigError:
+    reason = getattr(error, "strerror", None) or shown(error)
+    reason = "it is a file, not a folder" if isinstance(error, FileExistsError) else reason
+    return ConfigError(f"output folder {shown(folder)}: cannot be written: {reason}")
+
+
+def _locked(folder: Path) -> int | None:
+    """A descriptor that holds the folder's lock; None where the system or the disk has no such locks.
+
+    The folder's own descriptor is locked: no file is left behind, and a process that is killed holds nothing.
+    """
+    try:
+        import fcntl
+
+        descriptor = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfigError(
+            f"output folder {shown(folder)}: another training writes into it: "
+            "wait for its end, or choose another folder"
+        ) from None
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _jsonable(value: Any) -> Any:

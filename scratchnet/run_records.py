@@ -121,8 +121,21 @@ def results_of(path: Path) -> dict[str, Any]:
 
 def labels(records: Sequence[Record]) -> list[str]:
     """Short names of the runs: those of their folders, or whole paths where these are not different."""
-    names = [record.path.resolve().name for record in records]
-    return names if len(set(names)) == len(names) else [str(record.path) for record in records]
+    names = [shown(record.path.resolve().name) for record in records]
+    return names if len(set(names)) == len(names) else [shown(record.path) for record in records]
+
+
+def data_of(record: Record) -> tuple[Any, ...]:
+    """What the test samples of a run are: those of two runs can be compared where this is the same."""
+    data = record.recipe.content.data
+    return data.dataset, data.test_dataset, data.test_split, data.split_seed
+
+
+def best(records: Sequence[Record]) -> float | None:
+    """The best test accuracy of several runs; None where they were tested on different samples."""
+    if len(records) < 2 or len({data_of(record) for record in records}) > 1:
+        return None
+    return max(record.results.test.accuracy for record in records)
 
 
 def settings(records: Sequence[Record]) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ import numpy as np
 from . import gpu_memory, plots, report, summary
 from .errors import ShapeError
 from .model import Sequential
+from .recipes import words
 from .recipes.recipe import Recipe, RecipeData
 from .run_folder import RunFolder
 
@@ -45,7 +46,7 @@ def facts(recipe: Recipe, data: RecipeData, results: dict[str, Any]) -> Iterator
     yield "loss", describe_table(training.loss)
     yield (
         "training",
-        f"{results['steps']:,} steps of {training.batch_size}, {results['epochs']} epochs, seed {training.seed}",
+        f"{results['steps']:,} steps of {training.batch_size}, {words.epochs(results['epochs'])}, seed {training.seed}",
     )
     for part in ("train", "validation", "test"):
         if results[part]:
@@ -81,8 +82,8 @@ def draw_curves(folder: RunFolder, recipe: Recipe, curves: dict[str, list[float]
 def draw(
     folder: RunFolder, recipe: Recipe, data: RecipeData, curves: dict[str, list[float]], scores: np.ndarray,
     matrix: np.ndarray,
-) -> None:  # fmt: skip
-    """All pictures; those of samples only where the samples are images."""
+) -> list[str]:  # fmt: skip
+    """All pictures, those of samples only where the samples are images; returns the names of their files."""
     names, (x, y), (x_train, y_train) = data.names_for(len(matrix)), data.test, data.train
     draw_curves(folder, recipe, curves)
     figure = plots.plot_confusion_matrix(matrix, names, title=f"{recipe.name}: test set")
@@ -90,8 +91,9 @@ def draw(
     try:
         plots.as_images(x[:1])
     except ShapeError:
-        return
+        return ["confusion.png", "curves.png"]
     figure = plots.plot_samples(x_train, y_train, names, title=f"{recipe.content.data.dataset}: training samples")
     folder.write("samples.png", plots.png(figure))
     for which in ("correct", "misclassified"):
         folder.write(f"{which}.png", plots.png(plots.plot_predictions(x, y, scores, names, which)))
+    return ["confusion.png", "correct.png", "curves.png", "misclassified.png", "samples.png"]

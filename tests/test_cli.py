@@ -197,6 +197,12 @@ def test_options_take_the_place_of_the_recipes_values(small, tmp_path):
     ("arguments", "message"),
     [
         (["--epochs", "0"], "--epochs.*at least 1, got '0'"),
+        (["--epochs", "9" * 20], "--epochs.*expected at most 1,000,000, got 9999"),
+        (["--checkpoint-every", "9" * 20], "--checkpoint-every.*expected at most 1,000,000,000, got 9999"),
+        (["--batch-size", "20000000"], "--batch-size.*expected at most 16,777,216, got 20000000"),
+        (["--out", ""], "--out.*expected a name, got none"),
+        (["--data-dir", ""], "--data-dir.*expected a name, got none"),
+        (["--data-dir", __file__], "--data-dir .*test_cli.py: expected a folder, this is a file"),
         (["--epochs", "-3"], "--epochs.*at least 1, got '-3'"),
         (["--epochs", "many"], "--epochs.*got 'many'"),
         (["--steps", "0"], "--steps.*at least 1"),
@@ -234,6 +240,13 @@ def test_an_output_folder_that_cannot_be_written_is_said_before_training(tmp_pat
     (tmp_path / "file").write_text("in the way")
     said = refusal("--backend", "numpy", "--out", where, cwd=tmp_path)
     assert re.search(r"output folder \S+: cannot be written: ", said)
+
+
+def test_a_file_is_no_output_folder(tmp_path):
+    (tmp_path / "seven.png").write_text("mine")
+    said = refusal("--backend", "numpy", "--out", "seven.png", cwd=tmp_path)
+    assert "output folder seven.png: cannot be written: it is a file, not a folder" in said
+    assert (tmp_path / "seven.png").read_text() == "mine"
 
 
 def test_data_that_cannot_be_had_leave_no_folder(tmp_path):
@@ -381,14 +394,19 @@ def test_data_that_are_no_images_and_outputs_that_no_label_needs(small, tmp_path
     np.savez(tmp_path / "own.npz", x_train=x[:800], y_train=y[:800], x_test=x[800:], y_test=y[800:])
     text = SMALL.replace('"digits"', '"own.npz"').replace("[64]", "[21]").replace("= 100", "= 0")
     small.write_text(text.replace("units = 10", "units = 5"))
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "holiday.png").write_text("mine, and no result")
     done = train(small, "--backend", "numpy", "--out", "x", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "x" / "results.json").read_text())
     assert results["class_names"] == ["0", "1", "2", "3", "4"]
     assert np.sum(results["confusion_matrix"]) == 100
     assert results["test"]["accuracy"] > 0.8
-    assert {path.name for path in (tmp_path / "x").glob("*.png")} == {"confusion.png", "curves.png"}
+    assert {path.name for path in (tmp_path / "x").glob("*.png")} == {"confusion.png", "curves.png", "holiday.png"}
     assert done.stdout.rstrip().endswith("confusion.png, curves.png")
+    # Epochs of some milliseconds are not said to take none.
+    assert re.search(r"^epoch +1/40 .*  \d+ ms  [\d,]+ images/s$", done.stdout, re.MULTILINE)
+    assert " 0.0 s" not in done.stdout
 
 
 def test_list_prints_every_recipe(tmp_path):
@@ -437,8 +455,22 @@ def test_a_terminal_gets_a_bar_and_no_color_is_respected(small, tmp_path):
     shown = on_a_terminal([*short, "--out", "a"], tmp_path)
     assert re.search(r"epoch 1/2 .*step \d+/1338 +loss \d\.\d+ +accuracy [\d.]+% +[\d,]+ images/s +0:\d\d left", shown)
     assert "\x1b[" in shown
+    for work in ("testing the network ...", "drawing the pictures ...", "writing report.html ..."):
+        assert work in shown
     plain = on_a_terminal([*short, "--out", "b"], tmp_path, NO_COLOR="1")
     assert not re.search(r"\x1b\[[\d;]*[1-9]\d*m", re.sub(r"\x1b\[[012]m", "", plain))  # no color; bold is no color
+
+
+def test_the_time_of_everything_is_said(small, tmp_path):
+    began = time.perf_counter()
+    done = train(small, "--epochs", 1, "--backend", "numpy", "--out", "x", cwd=tmp_path)
+    took = time.perf_counter() - began
+    assert done.returncode == 0, done.stderr
+    said = re.search(r"^time: training .*, testing .*, pictures .*, report .*; ([\d.]+) s in all$", done.stdout, re.M)
+    assert 0.6 * took < float(said[1]) <= took + 0.1  # the start of Python and its end are waited for by us only
+    seconds = json.loads((tmp_path / "x" / "results.json").read_text())["seconds"]
+    parts = ("start_up", "training", "testing", "pictures", "report")
+    assert 0 < sum(seconds[part] for part in parts) <= seconds["total"] < took
 
 
 def processor_seconds(*arguments, cwd):

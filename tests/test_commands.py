@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -57,6 +58,13 @@ def test_a_bundle_is_read_as_it_is(bundle, tmp_path, monkeypatch, capsys):
     assert sorted(os.listdir(bundle)) == ["file.zip", "folder"]  # nothing left of the writing
     for name in ("folder", "file.zip"):
         assert "4 files, all as they should be" in said(capsys, "data", "verify", bundle / name)[0]
+
+
+def test_a_zip_has_to_be_unpacked_and_the_command_says_so(bundle, capsys):
+    _, errors = said(capsys, "mnist-mlp", "--data-dir", bundle / "file.zip", code=2)
+    assert "file.zip: expected a folder, this is a file; unpack it first" in errors
+    text = " ".join(said(capsys, "data", "export", "--help")[0].split())
+    assert "--data-dir DIR trains from it as it is. Where a .zip was made, unpack it first" in text
 
 
 def test_verify_names_every_file_that_is_not_as_it_should_be(bundle, tmp_path, capsys):
@@ -148,6 +156,27 @@ def test_a_dry_run_refuses_what_the_training_would(tmp_path, capsys):
         assert what in said(capsys, "--dry-run", "--backend", "numpy", *words, code=2)[1]
 
 
+def test_a_dry_run_downloads_nothing(data_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SCRATCHNET_CACHE", str(tmp_path))
+    monkeypatch.setenv("SCRATCHNET_MIRRORS", "http://localhost:9/")  # nobody answers
+    words = ("mnist-mlp", "--dry-run", "--backend", "numpy")
+    with sn.use_backend("numpy"):
+        monkeypatch.setenv("SCRATCHNET_DATA", str(data_dir))
+        there = json.loads(said(capsys, *words, "--json")[0])
+        monkeypatch.delenv("SCRATCHNET_DATA")
+        without, errors = said(capsys, *words, "--json")
+        text = said(capsys, *words)[0]
+    assert errors == ""
+    assert not (tmp_path / "data").exists()
+    found = json.loads(without)
+    assert found["absent"] == {"dataset": "mnist", "mirrors": ["http://localhost:9/mnist/"]}
+    assert "absent" not in there
+    for key in ("sizes", "sample", "steps", "bytes", "parameters"):
+        assert found[key] == there[key], key
+    assert "mnist is not here: noise of the same size has been measured instead" in text
+    assert "a training would download it from http://localhost:9/mnist/" in text
+
+
 # Completion -----------------------------------------------------------------------------------------------------------
 
 BASH = """
@@ -202,3 +231,15 @@ def test_help_names_every_command(capsys):
     for name in COMMANDS:
         assert f"scratchnet-train {name} " in text
     assert "NO_COLOR" in text
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in COMMANDS), ["data", "export"], ["data", "verify"]])
+def test_help_is_said_for_people(capsys, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = said(capsys, *words, "--help")[0]
+    assert not re.search(r"[<>{}]", text)  # no types: <bool>, <list[Path]>, {RUN}
+    assert max(map(len, text.splitlines())) <= 80
+    paragraphs = [part.splitlines() for part in text.split("\n\n")]
+    for first, second in ((a, b) for lines in paragraphs[1:2] for a, b in itertools.pairwise(lines)):
+        assert len(first) + 1 + len(second.split()[0]) > 78  # a line ends where the next word has no room
+    assert "..." not in text.partition("Commands:")[2]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -15,13 +17,13 @@ from browser import browser, chromium
 
 from scratchnet import ladder, recipes, run, run_report
 from scratchnet.cli import main
-from scratchnet.datasets import digits
-from scratchnet.pages import charts, network, pictures
+from scratchnet.datasets import digits, fashion_mnist
+from scratchnet.pages import charts, files, network, pictures
 from scratchnet.recipes.recipe import Recipe
 
 HOSTILE = '<script>alert("0")</script><img src=x onerror=alert(1)>'
 NAMES = (HOSTILE, "one & only", "'two'", *(str(label) for label in range(3, 10)))
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "wbr"}
 SMALL = """
 [recipe]
 name = "small"
@@ -99,7 +101,7 @@ def runs(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digits, "CLASS_NAMES", NAMES)
         patch.setattr(
-            run_report, "draw", lambda *_: None
+            run_report, "draw", lambda *_: []
         )  # the PNG files take most of the time, and are tested elsewhere
         recipe = recipes.load(folder / "images.toml")
         run.train(recipe, folder / "a", backend_name="numpy")
@@ -107,6 +109,8 @@ def runs(tmp_path_factory):
         run.train(changed, folder / "b", backend_name="numpy")
         run.train(recipes.load(folder / "table.toml"), folder / "table", backend_name="numpy")
         assert main(["compare", str(folder / "a"), str(folder / "b"), "--out", str(folder / "compare.html")]) == 0
+        patch.setattr(digits, "CLASS_NAMES", fashion_mnist.CLASS_NAMES)
+        run.train(recipe.replace(epochs=1), folder / "clothes", backend_name="numpy")
     return folder
 
 
@@ -209,7 +213,7 @@ def test_data_that_are_no_images_leave_the_pictures_out(runs):
 
 
 def test_colors_and_many_classes(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_report, "draw", lambda *_: None)
+    monkeypatch.setattr(run_report, "draw", lambda *_: [])
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (90, 6, 6, 3), dtype=np.uint8), np.arange(90) % 45
     np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x[:60], y_test=y[:60])
@@ -253,6 +257,37 @@ def test_compare_prints_what_it_puts_on_the_page(runs, tmp_path, capsys):
     table = capsys.readouterr().out
     assert re.search(rf"^a +{told[0]['test']['accuracy']:.2%}", table, re.MULTILINE)
     assert re.search(r"^optimizer +adam +sgd, learning_rate 0\.1", table, re.MULTILINE)
+
+
+def test_runs_on_different_data_have_no_best_one(runs, tmp_path, capsys):
+    folders = [str(runs / name) for name in ("a", "b", "table")]
+    assert main(["compare", *folders, "--out", str(tmp_path / "page.html")]) == 0
+    said = capsys.readouterr().out
+    assert "(no best one: they were tested on different data)" in said
+    assert " *" not in said
+    page = Reader((tmp_path / "page.html").read_text())
+    assert "The runs were tested on different data: their accuracies and losses cannot be compared" in page.words
+    captions = re.findall(r"(\S+): F1 on the test set(; the best of each class has a star)?", page.words)
+    assert [(Path(data).name, bool(star)) for data, star in captions] == [("digits", True), ("own.npz", False)]
+    tables = (tmp_path / "page.html").read_text().split("<table>")
+    assert 'best"' not in tables[1]  # of the results
+    classes = next(table for table in tables if "own.npz: F1" in table)
+    assert "–" not in classes  # no run that has no such class
+    assert 'best"' not in classes
+
+
+def test_a_place_that_cannot_be_written_is_bad_input(runs, tmp_path, capsys, monkeypatch):
+    folders = [str(runs / "a"), str(runs / "b")]
+    assert main(["compare", *folders, "--out", "/proc/page.html"]) == 2
+    assert "/proc/page.html: cannot be written: " in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+        assert main(["compare", *folders, "--out", str(tmp_path / "new" / "page.html")]) == 2
+    assert f"cannot be written: no permission to write into {tmp_path}" in capsys.readouterr().err
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(files, "write_atomically", lambda *_: (_ for _ in ()).throw(full))
+    code = main(["compare", *folders, "--out", str(tmp_path / "page.html")])
+    assert code == 1  # the place is right, the disk is full
 
 
 def spoil(folder: Path, how: str) -> None:
@@ -347,7 +382,7 @@ def test_the_ladder_goes_on_where_it_was_and_trains_nothing_twice(tmp_path, monk
         return Recipe(content, "", "ladder", tmp_path)
 
     monkeypatch.setattr(ladder, "recipe_of", on_few_images)
-    monkeypatch.setattr(run_report, "draw", lambda *_: None)
+    monkeypatch.setattr(run_report, "draw", lambda *_: [])
     command = ["ladder", "--backend", "numpy", "--out", str(tmp_path / "x")]
     first = [on_few_images(rung, 0, 0.001) for rung in ladder.RUNGS][:2]
     for rung, recipe in zip(ladder.RUNGS, first, strict=False):
@@ -377,11 +412,31 @@ def test_charts_have_round_ticks_and_say_their_course():
     fine = charts.line_chart("x", "x", "epoch", [charts.Series("x", [(1, 0.82), (2, 0.95)])], percent=True)
     assert all(re.fullmatch(r"\d+(\.5)?%", label) for _, label in fine.y_ticks)
     one = charts.line_chart("loss", "Loss", "epoch", [charts.Series("training", [(1.0, 0.0)])])
-    assert [label for _, label in one.x_ticks] == ["1"]
+    assert one.x_ticks == []
+    assert one.below == "epoch 1, the only one"
+    assert one.height < chart.height
+    assert one.lines[0].value[2:] == ("start", "training 0.0000")
     assert charts.line_chart("none", "None", "epoch", [charts.Series("training", [])]) is None
     many = [(float(step), 1.0 / step) for step in range(1, 100_001)]
     assert len(charts.thinned(many)) <= charts.MOST_POINTS + 1
     assert charts.thinned(many)[-1] == many[-1]
+
+
+def test_a_report_of_one_epoch(runs):
+    page = Reader((runs / "clothes" / "report.html").read_text())
+    assert "epoch 1, the only one" in page.words
+    assert "42 steps of 32, 1 epoch, seed 0" in page.words  # not "1 epochs"
+    assert "Wrong of 359" in page.words
+
+
+def test_the_drawing_has_no_empty_lines():
+    flatten = network.LayerRow("flatten", "Flatten", "", (4,), 0)
+    drawn, _ = network.drawing((2, 2), [flatten, network.LayerRow("dense", "Dense", "4 units", (4,), 20)])
+    assert [row.words for row in drawn] == [
+        ["input", "one sample", "2 × 2"],
+        ["flatten (Flatten)", "4, no parameters"],
+        ["dense (Dense)", "4 units", "4, 20 parameters"],
+    ]
 
 
 def test_a_deep_network_is_drawn_in_part_and_listed_whole():
@@ -458,3 +513,25 @@ def test_a_browser_shows_it_without_complaint(runs, tab, name, width):
     assert grounds[0] == "rgb(255, 255, 255)"
     assert grounds[1] != grounds[0]
     assert tab.pdf().startswith(b"%PDF")
+
+
+HIDDEN = """
+[...document.querySelectorAll(".scroll")].filter((region) => region.scrollWidth > region.clientWidth)
+  .map((region) => region.ariaLabel)
+"""
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 420])
+def test_tables_are_whole_where_there_is_room(runs, tab, width):
+    """With the names of Fashion-MNIST; on a phone some tables go on behind a shade, and can be scrolled."""
+    tab.open(runs / "clothes" / "report.html", width)
+    allowed = {"Metrics by epoch", "Gradient check"} if width < 600 else set()
+    assert set(tab.value(HIDDEN)) <= allowed
+    heights = "[...document.querySelectorAll('.facts dd, .facts dt')].map((one) => one.getClientRects()[0].height)"
+    assert max(tab.value(heights)) < 40  # no tile has its figure in two lines
+
+
+def test_points_do_not_hide_each_other(runs, tab):
+    tab.open(runs / "compare.html", 1280)
+    inside = "[...document.querySelectorAll('.mark')].map((mark) => getComputedStyle(mark).fill)"
+    assert set(tab.value(inside)) == {"none"}

@@ -103,6 +103,14 @@ def test_history_draws_what_it_was_given(tmp_path):
     assert (tmp_path / "curves.png").exists()
 
 
+def test_one_epoch_is_a_point_that_can_be_seen():
+    figure = plots.plot_history({"loss": [2.0], "val_loss": [1.9]})
+    (loss,) = figure.axes
+    assert loss.get_xlabel() == "one epoch: a point each"
+    assert list(loss.get_xticks()) == [1]
+    assert all(line.get_marker() != "None" and line.get_markersize() > 6 for line in loss.lines)
+
+
 def test_confusion_matrix_shows_the_counts(test_set, tmp_path):
     _, y, predicted = test_set
     figure = plots.plot_confusion_matrix(y_true=y, y_pred=predicted, class_names=NAMES, path=tmp_path / "c.png")

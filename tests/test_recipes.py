@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from servers import real_data
 
 import scratchnet as sn
-from scratchnet import recipes
+from scratchnet import recipes, run
 from scratchnet.errors import DataError, RecipeError
 from scratchnet.recipes import toml
 from scratchnet.recipes.recipe import Recipe
@@ -267,6 +267,26 @@ def test_labels_beyond_the_outputs_are_seen_before_training(tmp_path):
     data = recipes.load(tmp_path / "own.toml").load_data()
     with pytest.raises(DataError, match=r"y_test: expected labels from 0 to 9, the network's outputs, got 11"):
         data.check_labels(10)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"sparse_categorical_crossentropy", from_logits = true', '"mean_squared_error"',
+         "mean_squared_error does not take the labels as class numbers for the network's 10 outputs: set .* = true"),
+        ("[data]", "[data]\none_hot = true",
+         "sparse_categorical_crossentropy does not take the labels as one-hot rows .*: set .* one_hot = false"),
+    ],
+)  # fmt: skip
+def test_a_loss_that_takes_other_labels_is_named_with_its_line(written, old, new, message):
+    text, _ = edited(QUICKSTART, old, new)
+    recipe = recipes.load(written(text))
+    line = text[: text.index("loss =")].count("\n") + 1
+    with pytest.raises(RecipeError, match=rf"own\.toml, line {line}: \[training\] loss: {message}"):
+        recipe.check_fit(recipe.make_model(), recipe.load_data())
+    with pytest.raises(RecipeError, match="does not take the labels"):
+        run.train(recipe, Path(recipe.where).parent / "x", backend_name="numpy")
+    assert not (Path(recipe.where).parent / "x").exists()
 
 
 @pytest.mark.parametrize(

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..datasets.files import shown
 from ..errors import ConfigError
-from .options import option
+from .options import folder, option
 
 if TYPE_CHECKING:
     from ..run_records import Record
 
+HELP = {
+    "compare": "Put runs side by side: what differs, accuracies, curves over each other, F1 of every class, times.\n\n"
+    "Writes one self-contained page and prints a table."
+}
+
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Folders of finished runs, two or more.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs, two or more.")],
     out: Annotated[Path, option(
-        "--out", metavar="FILE", help="The page to write; compare.html when left out.",
+        "--out", metavar="FILE", parser=folder, help="The page to write; compare.html when left out.",
     )] = Path("compare.html"),
     as_json: Annotated[bool, option("--json", help="One JSON object per line, for programs.")] = False,
 ) -> int:  # fmt: skip
-    """Put runs side by side: what differs, accuracies, curves over each other, F1 of every class, times.
-
-    Writes one self-contained page and prints a table.
-    """
+    """Write the page and print the table."""
     if len(runs) < 2:
         raise ConfigError(f"expected the folders of two or more runs, got {len(runs)}")
     if len({path.resolve() for path in runs}) < len(runs):
@@ -39,7 +41,7 @@ def compare(
     records = [run_records.read(path) for path in runs]
     files.write(out, compare_page.page(records))
     show(records, as_json)
-    print(json.dumps({"event": "page", "out": str(out)}) if as_json else f"page: {out}")
+    print(json.dumps({"event": "page", "out": str(out)}) if as_json else f"page: {shown(out)}")
     return 0
 
 
@@ -53,34 +55,28 @@ def show(records: Sequence[Record], as_json: bool) -> None:
             settings = {key: values[index] for key, values in differing.items()}
             print(json.dumps({"event": "run", "name": name, **_figures(record), "differs": settings}))
         return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from .tables import Column
+    from .tables import show as table
 
-    best = max(record.results.test.accuracy for record in records)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("run", overflow="fold")
-    for header in ("test accuracy", "loss", "validation", "training", "parameters", "steps", "time", "images/s"):
-        table.add_column(header, justify="right")
+    best = run_records.best(records)
+    headers = ("test accuracy", "loss", "validation", "training", "parameters", "steps", "time", "images/s")
+    rows = []
     for name, record in zip(names, records, strict=True):
         r = record.results
         mark = " *" if r.test.accuracy == best else "  "
-        table.add_row(
-            escape(name), f"{r.test.accuracy:.2%}{mark}", _or_dash(r.test.loss, ".4f"),
+        rows.append([
+            name, f"{r.test.accuracy:.2%}{mark}", _or_dash(r.test.loss, ".4f"),
             _or_dash(r.validation.get("accuracy"), ".2%"), _or_dash(r.train.get("accuracy"), ".2%"),
             f"{r.parameters:,}", f"{r.steps:,}", f"{r.seconds.get('training', 0.0):.1f} s",
             f"{r.images_per_second:,.0f}",
-        )  # fmt: skip
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(table)
+        ])  # fmt: skip
+    table([Column("run"), *(Column(header, number=True) for header in headers)], rows)
+    if best is None:
+        print("(no best one: they were tested on different data)")
     if differing:
-        console.print()
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for header in ("what differs", *names):
-            table.add_column(escape(header), overflow="fold")
-        for key, values in differing.items():
-            table.add_row(key, *map(escape, values))
-        console.print(table)
+        print()
+        columns = [Column("what differs"), *(Column(name, wraps=True) for name in names)]
+        table(columns, [[key, *values] for key, values in differing.items()])
 
 
 def _figures(record: Record) -> dict[str, Any]:

@@ -9,30 +9,33 @@ from typing import Annotated
 
 import typer
 
-from .options import option, require_data_dir
+from .options import folder, option, require_data_dir
+from .parsing import SETTINGS, Command
 
-app = typer.Typer(
-    help="Make and check a bundle of the data sets, for a class without internet.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+EXPORT = "Write the official files and a list of their SHA-256."
+VERIFY = "Check a bundle."
+app = typer.Typer(help="Make and check a bundle of the data sets, for a class without internet.", **SETTINGS)
 
 
-@app.command()
+@app.command(
+    cls=Command, short_help=EXPORT,
+    help=f"{EXPORT} It is there whole or not at all, and every file was checked.\n\n"
+    "Where a folder was made, --data-dir DIR trains from it as it is. Where a .zip was made, unpack it first, and give "
+    "the folder into which you have unpacked it.",
+)  # fmt: skip
 def export(
-    target: Annotated[Path, typer.Argument(metavar="DIR_OR_FILE", help="A new folder, or a new .zip.")],
+    target: Annotated[Path, typer.Argument(metavar="DIR_OR_FILE", parser=folder, help="A new folder, or a new .zip.")],
     dataset: Annotated[list[str] | None, option(
         "--dataset", metavar="NAME", help="mnist or fashion-mnist; both when left out. May be given twice.",
     )] = None,
     data_dir: Annotated[Path | None, option(
-        "--data-dir", metavar="DIR", help="Where to look for the files first; then as for training."
+        "--data-dir", metavar="DIR", parser=folder, help="Where to look for the files first; then as for training."
     )] = None,
     as_json: Annotated[bool, option("--json", help="One JSON object, for programs.")] = False,
 ) -> int:  # fmt: skip
-    """Write the official files and a list of their SHA-256; --data-dir DIR then trains from it (a .zip is unpacked).
-
-    It is there whole or not at all, and every file was checked.
-    """
+    """Write a bundle."""
     from ..datasets import bundle, catalog
+    from ..datasets.files import shown
 
     require_data_dir(data_dir)
     chosen = [bundle.named(name) for name in dict.fromkeys(dataset or [])] or list(catalog.DATASETS)
@@ -40,23 +43,28 @@ def export(
     if as_json:
         print(json.dumps({"bundle": str(target), "files": files}))
     else:
-        print(f"{target}: {len(files)} files; scratchnet-train data verify {target} checks them on the other machine")
+        name = shown(target)
+        print(f"{name}: {len(files)} files; scratchnet-train data verify {name} checks them on the other machine")
     return 0
 
 
-@app.command()
+@app.command(
+    cls=Command, short_help=VERIFY,
+    help=f"{VERIFY} Names every file that is wrong, missing or too many, and ends with code 2 if there is one.",
+)  # fmt: skip
 def verify(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A bundle: its folder, or its .zip.")],
     as_json: Annotated[bool, option("--json", help="One JSON object, for programs.")] = False,
 ) -> int:
-    """Check a bundle: names every file that is wrong, missing or too many, and ends with code 2 if there is one."""
+    """Check a bundle."""
     from ..datasets import bundle
+    from ..datasets.files import shown
 
     good, problems = bundle.verify(path)
     if as_json:
         print(json.dumps({"bundle": str(path), "good": good, "problems": problems}))
     for problem in problems:
-        print(f"scratchnet-train: {path}: {problem}", file=sys.stderr, flush=True)
+        print(f"scratchnet-train: {shown(path)}: {problem}", file=sys.stderr, flush=True)
     if not as_json and not problems:
-        print(f"{path}: {len(good)} files, all as they should be")
+        print(f"{shown(path)}: {len(good)} files, all as they should be")
     return 2 if problems else 0

@@ -6,16 +6,23 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+from ..datasets.files import shown
 from ..signals import Stop, exit_code
 from .compare import show
-from .options import option, rate, reporter_for, require_data_dir, seed_number
+from .options import folder, option, rate, reporter_for, require_data_dir, seed_number
 
 PAGE = "ladder.html"
+HELP = {
+    "ladder": "Replay how a tutorial came from 29% to 90% on Fashion-MNIST.\n\n"
+    "Plain gradient descent, Adam, one more convolution and pooling, more steps, dropout: five runs of 1,000 to 1,500 "
+    "steps, each in a folder of its own, and one page that compares them. The same command goes on where it was "
+    "stopped, and trains nothing twice."
+}
 
 
 def ladder(
     out: Annotated[Path, option(
-        "--out", metavar="DIR", help="Where the rungs and the page go; runs/ladder when left out.",
+        "--out", metavar="DIR", parser=folder, help="Where the rungs and the page go; runs/ladder when left out.",
     )] = Path("runs/ladder"),
     seed: Annotated[int | None, option(
         "--seed", metavar="N", parser=seed_number, help="Same seed, same numbers; 0 when left out."
@@ -27,17 +34,12 @@ def ladder(
         "--backend", metavar="NAME", help="numpy, numba, cupy, or auto (the fastest that there is)."
     )] = "auto",
     data_dir: Annotated[Path | None, option(
-        "--data-dir", metavar="DIR", help="A folder that has fashion-mnist/ in it."
+        "--data-dir", metavar="DIR", parser=folder, help="A folder that has fashion-mnist/ in it."
     )] = None,
     as_json: Annotated[bool, option("--json", help="One JSON object per line, for programs.")] = False,
     quiet: Annotated[bool, option("--quiet", "-q", help="One line per rung.")] = False,
 ) -> int:  # fmt: skip
-    """Replay how a tutorial came from 29% to 90% on Fashion-MNIST.
-
-    Plain gradient descent, Adam, one more convolution and pooling, more steps, dropout: five runs of 1,000 to 1,500
-    steps, each in a folder of its own, and one page that compares them. The same command goes on where it was stopped,
-    and trains nothing twice.
-    """
+    """Train the rungs and write their page."""
     require_data_dir(data_dir)
     with Stop() as stop:
         from .. import ladder as story
@@ -63,5 +65,5 @@ def ladder(
         if not quiet and not as_json:
             print()
         show(records, as_json)
-        print(json.dumps({"event": "page", "out": str(out / PAGE)}) if as_json else f"page: {out / PAGE}")
+        print(json.dumps({"event": "page", "out": str(out / PAGE)}) if as_json else f"page: {shown(out / PAGE)}")
     return 0

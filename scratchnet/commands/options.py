@@ -13,11 +13,25 @@ import typer
 from ..errors import DataError
 
 
-def count(text: str) -> int:
-    """A whole number from 1 up, as the parser of an option."""
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text)):
-        raise typer.BadParameter(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
+def count_to(most: int) -> Callable[[str], int]:
+    """The parser of an option that takes a whole number from 1 to ``most``."""
+
+    def count(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and text.strip("0")):
+            raise typer.BadParameter(f"expected a whole number of at least 1, got {text!r}")
+        digits = text.lstrip("0")
+        if len(digits) > len(str(most)) or int(digits) > most:
+            raise typer.BadParameter(f"expected at most {most:,}, got {text if len(text) < 80 else text[:77] + '...'}")
+        return int(digits)
+
+    return count
+
+
+def folder(text: str) -> Path:
+    """A path, as the parser of an option; an empty one would be the current folder."""
+    if not text:
+        raise typer.BadParameter("expected a name, got none ('' would be the folder where you are: say . for that)")
+    return Path(text)
 
 
 def seed_number(text: str) -> int:
@@ -46,8 +60,12 @@ def require_data_dir(path: Path | None) -> None:
     DataError
         Naming it.
     """
-    if path is not None and not path.is_dir():
+    if path is None or path.is_dir():
+        return
+    if not path.exists():
         raise DataError(f"--data-dir {path}: no such folder")
+    hint = "; unpack it first, and give the folder where its content is" if path.suffix.lower() == ".zip" else ""
+    raise DataError(f"--data-dir {path}: expected a folder, this is a file{hint}")
 
 
 def recipe_names(incomplete: str) -> list[str]:

@@ -15,6 +15,12 @@ from ..errors import CheckpointError, DataError, ScratchnetError
 from .options import option
 
 TOP = 3
+HELP = {
+    "predict": "Name the class of pictures of your own, with its probability, and say what was done to them.\n\n"
+    "They are made like the training data: turned upright, inverted where they are dark on light, cut out and centred "
+    "as MNIST was. A picture that cannot be read is said on standard error; the others are answered, and the exit code "
+    "is 2."
+}
 
 
 def predict(
@@ -22,7 +28,7 @@ def predict(
         metavar="RUN", help="The folder of a run, or a model file (.safetensors)."
     )],
     pictures: Annotated[list[Path], typer.Argument(
-        metavar="PICTURE...", help="PNG, JPEG, GIF, BMP, TIFF, WebP, PPM; any size and colour, dark on light too."
+        metavar="PICTURE", help="PNG, JPEG, GIF, BMP, TIFF, WebP, PPM; any size and colour, dark on light too."
     )],
     dataset: Annotated[str | None, option(
         "--dataset", metavar="NAME", help="What a model file without its run's folder was trained on: mnist, "
@@ -30,11 +36,7 @@ def predict(
     )] = None,
     as_json: Annotated[bool, option("--json", help="One JSON object per picture, for programs.")] = False,
 ) -> int:  # fmt: skip
-    """Name the class of pictures of your own, with its probability, and say what was done to them.
-
-    They are made like the training data: turned upright, inverted where they are dark on light, cut out and centred as
-    MNIST was. A picture that cannot be read is said on standard error; the others are answered, and the exit code is 2.
-    """
+    """Answer for every picture."""
     from .. import backend
 
     backend.set_backend("numpy")  # a few pictures are sooner done than kernels are loaded

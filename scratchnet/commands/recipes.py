@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from .options import recipe_names
 
+HELP = {
+    "list_recipes": "Print all recipes: network, parameters, data, training, and the test accuracy to expect.",
+    "show_recipe": "Print a recipe as TOML with every default filled in: the beginning of one of your own.",
+}
+
 
 def list_recipes(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line, for programs.")] = False,
 ) -> int:
-    """Print all recipes: network, parameters, data, training, and the test accuracy to expect."""
+    """Print a table of the recipes."""
     from .. import recipes
 
     rows = [_row(recipes.load(name).content) for name in recipes.names()]
@@ -22,17 +26,12 @@ def list_recipes(
         for row in rows:
             print(json.dumps(row))
         return 0
-    from rich.console import Console
-    from rich.table import Table
+    from .tables import Column, show
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
     headers = {"recipe": "recipe", "network": "network", "parameters": "parameters", "data": "data",
                "training": "training", "expected": "test accuracy", "text": "the text has"}  # fmt: skip
-    for header in headers.values():
-        table.add_column(header, justify="right" if header == "parameters" else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(f"{row[key]:,}" if key == "parameters" else str(row[key] or "") for key in headers))
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
+    columns = [Column(text, key == "parameters", key in ("network", "training")) for key, text in headers.items()]
+    show(columns, [[f"{row[key]:,}" if key == "parameters" else row[key] or "" for key in headers] for row in rows])
     return 0
 
 
@@ -42,7 +41,7 @@ def show_recipe(
     )],
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object, for programs.")] = False,
 ) -> int:  # fmt: skip
-    """Print a recipe as TOML with every default filled in: the beginning of one of your own."""
+    """Print one recipe."""
     from .. import recipes
 
     chosen = recipes.load(recipe)
@@ -54,7 +53,7 @@ def _row(content: Any) -> dict[str, Any]:
     from ..recipes import words
 
     training, expect = content.training, content.expect
-    length = f"{training.steps:,} steps" if training.steps else f"{training.epochs} epochs"
+    length = f"{training.steps:,} steps" if training.steps else words.epochs(training.epochs)
     return {
         "recipe": content.recipe.name,
         "title": content.recipe.title,

@@ -9,8 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigError
+from ..recipes import MOST_BATCH, MOST_EPOCHS, MOST_STEPS
 from ..signals import Stop, exit_code
-from .options import count, option, rate, recipe_names, reporter_for, require_data_dir, seed_number
+from .options import count_to, folder, option, rate, recipe_names, reporter_for, require_data_dir, seed_number
+
+HELP = {
+    "train": "Train a network on real data and leave a folder with the model, curves, pictures and a report.\n\n"
+    "Without RECIPE it trains a small network on handwritten digits, offline, in less than a minute."
+}
 
 
 def _first_words(incomplete: str) -> list[str]:
@@ -26,13 +32,13 @@ def train(
         autocompletion=_first_words,
     )] = "quickstart",
     epochs: Annotated[int | None, option(
-        "--epochs", metavar="N", parser=count, help="Train so many epochs."
+        "--epochs", metavar="N", parser=count_to(MOST_EPOCHS), help="Train so many epochs."
     )] = None,
     steps: Annotated[int | None, option(
-        "--steps", metavar="N", parser=count, help="Train so many steps (batches) instead."
+        "--steps", metavar="N", parser=count_to(MOST_STEPS), help="Train so many steps (batches) instead."
     )] = None,
     batch_size: Annotated[int | None, option(
-        "--batch-size", metavar="N", parser=count, help="Samples per step."
+        "--batch-size", metavar="N", parser=count_to(MOST_BATCH), help="Samples per step."
     )] = None,
     learning_rate: Annotated[float | None, option(
         "--learning-rate", metavar="RATE", parser=rate, help="Learning rate of the optimizer."
@@ -47,28 +53,26 @@ def train(
         "--backend", metavar="NAME", help="numpy, numba, cupy, or auto (the fastest that there is)."
     )] = "auto",
     data_dir: Annotated[Path | None, option(
-        "--data-dir", metavar="DIR", help="A folder that has mnist/ or fashion-mnist/ in it."
+        "--data-dir", metavar="DIR", parser=folder, help="A folder that has mnist/ or fashion-mnist/ in it."
     )] = None,
     out: Annotated[Path | None, option(
-        "--out", metavar="DIR", help="Where the results go; runs/RECIPE-DATE-TIME when left out."
+        "--out", metavar="DIR", parser=folder, help="Where the results go; runs/RECIPE-DATE-TIME when left out."
     )] = None,
     resume: Annotated[bool, option(
         "--resume", help="Go on with the run in --out, or start where there is none."
     )] = False,
     checkpoint_every: Annotated[int | None, option(
-        "--checkpoint-every", metavar="N", parser=count, help="Save every N steps, besides after every epoch."
+        "--checkpoint-every", metavar="N", parser=count_to(MOST_STEPS),
+        help="Save every N steps, besides after every epoch.",
     )] = None,
     only_measure: Annotated[bool, option(
-        "--dry-run", help="Train nothing and write nothing: print the network, sizes, memory and time."
+        "--dry-run", help="Train, write and download nothing: print the network, sizes, memory and time."
     )] = False,
     as_json: Annotated[bool, option("--json", help="One JSON object per line, for programs.")] = False,
     quiet: Annotated[bool, option("--quiet", "-q", help="One line at the end.")] = False,
     version: Annotated[bool, option("--version", help="Print the version.")] = False,
 ) -> int:  # fmt: skip
-    """Train a network on real data and leave a folder with the model, curves, pictures and a report.
-
-    Without RECIPE it trains a small network on handwritten digits, offline, in less than a minute.
-    """
+    """Train a recipe, or print what that would take."""
     if version:
         from importlib.metadata import version as installed
 

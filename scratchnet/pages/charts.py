@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
-WIDTH, HEIGHT = 440, 270
+WIDTH, HEIGHT, LOW = 440, 270, 170  # low where there are only single points
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 46
 MOST_POINTS = 400  # of a line: more than the picture has columns
 MARKED = 30  # lines of up to so many points show each of them
@@ -33,6 +33,7 @@ class Line:
     marker: str
     path: str
     marks: list[str]
+    value: tuple[float, float, str, str] | None = None  # of a single point: where, on which side, what
 
 
 @dataclass(frozen=True)
@@ -42,21 +43,23 @@ class Chart:
     key: str
     title: str
     x_label: str
+    below: str
     lines: list[Line]
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
     description: str
+    height: int
+    bottom: int
     width: int = WIDTH
-    height: int = HEIGHT
     left: int = LEFT
     right: int = WIDTH - RIGHT
     top: int = TOP
-    bottom: int = HEIGHT - BOTTOM
-    names: list[str] = field(default_factory=list)
 
 
 def line_chart(key: str, title: str, x_label: str, series: Iterable[Series], percent: bool = False) -> Chart | None:
     """A chart of all series that have points; None where none has.
+
+    Where all stand at one place across, it is low, and the points of one or two lines are named beside them.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ def line_chart(key: str, title: str, x_label: str, series: Iterable[Series], per
     ys = [y for one in shown for _, y in one.points]
     x_ticks, (x_low, x_high) = _axis(min(xs), max(xs), 6, whole=True)
     y_ticks, (y_low, y_high) = _axis(min(ys), max(ys), 5, whole=False)
+    single = min(xs) == max(xs)
+    height = LOW if single else HEIGHT
     if percent and max(ys) <= 1.0 < y_high:  # no axis goes on above 100%
         y_ticks, y_high = [tick for tick in y_ticks if tick <= 1.0 + 1e-9], 1.0
 
@@ -79,20 +84,26 @@ def line_chart(key: str, title: str, x_label: str, series: Iterable[Series], per
         return round(LEFT + (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT), 1)
 
     def up(y: float) -> float:
-        return round(HEIGHT - BOTTOM - (y - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM), 1)
+        return round(height - BOTTOM - (y - y_low) / (y_high - y_low) * (height - TOP - BOTTOM), 1)
 
     lines = []
-    for one in shown:
+    for index, one in enumerate(shown):
         places = [(across(x), up(y)) for x, y in thinned(one.points)]
         marker = MARKERS[one.style % len(MARKERS)]
         marks = [_mark(marker, x, y) for x, y in places] if len(places) <= MARKED else []
-        lines.append(Line(one.name, one.style, marker, "M" + " L".join(f"{x} {y}" for x, y in places), marks))
+        path = "M" + " L".join(f"{x} {y}" for x, y in places)
+        value = None
+        if single and len(shown) < 3:
+            (x, y), side, anchor = places[-1], (10, -10)[index], ("start", "end")[index]
+            value = x + side, y + 4, anchor, f"{one.name} {_said(one.points[-1][1], percent)}"
+        lines.append(Line(one.name, one.style, marker, path, marks, value))
     digits = max(0, _digits(y_ticks) - 2) if percent else _digits(y_ticks)
     return Chart(
-        key, title, x_label, lines,
-        x_ticks=[(across(x), f"{x:,.0f}") for x in x_ticks],
+        key, title, x_label, f"{x_label} {xs[0]:,.0f}, the only one" if single else x_label, lines,
+        x_ticks=[] if single else [(across(x), f"{x:,.0f}") for x in x_ticks],
         y_ticks=[(up(y), f"{y:.{digits}%}" if percent else f"{y:.{digits}f}") for y in y_ticks],
         description=" ".join(_in_words(one, x_label, percent) for one in shown),
+        height=height, bottom=height - BOTTOM,
     )  # fmt: skip
 
 
@@ -129,24 +140,27 @@ def _digits(ticks: Sequence[float]) -> int:
 def _mark(marker: str, x: float, y: float) -> str:
     match marker:
         case "circle":
-            return f"M{x - 3:.1f} {y:.1f}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z"
+            return f"M{x - 3.5:.1f} {y:.1f}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z"
         case "square":
-            return f"M{x - 2.7:.1f} {y - 2.7:.1f}h5.4v5.4h-5.4z"
+            return f"M{x - 3.1:.1f} {y - 3.1:.1f}h6.2v6.2h-6.2z"
         case "triangle":
-            return f"M{x:.1f} {y - 3.6:.1f}l3.5 6h-7z"
+            return f"M{x:.1f} {y - 4.2:.1f}l4 7h-8z"
         case "diamond":
-            return f"M{x:.1f} {y - 3.9:.1f}l3.9 3.9l-3.9 3.9l-3.9 -3.9z"
+            return f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"
         case _:
-            return f"M{x - 1:.1f} {y - 3.5:.1f}h2v2.5h2.5v2h-2.5v2.5h-2v-2.5h-2.5v-2h2.5z"
+            return f"M{x - 4.5:.1f} {y:.1f}h9M{x:.1f} {y - 4.5:.1f}v9"
+
+
+def _said(value: float, percent: bool) -> str:
+    return f"{value:.2%}" if percent else f"{value:.4f}"
 
 
 def _in_words(series: Series, x_label: str, percent: bool) -> str:
-    def said(value: float) -> str:
-        return f"{value:.2%}" if percent else f"{value:.4f}"
-
     (first, begin), (last, end) = series.points[0], series.points[-1]
+    at_last = _said(end, percent)
     if first == last:
-        return f"{series.name}: {said(end)} at {x_label} {last:,.0f}."
+        return f"{series.name}: {at_last} at {x_label} {last:,.0f}."
     x_best, best = (max if percent else min)(series.points, key=lambda point: point[1])
-    extreme = f"{'highest' if percent else 'lowest'} {said(best)} at {x_label} {x_best:,.0f}"
-    return f"{series.name}: from {said(begin)} at {x_label} {first:,.0f} to {said(end)} at {last:,.0f}, {extreme}."
+    extreme = f"{'highest' if percent else 'lowest'} {_said(best, percent)} at {x_label} {x_best:,.0f}"
+    begun = f"from {_said(begin, percent)} at {x_label} {first:,.0f}"
+    return f"{series.name}: {begun} to {at_last} at {last:,.0f}, {extreme}."

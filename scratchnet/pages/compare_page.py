@@ -50,22 +50,36 @@ def charts(records: Sequence[Record], names: Sequence[str]) -> list[Chart]:
 
 def _values(records: Sequence[Record]) -> dict[str, Any]:
     names = run_records.labels(records)
-    best = max(record.results.test.accuracy for record in records)
     every = run_records.settings(records)
     return {
         "names": names,
         "records": records,
-        "best": best,
+        "best": run_records.best(records),
+        "same_data": len({run_records.data_of(record) for record in records}) == 1,
         "differing": run_records.differing(every),
         "same": {key: values[0] for key, values in every.items() if len(set(values)) == 1 and values[0] != "–"},
         "charts": charts(records, names),
         "legend": [(name, index, legend_mark(index)) for index, name in enumerate(names)],
-        "classes": scores_by_class(records),
+        "classes": scores_by_data(records, names),
         "version": records[0].scratchnet_version,
     }
 
 
-def scores_by_class(records: Sequence[Record]) -> list[tuple[str, list[float | None], float | None]]:
+Scores = tuple[str, list[float | None], float | None]
+
+
+def scores_by_data(records: Sequence[Record], names: Sequence[str]) -> list[tuple[str, list[str], list[Scores]]]:
+    """For each data set its name, the runs that were tested on it, and the scores of its classes."""
+    groups: dict[Any, list[tuple[str, Record]]] = {}
+    for name, record in zip(names, records, strict=True):
+        groups.setdefault(run_records.data_of(record), []).append((name, record))
+    return [
+        (str(data[0]), [name for name, _ in group], scores_by_class([record for _, record in group]))
+        for data, group in groups.items()
+    ]
+
+
+def scores_by_class(records: Sequence[Record]) -> list[Scores]:
     """F1 of every class in each run, and the best of them where they differ; None where a run has no such class."""
     found = []
     for name in dict.fromkeys(name for record in records for name in record.results.class_names):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from ..datasets.files import shown, write_atomically
@@ -11,6 +13,7 @@ from .rendering import GENERATOR
 
 MARK = f'<meta name="generator" content="{GENERATOR}">'.encode()
 HEAD = 1000  # bytes in which a page of ours says so
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)  # it is not the place that is wrong
 
 
 def check_place(path: Path) -> None:
@@ -19,7 +22,7 @@ def check_place(path: Path) -> None:
     Raises
     ------
     ConfigError
-        If it is a folder, or a file that is not a page of scratchnet.
+        If it is a folder, or a file that is not a page of scratchnet, or in a folder that cannot be written.
     """
     if path.is_dir():
         raise ConfigError(f"--out {shown(path)}: expected the name of a file, this is a folder")
@@ -30,6 +33,11 @@ def check_place(path: Path) -> None:
                     raise ConfigError(f"--out {shown(path)}: holds something else: choose another name")
     except OSError as error:
         raise ConfigError(f"--out {shown(path)}: cannot be written: {error.strerror}") from None
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"--out {shown(path)}: cannot be written: no permission to write into {shown(parent)}")
 
 
 def write(path: Path, page: str) -> None:
@@ -37,12 +45,15 @@ def write(path: Path, page: str) -> None:
 
     Raises
     ------
+    ConfigError
+        If it cannot be written there.
     FolderError
-        If it cannot be written.
+        If the disk is full or fails.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, page.encode())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or shown(error)
-        raise FolderError(f"{shown(path)}: cannot be written: {reason}") from None
+        kind = FolderError if getattr(error, "errno", None) in FULL else ConfigError
+        raise kind(f"{shown(path)}: cannot be written: {reason}") from None

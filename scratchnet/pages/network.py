@@ -32,7 +32,7 @@ class Drawn:
     y: float
     faces: list[str]
     keeps: bool  # the shape of what comes in
-    words: tuple[str, str, str]
+    words: list[str]
 
 
 def rows(model: Any) -> list[LayerRow]:
@@ -94,12 +94,13 @@ def drawing(input_shape: Sequence[int], layers: Sequence[LayerRow]) -> tuple[lis
         y = index * ROW + 4.0
         weighs = f"{row.parameters:,} parameters" if row.parameters else "no parameters"
         size = in_words(row.shape)
-        lines = (
+        words = [
             _short(row.name if not row.type else f"{row.name} ({row.type})"),
             _short(row.settings) if row.type else "one sample",
             f"{size}, {weighs}" if row.type else size,
-        )
-        drawn.append(Drawn(y, _solid(y + ROW / 2 - 6, row.shape, most), row.shape == before, lines))
+        ]
+        faces = _solid(y + ROW / 2 - 6, row.shape, most)
+        drawn.append(Drawn(y, faces, row.shape == before, [line for line in words if line]))
         before = row.shape
     return drawn, len(every) * ROW + 4.0
 

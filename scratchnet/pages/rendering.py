@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
 GENERATOR = "scratchnet"  # in every page's head: so a page of ours is known when it is to be replaced
@@ -26,8 +27,17 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(percent=percent, number=number, seconds=seconds, millis=millis, shape=shape, cell=cell)
+    environment.filters.update(
+        percent=percent, number=number, seconds=seconds, millis=millis, shape=shape, cell=cell, breakable=breakable
+    )
     return environment
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in another line after each ``_``."""
+    from markupsafe import Markup
+
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def percent(share: float | None, digits: int = 2) -> str:

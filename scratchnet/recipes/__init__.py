@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "names"]
 
+MOST_EPOCHS, MOST_STEPS, MOST_BATCH = 1_000_000, 1_000_000_000, 1 << 24
+"""What a recipe, and an option in its place, may ask for."""
 _FOLDER = Path(__file__).parent
 
 

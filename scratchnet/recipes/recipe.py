@@ -185,6 +185,29 @@ class Recipe:
         model.compile(self.make_optimizer(), self.make_loss(), metrics=["accuracy"])
         return model
 
+    def check_fit(self, model: Sequential, data: RecipeData) -> None:
+        """Refuse labels that the network or the loss cannot use, before anything is trained.
+
+        Raises
+        ------
+        DataError
+            As `RecipeData.check_labels`.
+        RecipeError
+            If the loss takes targets of another form.
+        """
+        data.check_labels(model.output_shape[-1])
+        try:
+            model.loss.prepare_targets(data.train[1][:1], model.output_shape)
+        except ShapeError:
+            loss = self.content.training.loss["name"]
+            form, other = ("one-hot rows", "false") if self.content.data.one_hot else ("class numbers", "true")
+            outputs = " x ".join(map(str, model.output_shape))
+            raise self._refusal(
+                ("training", "loss"),
+                f"{loss} does not take the labels as {form} for the network's {outputs} outputs: "
+                f"set [data] one_hot = {other}, or choose another loss",
+            ) from None
+
     def load_data(self, data_dir: str | os.PathLike[str] | None = None) -> RecipeData:
         """Training, validation and test samples in the recipe's shape.
 
@@ -195,8 +218,11 @@ class Recipe:
         RecipeError
             If ``[data]`` does not fit them.
         """
+        return self.arranged(sources.load(self.content.data, self.folder, data_dir))
+
+    def arranged(self, loaded: sources.Loaded) -> RecipeData:
+        """Samples as they are stored, as `load_data` gives them."""
         section = self.content.data
-        loaded = sources.load(section, self.folder, data_dir)
         names = loaded.class_names
         shape = loaded.train[0].shape[1:]
         x, y = self._shaped(loaded.train[0], loaded.scale), self._labels(loaded.train[1], len(names))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from ..datasets.files import shown
 from ..errors import RecipeError
+from . import MOST_BATCH, MOST_EPOCHS, MOST_STEPS
 from .toml import Path, line_of
 
 
@@ -64,9 +65,9 @@ class Training(_Table):
 
     loss: Named
     optimizer: Named
-    batch_size: int = Field(default=32, ge=1, le=1 << 24)
-    epochs: int | None = Field(default=None, ge=1, le=1_000_000)
-    steps: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    batch_size: int = Field(default=32, ge=1, le=MOST_BATCH)
+    epochs: int | None = Field(default=None, ge=1, le=MOST_EPOCHS)
+    steps: int | None = Field(default=None, ge=1, le=MOST_STEPS)
     seed: int = Field(default=0, ge=0, lt=1 << 32)
     shuffle: bool = True
     drop_last: bool = False

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from .. import datasets
+from ..datasets.catalog import DATASETS, Dataset
 from ..datasets.files import shown
 from ..datasets.labels import class_numbers
+from ..datasets.sources import users_folders
 from ..errors import DataError
+from ..paths import cache_dir
 from .schema import Data
 
 BUILT_IN = ("digits", "fashion_mnist", "mnist")
@@ -78,3 +81,26 @@ def load(section: Data, folder: Path, data_dir: str | os.PathLike[str] | None) -
     if most >= MOST_CLASSES:
         raise DataError(f"{shown(path)}: expected class numbers from 0 to {MOST_CLASSES - 1:,}, got {most}")
     return Loaded(train, test, 1 / 255, tuple(str(label) for label in range(most + 1)))
+
+
+def absent(section: Data, data_dir: str | os.PathLike[str] | None) -> Dataset | None:
+    """The data set that `load` would have to download; None where its files are here, or none are needed."""
+    dataset = next((one for one in DATASETS if one.name == section.dataset.replace("_", "-")), None)
+    if dataset is None:
+        return None
+    folders = [*users_folders(dataset, data_dir), cache_dir() / "data" / dataset.name]
+    for file in dataset.files:
+        if not any(os.path.lexists(folder / spelling) for folder in folders for spelling in file.spellings):
+            return dataset
+    return None
+
+
+def stand_in(dataset: Dataset) -> Loaded:
+    """Samples of the size and shape of a data set that is not here: noise, half of it black as in pictures."""
+    noise = np.random.default_rng(0).integers(-255, 256, (1000, *dataset.files[0].shape[1:]))
+    pixels = np.maximum(noise, 0).astype(np.uint8)
+    x_train, y_train, x_test, y_test = (
+        np.resize(pixels if len(file.shape) > 1 else np.arange(10, dtype=np.uint8), file.shape)
+        for file in dataset.files
+    )
+    return Loaded((x_train, y_train), (x_test, y_test), 1 / 255, dataset.class_names)

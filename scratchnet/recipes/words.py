@@ -1,8 +1,13 @@
-"""Recipes in words: a network in one line."""
+"""Recipes in words: a network in one line, and how long it is trained."""
 
 from __future__ import annotations
 
 from typing import Any
+
+
+def epochs(count: int) -> str:
+    """``1 epoch``, ``20 epochs``."""
+    return f"{count:,} epoch{'' if count == 1 else 's'}"
 
 
 def network(layers: list[dict[str, Any]]) -> str:

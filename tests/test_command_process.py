@@ -1,0 +1,160 @@
+"""The command in surroundings that are not as they should be: streams, environment, names, two of it at once."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from test_cli import COMMAND, ENVIRONMENT, SMALL, begun, refusal, train
+
+import scratchnet as sn
+from scratchnet import recipes, run
+from scratchnet.cli import main
+from scratchnet.errors import ConfigError
+from scratchnet.run_folder import FolderError, RunFolder
+
+SHORT = ["--epochs", "1", "--backend", "numpy", "-q"]
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def in_python(code, *flags, **environment):
+    return subprocess.run(
+        [sys.executable, *flags, "-c", code], capture_output=True, text=True, timeout=120,
+        env={**ENVIRONMENT, **environment},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("chosen", ["module://matplotlib_inline.backend_inline", "nonsense"])
+def test_a_notebooks_backend_and_a_home_that_cannot_be_written_are_no_matter(small, tmp_path, chosen):
+    home = {"HOME": "/proc/nowhere", "MPLCONFIGDIR": "", "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
+    done = train(small, *SHORT, "--out", "x", cwd=tmp_path, MPLBACKEND=chosen, **home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "x" / "curves.png").exists()
+
+
+def test_a_time_that_is_no_number_is_passed_over_and_one_that_is_stays():
+    code = (
+        "import os; from scratchnet import process; process.prepare(); import numpy.f2py.rules;"
+        "print(os.environ.get('SOURCE_DATE_EPOCH'))"
+    )
+    for given, kept in (("x", "None"), ("12", "12")):
+        done = in_python(code, SOURCE_DATE_EPOCH=given)
+        assert (done.returncode, done.stdout.strip()) == (0, kept), done.stderr
+
+
+def test_who_calls_main_keeps_the_environment(monkeypatch, capsys):
+    monkeypatch.setenv("MPLBACKEND", "svg")
+    assert main(["show", "quickstart"]) == 0
+    assert os.environ["MPLBACKEND"] == "svg"
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_matter(small, tmp_path, closed):
+    command = ["bash", "-c", f'"$@" {closed}', "bash", *COMMAND, str(small), *SHORT, "--out", "x"]
+    assert subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, timeout=120).returncode == 0
+    assert json.loads((tmp_path / "x" / "results.json").read_text())["finished"]
+
+
+@pytest.mark.parametrize("words", [["list"], ["--dry-run", "--backend", "numpy"]])
+def test_an_output_that_takes_nothing_is_named(tmp_path, words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, *words], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        )
+    assert done.returncode == 1
+    assert done.stderr == "scratchnet-train: standard output: cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("how", [["-q"], [], ["--json"]])
+def test_a_folder_whose_name_is_not_utf_8(small, tmp_path, how):
+    name = os.fsdecode(b"caf\xe9")
+    done = train(small, *SHORT[:-1], *how, "--out", name, cwd=tmp_path, PYTHONIOENCODING="utf-8:strict")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf\\udce9" in done.stdout
+    assert name in json.loads((tmp_path / name / "environment.json").read_text())["command"]
+
+
+def test_help_needs_no_docstrings():
+    for words in (["--help"], ["compare", "--help"], ["data", "export", "--help"]):
+        code = f"import sys; from scratchnet.cli import main; sys.exit(main({words}))"
+        with_them, without = in_python(code), in_python(code, "-OO")
+        assert without.stdout == with_them.stdout
+        assert with_them.stdout.count("\n\n  ") >= 1  # the text below the usage line
+
+
+def test_a_missing_package_is_named():
+    code = "import sys; sys.modules['typer'] = None; from scratchnet.cli import main; sys.exit(main(['list']))"
+    done = in_python(code)
+    assert done.returncode == 1
+    assert done.stderr == "scratchnet-train: the package typer is missing: pip install typer\n"
+
+
+# Two at once ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_training_does_not_take_the_folder_away(small, tmp_path):
+    small.write_text(SMALL.replace("epochs = 40", "epochs = 5000"))
+    process = begun(small, tmp_path / "x")
+    try:
+        said = refusal(small, "--backend", "numpy", "--out", "x", "--resume", cwd=tmp_path)
+        assert "output folder x: another training writes into it" in said
+        rows = [json.loads(process.stdout.readline()) for _ in range(3)]  # the first one goes on
+        assert [row["event"] for row in rows] == ["epoch"] * 3
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=20)
+    # A process that was killed holds nothing: the run goes on at once.
+    again = begun(small, tmp_path / "x")
+    again.send_signal(signal.SIGTERM)
+    assert again.communicate(timeout=20)[1].count("another training") == 0
+    assert again.returncode == 143
+
+
+def test_a_folder_is_released_and_nothing_is_left_of_its_lock(tmp_path):
+    first = RunFolder(tmp_path / "x")
+    with pytest.raises(ConfigError, match="x: another training writes into it: wait for its end"):
+        RunFolder(tmp_path / "x")
+    first.release()
+    RunFolder(tmp_path / "x").release()
+    assert os.listdir(tmp_path / "x") == []
+    first.forget()
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("error", [errno.ENOTSUP, errno.ENOLCK, errno.EBADF])
+def test_a_disk_without_locks_is_used_without(tmp_path, monkeypatch, error):
+    def refuse(*_):
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    RunFolder(tmp_path / "x")
+    RunFolder(tmp_path / "x")
+
+
+def test_a_run_that_fails_releases_its_folder(small, tmp_path, monkeypatch):
+    with sn.use_backend("numpy"), monkeypatch.context() as patch:
+        patch.setattr(run.report_page, "page", lambda *_: (_ for _ in ()).throw(FolderError("no")))
+        with pytest.raises(FolderError):
+            run.train(recipes.load(small), tmp_path / "x", backend_name="numpy")
+    RunFolder(tmp_path / "x", resume=True).release()
+
+
+def test_checkpoints_without_a_recipe_are_said_for_the_command_line(small, tmp_path):
+    assert train(small, *SHORT, "--out", "x", cwd=tmp_path).returncode == 0
+    (tmp_path / "x" / "recipe.toml").unlink()
+    for more in ([], ["--resume"]):
+        said = refusal(small, *SHORT, "--out", "x", *more, cwd=tmp_path)
+        assert "x: holds checkpoints, and no recipe.toml that says of what: delete x/checkpoints" in said
+        assert "progress" not in said
