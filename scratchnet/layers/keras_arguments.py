@@ -26,7 +26,8 @@ def refuse(layer: Any, unknown: dict[str, Any]) -> None:
     """Raise ConfigError for the first argument that a layer does not have, or does not do."""
     if not unknown:
         return
-    drawn = {name for cls in type(layer).__mro__ for name in arguments_of(cls)}
+    classes = [cls for cls in type(layer).__mro__[:-1] if "__init__" in vars(cls)]  # to see object's, code is compiled
+    drawn = {name for cls in classes for name in arguments_of(cls)}
     passing = dict(_EVERYWHERE)
     for weight in _WEIGHTS:
         if f"{weight}_initializer" in drawn:
