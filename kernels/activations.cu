@@ -2,21 +2,33 @@
 
 #include "common.cuh"
 
-enum Kind { RELU, SIGMOID, TANH, GELU, GELU_TANH };
+enum Kind { RELU, SIGMOID, TANH, GELU, GELU_TANH, ELU, SILU, SOFTPLUS, SOFTSIGN, EXPONENTIAL, HARD_SIGMOID };
 
 constexpr REAL SQRT_2_PI = 0.7978845608028654, CUBIC = 0.044715;
 constexpr REAL SQRT_HALF = 0.7071067811865476, DENSITY = 0.3989422804014327;  // 1 / sqrt(2), 1 / sqrt(2 pi)
 
+__device__ __forceinline__ REAL sigmoid(REAL x) {
+    const REAL e = exp(-fabs(x));  // never of a positive number: it cannot overflow
+    return (x < 0 ? e : REAL(1)) / (1 + e);
+}
+
+// Of ELU the first two numbers are a and the scale.
 __device__ __forceinline__ REAL value(REAL x, int kind, REAL slope, REAL threshold, REAL ceiling) {
     switch (kind) {
         case RELU: return x <= threshold ? (slope == 0 ? REAL(0) : slope * (x - threshold)) : x > ceiling ? ceiling : x;
-        case SIGMOID: {
-            const REAL e = exp(-fabs(x));  // never of a positive number: it cannot overflow
-            return (x < 0 ? e : REAL(1)) / (1 + e);
-        }
+        case SIGMOID: return sigmoid(x);
         case TANH: return tanh(x);
         case GELU: return x * erfc(-x * SQRT_HALF) / 2;
-        default: return x * (1 + tanh(SQRT_2_PI * (x + CUBIC * x * x * x))) / 2;
+        case GELU_TANH: return x * (1 + tanh(SQRT_2_PI * (x + CUBIC * x * x * x))) / 2;
+        case ELU: return threshold * (x > 0 ? x : slope * expm1(x));
+        case SILU: return x * sigmoid(x);
+        case SOFTPLUS: return (x > 0 ? x : REAL(0)) + log1p(exp(-fabs(x)));
+        case SOFTSIGN: return x / (1 + fabs(x));
+        case EXPONENTIAL: return exp(x);
+        default: {
+            const REAL line = x / 6 + REAL(0.5);
+            return line < 0 ? REAL(0) : line > 1 ? REAL(1) : line;
+        }
     }
 }
 
@@ -26,10 +38,16 @@ __device__ __forceinline__ REAL derivative(REAL x, REAL y, int kind, REAL slope,
         case SIGMOID: return y * (1 - y);
         case TANH: return 1 - y * y;
         case GELU: return erfc(-x * SQRT_HALF) / 2 + x * exp(-x * x / 2) * DENSITY;
-        default: {
+        case GELU_TANH: {
             const REAL t = tanh(SQRT_2_PI * (x + CUBIC * x * x * x));
             return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x * x);
         }
+        case ELU: return threshold * (x > 0 ? REAL(1) : slope * exp(x));
+        case SILU: return sigmoid(x) * (1 + x * sigmoid(-x));
+        case SOFTPLUS: return sigmoid(x);
+        case SOFTSIGN: return 1 / ((1 + fabs(x)) * (1 + fabs(x)));
+        case EXPONENTIAL: return y;
+        default: return fabs(x) < 3 ? REAL(1) / 6 : REAL(0);
     }
 }
 

@@ -1,7 +1,8 @@
 """Activations: elementwise functions, chosen by a small number, and softmax over the last axis.
 
 ``alpha`` is ``(slope, threshold, ceiling)`` of the piecewise linear kind; ReLU is ``(0, 0, inf)``, LeakyReLU
-``(slope, 0, inf)``. The others do not read it.
+``(slope, 0, inf)``. Of ELU it is ``(a, scale, 0)``; SELU is ELU with the two numbers of Klambauer et al., NeurIPS
+2017. The others do not read it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .registry import reference, twin
 
 ROWS = 16  # of softmax, that a task computes
 
-RELU, SIGMOID, TANH, GELU, GELU_TANH = range(5)
+RELU, SIGMOID, TANH, GELU, GELU_TANH, ELU, SILU, SOFTPLUS, SOFTSIGN, EXPONENTIAL, HARD_SIGMOID = range(11)
 
 PLAIN = (0.0, 0.0, math.inf)  # alpha of ReLU
 
@@ -31,21 +32,51 @@ def normal_cdf(x):
     return np.frompyfunc(math.erfc, 1, 1)(-x / math.sqrt(2)).astype(x.dtype) / 2
 
 
+def sigmoid(x):
+    """``1 / (1 + exp(-x))``; exponents are never positive, so nothing overflows."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
 @reference("activation_forward")
 def activation_forward_reference(x, kind, alpha):
-    """``y = f(x)``, any shape. Exponents are never positive, so nothing overflows."""
+    """``y = f(x)``, any shape."""
     if kind == RELU:
         slope, threshold, ceiling = alpha
         low = slope * (x - threshold) if slope else np.zeros_like(x)
         return np.where(x <= threshold, low, np.minimum(x, ceiling))
-    if kind == SIGMOID:
-        e = np.exp(-np.abs(x))
-        return np.where(x < 0, e, 1) / (1 + e)
-    if kind == TANH:
-        return np.tanh(x)
-    if kind == GELU:
-        return x * normal_cdf(x)
-    return x * (1 + np.tanh(SQRT_2_PI * (x + CUBIC * x**3))) / 2
+    return _SMOOTH[kind](x, *alpha[:2])
+
+
+# f(x, a, scale) of the smooth kinds, and df/dx as a function of x, y, a, scale.
+_SMOOTH = {
+    SIGMOID: lambda x, *_: sigmoid(x),
+    TANH: lambda x, *_: np.tanh(x),
+    GELU: lambda x, *_: x * normal_cdf(x),
+    GELU_TANH: lambda x, *_: x * (1 + np.tanh(SQRT_2_PI * (x + CUBIC * x**3))) / 2,
+    ELU: lambda x, a, scale: scale * np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
+    SILU: lambda x, *_: x * sigmoid(x),
+    SOFTPLUS: lambda x, *_: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    SOFTSIGN: lambda x, *_: x / (1 + np.abs(x)),
+    EXPONENTIAL: lambda x, *_: np.exp(x),
+    HARD_SIGMOID: lambda x, *_: np.clip(x / 6 + 0.5, 0, 1),
+}
+_SLOPES = {
+    SIGMOID: lambda x, y, *_: y * (1 - y),
+    TANH: lambda x, y, *_: 1 - y * y,
+    GELU: lambda x, *_: normal_cdf(x) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    GELU_TANH: lambda x, *_: _gelu_tanh_slope(x, np.tanh(SQRT_2_PI * (x + CUBIC * x**3))),
+    ELU: lambda x, y, a, scale: scale * np.where(x > 0, 1, a * np.exp(np.minimum(x, 0))),
+    SILU: lambda x, *_: sigmoid(x) * (1 + x * sigmoid(-x)),
+    SOFTPLUS: lambda x, *_: sigmoid(x),
+    SOFTSIGN: lambda x, *_: 1 / (1 + np.abs(x)) ** 2,
+    EXPONENTIAL: lambda x, y, *_: y,
+    HARD_SIGMOID: lambda x, *_: (np.abs(x) < 3) / 6,
+}
+
+
+def _gelu_tanh_slope(x, t):
+    return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x**2)
 
 
 @reference("activation_backward")
@@ -54,15 +85,7 @@ def activation_backward_reference(x, y, dy, kind, alpha):
     if kind == RELU:
         slope, threshold, ceiling = alpha
         return dy * np.where(x <= threshold, slope, x < ceiling).astype(x.dtype)
-    if kind == SIGMOID:
-        return dy * y * (1 - y)
-    if kind == TANH:
-        return dy * (1 - y * y)
-    if kind == GELU:
-        density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-        return dy * (normal_cdf(x) + x * density)
-    t = np.tanh(SQRT_2_PI * (x + CUBIC * x**3))
-    return dy * ((1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x**2))
+    return (dy * _SLOPES[kind](x, y, *alpha[:2])).astype(x.dtype)
 
 
 @reference("softmax_forward")
@@ -99,28 +122,58 @@ def _relu_backward(x, slope, threshold, ceiling, dy, dx, count):
 
 
 @jit
-def _smooth(x, kind):
+def _sigmoid(x):
+    e = math.exp(-abs(x))
+    return (e if x < 0 else 1.0) / (1.0 + e)
+
+
+@jit
+def _smooth(x, kind, a, scale):
     """One value of a smooth activation, in double precision whatever the arrays have."""
     if kind == SIGMOID:
-        e = math.exp(-abs(x))
-        return (e if x < 0 else 1.0) / (1.0 + e)
+        return _sigmoid(x)
     if kind == TANH:
         return math.tanh(x)
     if kind == GELU:
         return x * math.erfc(-x / math.sqrt(2.0)) / 2
-    return x * (1 + math.tanh(SQRT_2_PI * (x + CUBIC * x**3))) / 2
+    if kind == GELU_TANH:
+        return x * (1 + math.tanh(SQRT_2_PI * (x + CUBIC * x**3))) / 2
+    if kind == ELU:
+        return scale * (x if x > 0 else a * math.expm1(x))
+    if kind == SILU:
+        return x * _sigmoid(x)
+    if kind == SOFTPLUS:
+        return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+    if kind == SOFTSIGN:
+        return x / (1 + abs(x))
+    if kind == EXPONENTIAL:
+        return math.exp(x)
+    line = x / 6 + 0.5
+    return 0.0 if line < 0 else 1.0 if line > 1 else line  # NaN stays
 
 
 @jit
-def _smooth_slope(x, y, kind):
+def _smooth_slope(x, y, kind, a, scale):
     if kind == SIGMOID:
         return y * (1 - y)
     if kind == TANH:
         return 1 - y * y
     if kind == GELU:
         return math.erfc(-x / math.sqrt(2.0)) / 2 + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-    t = math.tanh(SQRT_2_PI * (x + CUBIC * x**3))
-    return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x**2)
+    if kind == GELU_TANH:
+        t = math.tanh(SQRT_2_PI * (x + CUBIC * x**3))
+        return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x**2)
+    if kind == ELU:
+        return scale * (1.0 if x > 0 else a * math.exp(x))
+    if kind == SILU:
+        return _sigmoid(x) * (1 + x * _sigmoid(-x))
+    if kind == SOFTPLUS:
+        return _sigmoid(x)
+    if kind == SOFTSIGN:
+        return 1 / ((1 + abs(x)) * (1 + abs(x)))
+    if kind == EXPONENTIAL:
+        return y
+    return 1 / 6 if abs(x) < 3 else 0.0
 
 
 @kernel
@@ -130,7 +183,7 @@ def _forward(task, x, kind, slope, threshold, ceiling, y):
         _relu(at(x, start), slope, threshold, ceiling, at(y, start), count)
     else:
         for k in range(start, start + count):
-            y[k] = _smooth(np.float64(x[k]), kind)
+            y[k] = _smooth(np.float64(x[k]), kind, np.float64(slope), np.float64(threshold))
 
 
 @kernel
@@ -140,7 +193,8 @@ def _backward(task, x, y, dy, kind, slope, threshold, ceiling, dx):
         _relu_backward(at(x, start), slope, threshold, ceiling, at(dy, start), at(dx, start), count)
     else:
         for k in range(start, start + count):
-            dx[k] = dy[k] * _smooth_slope(np.float64(x[k]), np.float64(y[k]), kind)
+            numbers = np.float64(slope), np.float64(threshold)
+            dx[k] = dy[k] * _smooth_slope(np.float64(x[k]), np.float64(y[k]), kind, *numbers)
 
 
 @twin("activation_forward", launches=True)

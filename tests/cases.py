@@ -12,7 +12,19 @@ from typing import Any
 
 import numpy as np
 from op_arguments import OpCase, activation, batch_norm, conv2d, dense, dropout, loss, normal, optimizer, pooling, run
-from scratchnet.kernels.activations import GELU, GELU_TANH, RELU, SIGMOID, TANH
+from scratchnet.kernels.activations import (
+    ELU,
+    EXPONENTIAL,
+    GELU,
+    GELU_TANH,
+    HARD_SIGMOID,
+    RELU,
+    SIGMOID,
+    SILU,
+    SOFTPLUS,
+    SOFTSIGN,
+    TANH,
+)
 
 from scratchnet import layers as L  # noqa: N812
 from scratchnet import losses
@@ -48,6 +60,8 @@ def composite(id: str, make: Callable[..., Any], *shape: int) -> LayerCase:
     return LayerCase(id, make, shape)
 
 
+SMOOTH = ("elu", "selu", "silu", "softplus", "softsign", "exponential", "hard_sigmoid")
+
 LAYERS: list[LayerCase] = [
     layer(L.Input, (3, 4), (4,)),
     layer(L.Activation, (3, 4, 5), "linear"),
@@ -59,6 +73,7 @@ LAYERS: list[LayerCase] = [
     layer(L.LeakyReLU, (3, 5)),
     layer(L.Sigmoid, (3, 5)),
     layer(L.Tanh, (3, 5)),
+    *(layer(L.Activation, (3, 5), name) for name in SMOOTH),
     layer(L.GELU, (3, 5)),
     layer(L.GELU, (3, 5), approximate=True),
     layer(L.Softmax, (4, 6)),
@@ -205,6 +220,12 @@ OPS: list[OpCase] = [
     *activation("sigmoid", SIGMOID, (1, 2, 3)),
     *activation("tanh", TANH, (5,)),
     *activation("gelu", GELU, (3, 7)),
+    *activation("elu", ELU, (3, 7), (1.3, 0.8, 0.0)),
+    *activation("silu", SILU, (3, 7)),
+    *activation("softplus", SOFTPLUS, (3, 7)),
+    *activation("softsign", SOFTSIGN, (3, 7)),
+    *activation("exponential", EXPONENTIAL, (3, 7)),
+    *activation("hard_sigmoid", HARD_SIGMOID, (3, 7)),
     *activation("gelu-tanh", GELU_TANH, (3, 7)),
     *activation("relu-large", RELU, (7, 7001)),
     *activation("sigmoid-large", SIGMOID, (7, 7001)),

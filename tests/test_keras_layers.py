@@ -7,6 +7,7 @@ from typing import Any
 import keras_side
 import numpy as np
 import pytest
+from cases import SMOOTH
 from keras_side import GROUP, exact
 
 import scratchnet as sn
@@ -62,6 +63,7 @@ LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...], int]] = [
     ("Rescaling", {"scale": 1 / 255, "offset": -0.3}, (3, 4), 2),
     ("Activation", {"activation": "linear"}, (6,), 3),
     ("Activation", {"activation": "leaky_relu"}, (6,), 3),
+    *(("Activation", {"activation": name}, (30,), 3) for name in (*SMOOTH, "relu6", "swish")),
     ("ReLU", {}, (6,), 3),
     ("ReLU", {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.25}, (30,), 3),
     ("LeakyReLU", {}, (6, 2), 3),

@@ -16,6 +16,7 @@ from ..backend import to_numpy
 from ..errors import ConfigError
 from ..layers.base import Layer, Shape
 from ..layers.stack import Stack
+from .onnx_activations import OPERATORS
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,6 @@ def _residual(graph: Graph, layer: Any, label: str, x: Value) -> Value:
 
 
 def _activation(graph: Graph, layer: Any, label: str, x: Value) -> Value:
-    simple = {"sigmoid": "Sigmoid", "tanh": "Tanh"}
     name = layer.activation
     if name == "linear":
         return x
@@ -232,8 +232,12 @@ def _activation(graph: Graph, layer: Any, label: str, x: Value) -> Value:
     if name == "gelu":
         formula = "tanh" if getattr(layer, "approximate", False) else "none"
         return Value(graph.node("Gelu", label, x.name, approximate=formula), x.shape, x.first)
-    y = graph.node(simple[name], label, x.name) if name in simple else _relu(graph, label, x.name, *layer.alpha)
-    return Value(y, x.shape, x.first)
+    if name in ("silu", "swish"):  # ONNX has an operator for it from opset 24 on
+        return Value(graph.node("Mul", label, x.name, graph.node("Sigmoid", label, x.name)), x.shape, x.first)
+    if name in OPERATORS:
+        operator, attributes = OPERATORS[name]
+        return Value(graph.node(operator, label, x.name, **attributes), x.shape, x.first)
+    return Value(_relu(graph, label, x.name, *layer.alpha), x.shape, x.first)
 
 
 def _relu(graph: Graph, label: str, x: str, slope: float, threshold: float, ceiling: float) -> str:

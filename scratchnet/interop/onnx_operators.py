@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from .. import layers as L  # noqa: N812
 from ..errors import CheckpointError
 from ..kernels.window import pad_amounts
+from .onnx_activations import NAMES, layer_for
 
 Reader = Callable[[Any, Any, dict[str, Any]], Any]
 
@@ -156,9 +158,19 @@ def _rescaled(reading: Any, chain: Any, scale: Any, offset: Any) -> Any:
 
 
 def _mul(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
+    if all(name in reading.chains for name in node.input):
+        before, after = sorted((reading.chains[name] for name in node.input), key=lambda chain: len(chain.layers))
+        gate = after.layers[len(before.layers) :]
+        if after.layers[: len(before.layers)] == before.layers and [_name(layer) for layer in gate] == ["sigmoid"]:
+            return reading.extended(before, L.Activation("silu", dtype=reading.dtype))
+        raise CheckpointError("a product of two branches has no layer, but for a tensor and its sigmoid")
     named = next((name for name in node.input if name in reading.chains), node.input[0])
     other = next((name for name in node.input if name != named), named)
     return _rescaled(reading, reading.chains[named], reading.constant(other), 0.0)
+
+
+def _name(layer: L.Layer) -> Any:
+    return getattr(layer, "activation", None)
 
 
 def _transpose(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
@@ -277,8 +289,7 @@ READERS: dict[str, Reader] = {
     "Pad": _pad,
     "Relu": _elementwise(lambda a, **k: L.ReLU(**k)),
     "Reshape": _reshape,
-    "Sigmoid": _elementwise(lambda a, **k: L.Sigmoid(**k)),
     "Softmax": _softmax,
-    "Tanh": _elementwise(lambda a, **k: L.Tanh(**k)),
     "Transpose": _transpose,
+    **{name: _elementwise(partial(layer_for, name)) for name in NAMES},
 }

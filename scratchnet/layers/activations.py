@@ -17,7 +17,7 @@ from .serialization import make
 
 LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
 
-# name -> kind, (slope, threshold, ceiling)
+# name -> kind, and the numbers that it has: of ReLU slope, threshold and ceiling, of ELU a and the scale
 _BY_NAME: dict[str, tuple[int, tuple[float, float, float]]] = {
     "linear": (LINEAR, kernel.PLAIN),
     "relu": (kernel.RELU, kernel.PLAIN),
@@ -26,6 +26,14 @@ _BY_NAME: dict[str, tuple[int, tuple[float, float, float]]] = {
     "sigmoid": (kernel.SIGMOID, kernel.PLAIN),
     "tanh": (kernel.TANH, kernel.PLAIN),
     "gelu": (kernel.GELU, kernel.PLAIN),
+    "elu": (kernel.ELU, (1.0, 1.0, 0.0)),
+    "selu": (kernel.ELU, (1.6732632423543772, 1.0507009873554805, 0.0)),
+    "silu": (kernel.SILU, kernel.PLAIN),
+    "swish": (kernel.SILU, kernel.PLAIN),
+    "softplus": (kernel.SOFTPLUS, kernel.PLAIN),
+    "softsign": (kernel.SOFTSIGN, kernel.PLAIN),
+    "exponential": (kernel.EXPONENTIAL, kernel.PLAIN),
+    "hard_sigmoid": (kernel.HARD_SIGMOID, kernel.PLAIN),
     "softmax": (SOFTMAX, kernel.PLAIN),
 }
 
@@ -35,9 +43,11 @@ class Activation(Layer):
 
     Parameters
     ----------
-    activation : {"linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "gelu", "softmax"} or None
-        As in Keras: ``"leaky_relu"`` has slope 0.2 (the layer `LeakyReLU` has 0.3), ``"gelu"`` is the exact
-        one, ``"softmax"`` runs over the last axis, None is ``"linear"``. A function of Keras, TensorFlow or NumPy
+    activation : str or None
+        ``"linear"``, ``"relu"``, ``"relu6"``, ``"leaky_relu"``, ``"sigmoid"``, ``"tanh"``, ``"gelu"``, ``"elu"``,
+        ``"selu"``, ``"silu"`` (``"swish"``), ``"softplus"``, ``"softsign"``, ``"exponential"``, ``"hard_sigmoid"`` or
+        ``"softmax"``, as in Keras: ``"leaky_relu"`` has slope 0.2 (the layer `LeakyReLU` has 0.3), ``"gelu"`` is the
+        exact one, ``"softmax"`` runs over the last axis, None is ``"linear"``. A function of Keras, TensorFlow or NumPy
         stands for its name.
 
     Raises

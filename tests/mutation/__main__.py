@@ -29,7 +29,7 @@ class Table:
     def __init__(self, mutants: list[Mutant], path: Path | None) -> None:
         self.mutants, self.path, self.lock = mutants, path, threading.Lock()
         kept = json.loads(path.read_text())["rows"] if path and path.exists() else []
-        same = {(row["mutant"], row["old"], row["new"]): row for row in kept if row["caught"]}
+        same = {(row["mutant"], row["old"], row["new"]): row for row in kept if row["caught"] or row["mutant"] in ALIKE}
         found = {m.name: same[m.name, m.old, m.new] for m in EVERY if (m.name, m.old, m.new) in same}
         self.found: dict[str, dict[str, Any]] = found
 
