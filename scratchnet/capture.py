@@ -231,5 +231,6 @@ class CapturedSteps:
                 layer.step = iterations + 1  # the forward pass of the step that failed has counted
         progress.samples -= int(self.sizes[step : progress.step].sum())
         progress.step = step
+        self.trainer.totals[1:] = np.nan  # the correct samples of the steps that were queued behind it are counted, too
         x = self.source.take(self._rows(progress, step))
         raise numerics.explain(self.model, x, iterations)

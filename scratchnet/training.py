@@ -1,4 +1,4 @@
-"""One model's training step, and where a fit stands: what `fit`, `evaluate` and `predict` (fitting.py) are made of."""
+"""One model's training step, and where a fit stands: what fitting.py and testing.py are made of."""
 
 from __future__ import annotations
 

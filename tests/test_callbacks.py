@@ -378,6 +378,7 @@ def test_a_direction_that_cannot_be_told_is_asked_for():
             lambda: sn.callbacks.LearningRateScheduler(5),
             r"schedule: expected a function \(epoch, rate\) -> rate, got 5",
         ),
+        (lambda: sn.callbacks.History(x=1), "^History has no argument 'x': it has: none$"),
         (lambda: sn.callbacks.Callback(x=1), "^Callback has no argument 'x': it has: none$"),
         (
             lambda: sn.callbacks.LambdaCallback(on_epoch_edn=print),

@@ -132,6 +132,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"validation_freq": "a"}, "validation_freq: expected an integer of at least 1, or .*, got 'a'"),
     ({"validation_freq": [1, 0]}, r"validation_freq: .*, got \[1, 0\]"),
     ({"validation_freq": None}, "validation_freq: .*, got None"),
+    ({"validation_freq": np.array(0)}, r"validation_freq: .*, got array\(0\)"),
     ({"validation_data": (X,)}, r"validation_data: expected \(x, y\) or \(x, y, sample_weight\), got a tuple of 1"),
     ({"validation_data": ()}, "validation_data: expected .*, got a tuple of 0"),
     ({"validation_data": 5}, "validation_data: expected .*, got 5"),

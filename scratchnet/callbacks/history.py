@@ -10,8 +10,8 @@ from .base import Callback, Logs
 class History(Callback):
     """Records the logs of every epoch: ``history.history["val_loss"][epoch]``."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **unknown: Any) -> None:
+        super().__init__(**unknown)
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 

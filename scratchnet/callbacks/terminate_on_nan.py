@@ -11,7 +11,8 @@ class TerminateOnNaN(Callback):
     """End the training in order where a loss becomes NaN or infinite, instead of raising NumericsError.
 
     The epoch is ended as it is, its loss is in the history, and ``on_train_end`` is called. Other than in Keras the
-    weights are those before the step that failed, which did not change them.
+    weights are those before the step that failed, which did not change them. In captured steps on a GPU the accuracy of
+    that epoch is NaN: later ones were queued already, and have been counted.
 
     Parameters
     ----------
