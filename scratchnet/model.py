@@ -15,6 +15,7 @@ from . import metrics as metrics_module
 from .backend import PRECISIONS, array_module, products_in, to_numpy
 from .callbacks import CallbackList, History
 from .errors import ConfigError, ShapeError
+from .layers import weights as of_layers
 from .layers.base import Layer
 from .layers.serialization import register
 from .layers.stack import Stack
@@ -102,7 +103,7 @@ class Sequential(Stack):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy, or a process of one's own, takes along: not the vectors, which arrays are views of."""
-        left = {"_trainer": None, "_views": [], "buffers": Workspace(), "flat_grads": None}
+        left: dict[str, Any] = {"_trainer": None, "_views": [], "buffers": Workspace(), "flat_grads": None}
         return {**vars(self), **left, "flat_params": None, "laid_out": self.flat_params is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -118,16 +119,10 @@ class Sequential(Stack):
                 f"model {self.name!r} is not built: call build(input_shape), or start it with Input(shape)"
             )
 
-    def _weights(self) -> Iterator[tuple[str, dict[str, Any], str]]:
-        for layer in self.walk():
-            for where in (layer.params, layer.state):
-                for key in where:
-                    yield f"{layer.name}/{key}", where, key
-
     def follow_backend(self) -> None:
         """Take weights, gradients and the optimizer's vectors to where the backend in use computes."""
         xp = array_module()
-        some = [*(where[key] for _, where, key in islice(self._weights(), 1)), *self.buffers.arrays[:1]]
+        some = [*(where[key] for _, where, key in islice(of_layers.places(self), 1)), *self.buffers.arrays[:1]]
         if all(isinstance(array, xp.ndarray) for array in some):
             return
         for layer in self.walk():
@@ -148,25 +143,18 @@ class Sequential(Stack):
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights in Keras's order: layer by layer, parameters, then moving statistics."""
         self.require_built()
-        return [np.array(to_numpy(where[key])) for _, where, key in self._weights()]
+        return of_layers.copies(self)
 
-    def set_weights(self, weights: Iterable[Any]) -> None:
+    def set_weights(self, weights: Any) -> None:
         """Put weights in place, in the order of `get_weights`; nothing is changed unless all of them fit."""
         self.require_built()
         self.follow_backend()
-        targets, weights = list(self._weights()), [np.asarray(w) for w in weights]
-        if len(weights) != len(targets):
-            raise ShapeError(f"set_weights: expected {len(targets)} arrays, got {len(weights)}")
-        for (name, where, key), value in zip(targets, weights, strict=True):
-            if value.shape != where[key].shape:
-                raise ShapeError(f"set_weights: {name}: expected shape {where[key].shape}, got {value.shape}")
-        for (_, where, key), value in zip(targets, weights, strict=True):
-            where[key][...] = array_module().asarray(value, dtype=self.dtype)
+        of_layers.put(self, weights)
 
     def count_params(self) -> int:
         """Number of weights, trainable or not."""
         self.require_built()
-        return sum(int(where[key].size) for _, where, key in self._weights())
+        return sum(int(where[key].size) for _, where, key in of_layers.places(self))
 
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print the table of layers, output shapes and parameter counts."""
