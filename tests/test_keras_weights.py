@@ -233,8 +233,9 @@ def is_python(line: str) -> bool:
     return True
 
 
-def test_the_keras_tutorial_with_only_its_imports_changed():
+def test_the_keras_tutorial_with_only_its_imports_changed(monkeypatch):
     """The code of text 004, line by line, on the first 6,000 training images and for one epoch."""
+    monkeypatch.setenv("SCRATCHNET_DATA", str(real_data()))
     text = Path(real_data().parent / "seeds" / "004_4f13087a971776bb.txt")
     if not text.is_file():
         pytest.skip(f"no {text}")
