@@ -146,7 +146,7 @@ def due(freq: Any) -> Callable[[int], bool]:
     """
     if is_whole(freq):
         return lambda epoch: (epoch + 1) % freq == 0
-    several = isinstance(freq, Iterable) and not isinstance(freq, str | bytes) and getattr(freq, "ndim", 1)
+    several = isinstance(freq, Iterable) and not isinstance(freq, str | bytes) and getattr(freq, "ndim", None) != 0
     named = list(freq) if several else [None]
     if not all(is_whole(epoch) for epoch in named):
         expected = "an integer of at least 1, or the epochs that end with a validation, from 1 on"
