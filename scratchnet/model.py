@@ -213,6 +213,15 @@ class Sequential(Stack):
     test_on_batch = fitting.test_on_batch
     loss_and_gradients = fitting.loss_and_gradients
 
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """What `predict` gives, all samples in one batch."""
+        return self.predict(x, steps=1, verbose=0)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What the numbers of `evaluate` and `train_on_batch` are: the loss, then the metrics."""
+        return ["loss", *(metric.name for metric in self.metrics)]
+
     @contextmanager
     def reusing_buffers(self) -> Iterator[None]:
         """Inside the block layers write into reused buffers: what one step returns, the next one overwrites."""

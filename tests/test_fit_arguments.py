@@ -300,3 +300,11 @@ def test_batches_of_one_sort_give_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(validation_split=0.25, batch_size=4)
+
+
+def test_one_batch_is_predicted_and_its_numbers_have_names(backend: str) -> None:
+    model = network()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    np.testing.assert_array_equal(model.predict_on_batch(X), model.predict(X, batch_size=20, verbose=0))
+    assert model.metrics_names == ["loss", "accuracy"]
+    assert len(model.test_on_batch(X, Y)) == len(model.metrics_names)

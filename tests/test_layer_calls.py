@@ -81,7 +81,10 @@ def test_numbers_of_any_dtype_are_converted(dtype: Any, backend: str) -> None:
     assert np.isfinite(model.fit(x, np.ones((6, 2)), batch_size=4, verbose=0).history["loss"][0])
 
 
-@pytest.mark.parametrize("x", ["abc", [["a", "b", "c"]], [[1, 2], [1]], [[None, object(), 1]]], ids=repr)
+BAD = {"text": "abc", "texts": [["a", "b", "c"]], "ragged": [[1, 2], [1]], "objects": [[None, object(), 1]]}
+
+
+@pytest.mark.parametrize("x", BAD.values(), ids=BAD)
 def test_what_is_no_array_of_numbers_is_refused(x: Any, backend: str) -> None:
     layer = built(L.Dense(2, name="d"), 3)
     with pytest.raises(DataError, match="layer 'd': expected an array of numbers") as caught:
