@@ -102,7 +102,8 @@ def test_a_damaged_zip(bundle, tmp_path, capsys):
     assert "b.zip: expected a bundle" in said(capsys, "data", "verify", tmp_path / "b.zip", code=2)[1]
 
 
-def test_an_export_overwrites_nothing_and_leaves_nothing_half(bundle, tmp_path, data_dir, capsys):
+def test_an_export_overwrites_nothing_and_leaves_nothing_half(bundle, tmp_path, data_dir, capsys, monkeypatch):
+    monkeypatch.setenv("SCRATCHNET_DATA", str(data_dir))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("precious")
     for words, what in (
