@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .backend import array_module, to_numpy
+from . import host_arrays
+from .backend import array_module
 from .batches import Source, samples
 from .checks import is_number, is_whole, whole
 from .datasets import Pixels
@@ -99,10 +100,7 @@ def split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Triple, 
     if y is None:
         raise DataError("x: targets are missing")
     x = _sliceable(x, "x")
-    try:
-        y = to_numpy(y)
-    except ValueError:
-        raise DataError("y: expected targets of equal length, got a ragged list") from None
+    y = host_arrays.numbers(y, "y", "numbers for targets")
     _require_as_many("x", len(x), y)
     if sample_weight is not None:
         sample_weight = sample_weights(sample_weight, len(x), np.float64)

@@ -12,6 +12,7 @@ from .checks import arguments_of, refuse_unknown, snake_case
 from .custom import Part, known
 from .custom import register as register
 from .errors import ConfigError, DataError, ShapeError
+from .host_arrays import numbers
 from .sample_weights import sample_weights
 from .workspace import nothing
 
@@ -217,12 +218,7 @@ def _as(targets: Any, dtype: Any) -> Any:
 
 def _numbers(y: Any, name: str, what: str = "target") -> np.ndarray:
     """Targets or predictions as a NumPy array of numbers with a batch axis."""
-    try:
-        array = to_numpy(y)
-    except ValueError:
-        raise ShapeError(f"{name}: expected {what}s of equal length, got a ragged list") from None
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{name}: expected numbers for {what}s, got dtype {array.dtype}")
+    array = numbers(y, name, f"numbers for {what}s", ragged=ShapeError)
     if array.ndim == 0:
         raise ShapeError(f"{name}: expected one {what} per sample, got a single number")
     return array

@@ -10,6 +10,7 @@ import numpy as np
 from .backend import to_numpy
 from .checks import is_number
 from .errors import ConfigError, DataError, ScratchnetError
+from .host_arrays import numbers
 
 
 def sample_weights(
@@ -24,12 +25,7 @@ def sample_weights(
     ScratchnetError
         Of the class ``wrong_shape``, if they are not so many.
     """
-    try:
-        array = to_numpy(weights)
-    except ValueError:
-        raise DataError(f"{name}: expected one number per sample, got a ragged list") from None
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{name}: expected one number per sample, got dtype {array.dtype}")
+    array = numbers(weights, name, "one number per sample")
     if array.shape not in ((n,), (n, 1)):
         raise wrong_shape(f"{name}: expected shape ({n},), got {array.shape}")
     return array.reshape(n).astype(dtype)

@@ -146,7 +146,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"validation_split": 0.5, "y": None}, "x: targets are missing"),
     ({"validation_split": 0.5, "y": Y[:4]}, "x: 20 samples but 4 targets"),
     ({"validation_split": 0.5, "y": 4}, "x: 20 samples but no targets"),
-    ({"validation_split": 0.5, "y": [[1], [1, 2]] * 10}, "y: expected targets of equal length, got a ragged list"),
+    ({"validation_split": 0.5, "y": [[1], [1, 2]] * 10}, "y: expected numbers for targets, got a ragged list"),
     ({"steps_per_epoch": 0}, "steps_per_epoch: expected an integer of at least 1, got 0"),
     ({"steps_per_epoch": "a"}, "steps_per_epoch: expected an integer of at least 1, got 'a'"),
     ({"initial_epoch": -1}, "initial_epoch: expected an integer of at least 0, got -1"),

@@ -86,6 +86,7 @@ def test_keras_saves_a_gelu(layer, tmp_path):
 def old_file(path: Path) -> Any:
     """A model with a model inside, all its weights different, in a file as Keras 2 wrote them."""
     keras = keras_side.keras()
+    keras.utils.clear_session()  # layers are numbered anew, whatever other tests have made
     K = keras.layers
     inner = keras.Sequential([K.Input((4,)), K.BatchNormalization(), K.Dense(3)])
     model = keras.Sequential([

@@ -317,7 +317,7 @@ def test_a_single_sample_weight_weighs_all(backend: str, weight: Any) -> None:
         ([1.0], None, None, "expected numbers for predictions, got dtype object"),
         (None, [1.0], None, "expected numbers for targets, got dtype object"),
         ([1.0], ["a"], None, "expected numbers for predictions, got dtype <U1"),
-        ([1.0], [[1.0], [1.0, 2.0]], None, "expected predictions of equal length, got a ragged list"),
+        ([1.0], [[1.0], [1.0, 2.0]], None, "expected numbers for predictions, got a ragged list"),
         ([1.0], 1.0, None, "expected one prediction per sample, got a single number"),
         ([1.0], [1.0], ["a"], "sample_weight: expected one number per sample, got dtype <U1"),
     ],

@@ -168,10 +168,10 @@ def train():
     except sn.errors.BackendError as error:
         print(error)
 
-threads = [threading.Thread(target=train) for _ in range(2)]
-for thread in threads:
-    thread.start()
-    thread.join()
+train()
+thread = threading.Thread(target=train)  # while the first thread lives: the number of one that has ended is used again
+thread.start()
+thread.join()
 """
 
 

@@ -22,7 +22,7 @@ ORDER = [
     "errors paths checks signals process",
     "kernels",
     "backend config drawing initializers",
-    "workspace pace sample_weights",
+    "workspace pace host_arrays sample_weights",
     "custom layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
     "numerics training batches fit_data callbacks progress summary checkpoint safetensors_io saved_model gpu_memory "
     "replay capture recording testing fitting model",

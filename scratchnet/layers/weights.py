@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..backend import array_module, to_numpy
-from ..errors import DataError, ShapeError
+from ..errors import ShapeError
+from ..host_arrays import numbers
 
 
 def require_built(layer: Any) -> None:
@@ -46,12 +47,7 @@ def put(layer: Any, arrays: Any) -> None:
 
 
 def _fitting(label: str, own: Any, value: Any) -> np.ndarray:
-    try:
-        array = to_numpy(value)
-    except ValueError:
-        raise DataError(f"set_weights: {label}: expected an array of shape {own.shape}, got a ragged list") from None
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"set_weights: {label}: expected numbers, got dtype {array.dtype}")
+    array = numbers(value, f"set_weights: {label}", f"an array of shape {own.shape}")
     if array.shape != own.shape:
         raise ShapeError(f"set_weights: {label}: expected shape {own.shape}, got {array.shape}")
     return array.astype(own.dtype)

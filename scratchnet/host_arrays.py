@@ -1,0 +1,29 @@
+"""Arrays that a user gives, as NumPy arrays of numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .backend import to_numpy
+from .errors import DataError, ScratchnetError
+
+
+def numbers(value: Any, label: str, expected: str, ragged: type[ScratchnetError] = DataError) -> np.ndarray:
+    """A NumPy array of booleans, integers or floats.
+
+    Raises
+    ------
+    ScratchnetError
+        Of the class ``ragged``, for a list of lists that are not equally long: "{label}: expected {expected}, got ...".
+    DataError
+        For what does not consist of numbers.
+    """
+    try:
+        array = to_numpy(value)
+    except ValueError:
+        raise ragged(f"{label}: expected {expected}, got a ragged list") from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{label}: expected {expected}, got dtype {array.dtype}")
+    return array
