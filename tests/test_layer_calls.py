@@ -126,7 +126,7 @@ def test_weights_before_the_layer_is_built() -> None:
         (None, "set_weights: expected 2 arrays, got None"),
         ([np.ones((3, 2))], "set_weights: expected 2 arrays, got 1"),
         ([np.ones((3, 2)), np.ones(3)], "set_weights: d/bias: expected shape (2,), got (3,)"),
-        ([np.ones((3, 2)), np.array(["a", "b"])], "set_weights: d/bias: expected an array of shape (2,), got dtype <U1"),
+        ([np.ones((3, 2)), np.array([*"ab"])], "set_weights: d/bias: expected an array of shape (2,), got dtype <U1"),
         ([np.ones((3, 2)), [[1], [1, 2]]], "set_weights: d/bias: expected an array of shape (2,), got a ragged list"),
     ],
 )
