@@ -88,9 +88,8 @@ class ReduceLROnPlateau(Monitor):
     def _reduce(self, epoch: int) -> bool:
         optimizer = self.model.optimizer
         before = current_rate(optimizer)
-        if np.float32(before) <= np.float32(
-            self.min_lr
-        ):  # 0.1 * 0.1 lies above 0.01, but not in float32, as Keras has it
+        # 0.1 * 0.1 lies above 0.01, but not in float32, as Keras has it.
+        if np.float32(before) <= np.float32(self.min_lr):
             return False
         optimizer.learning_rate = max(before * self.factor, self.min_lr)
         if self.verbose:

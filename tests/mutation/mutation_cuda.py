@@ -9,7 +9,7 @@ A, B, K, V, D, R, E, L = (
     for name in ("activations", "batching", "clipping", "conv2d", "dense", "dropout", "elementwise", "losses")
 )
 N, O, Z, P = (f"kernels/{name}.cu" for name in ("normalization", "optimizers", "padding", "pooling"))  # noqa: E741
-C, G, F, T = (f"kernels/{name}.cuh" for name in ("common", "gemm", "gemm_fma", "gemm_tensor"))
+C, G, F, M, T = (f"kernels/{name}.cuh" for name in ("common", "gemm", "gemm_fma", "gemm_matrix", "gemm_tensor"))
 ARITHMETIC, CAPTURE = "tests/test_cuda_arithmetic.py -k ", "tests/test_capture.py -k "
 TWICE, ANYWHERE, LEVELS = (f"{ARITHMETIC}{word}" for word in ("counters", "begin_anywhere", "two_levels"))
 STEPS, FAILURE = f"{CAPTURE}'batches and clipvalue'", f"{CAPTURE}nothing_changes"
@@ -55,13 +55,13 @@ MUTANTS = [
     Mutant(G, "the double buffer's half is not switched", "        half ^= 1;\n", "", SMALL),
     Mutant(G, "no barrier after a slice", "        __syncthreads();\n        half ^= 1;", "        half ^= 1;", SMALL),
     Mutant(G, "the last partial slice left out", "more = p < at.end", "more = p + BK <= at.end", SMALL),
-    Mutant(G, "ReLU's mask lets 0 through, vectors", "masks.v[v] > 0", "masks.v[v] >= 0", twin("dense_backward-relu")),
-    Mutant(G, "ReLU's mask lets 0 through, single numbers",
+    Mutant(M, "ReLU's mask lets 0 through, vectors", "masks.v[v] > 0", "masks.v[v] >= 0", twin("dense_backward-relu")),
+    Mutant(M, "ReLU's mask lets 0 through, single numbers",
         "mask[index + v] > 0", "mask[index + v] >= 0", twin("dense_backward-halves")),
-    Mutant(G, "bias forgotten", "value += bias[j];", "value += 0 * bias[j];", twin("dense_forward-small")),
-    Mutant(G, "bias of a run's first column", "finish(values.v[v], j + v);\n            store",
+    Mutant(M, "bias forgotten", "value += bias[j];", "value += 0 * bias[j];", twin("dense_forward-small")),
+    Mutant(M, "bias of a run's first column", "finish(values.v[v], j + v);\n            store",
         "finish(values.v[v], j);\n            store", twin("dense_forward-small")),
-    Mutant(G, "ReLU turned round", "relu && value < 0", "relu && value > 0", twin("dense_forward-relu")),
+    Mutant(M, "ReLU turned round", "relu && value < 0", "relu && value > 0", twin("dense_forward-relu")),
     Mutant(G, "column sums of the first group alone",
         "e < THREADS * VEC; e += BN", "e < MEMBERS * VEC; e += BN", SMALL),
     Mutant(G, "column sums: no barrier before they take the slices' memory",
