@@ -142,6 +142,8 @@ def compile_marked(cache_folder: Path) -> None:
 
     Where the folder cannot be written or its disk is full, kernels are compiled without a cache.
     """
+    if not _marked:  # all of them are: no need to digest the sources again, which takes over a millisecond
+        return
     _wait_briefly_then_sleep()
     import numba
 
