@@ -197,13 +197,13 @@ def _backward(task, x, y, dy, kind, slope, threshold, ceiling, dx):
             dx[k] = dy[k] * _smooth_slope(np.float64(x[k]), np.float64(y[k]), kind, *numbers)
 
 
-@twin("activation_forward", launches=True)
+@twin("activation_forward")
 def activation_forward(x, kind, alpha, y):
     # Numbers of the array's own type: with a double among them the loop would compute in doubles.
     everywhere(_forward, x.reshape(-1), kind, *(x.dtype.type(a) for a in alpha), y.reshape(-1))
 
 
-@twin("activation_backward", launches=True)
+@twin("activation_backward")
 def activation_backward(x, y, dy, kind, alpha, dx):
     if dx.size:
         numbers = (x.dtype.type(a) for a in alpha)
@@ -239,12 +239,12 @@ def _over_rows(kernel, *arrays):
     launch(kernel, -(-len(arrays[0]) // ROWS), *arrays, serial=True)
 
 
-@twin("softmax_forward", launches=True)
+@twin("softmax_forward")
 def softmax_forward(x, y):
     _over_rows(_softmax_rows, x, y)
 
 
-@twin("softmax_backward", launches=True)
+@twin("softmax_backward")
 def softmax_backward(y, dy, dx):
     if dx.size:
         _over_rows(_softmax_rows_backward, y, dy, dx)

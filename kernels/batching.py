@@ -39,7 +39,7 @@ def _gather(task, source, indices, scale, out):  # type: ignore[no-untyped-def]
             target[j] = out.dtype.type(row[j]) * factor
 
 
-@twin("gather", launches=True)
+@twin("gather")
 def gather(source, indices, scale, out):  # type: ignore[no-untyped-def]
     few = indices.size * source.shape[1] * source.itemsize < SERIAL_BYTES
     launch(_gather, TASKS, source, indices, scale, out, serial=few)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from .addresses import at
-from .jit import jit, prange
+from .jit import kernel
+from .launching import launch
 from .registry import reference, twin
 from .scratch import scratch
 
@@ -34,8 +35,8 @@ def clip_by_norm_reference(g, spans, limit, together):
     return np.concatenate([g[:0], *parts]).astype(g.dtype)
 
 
-@jit
-def _clip_value(task, g, limit):
+@kernel
+def _clip_values(task, g, limit):
     start, count = task * CHUNK, min(CHUNK, g.size - task * CHUNK)
     d = at(g, start)
     for k in range(count):
@@ -44,61 +45,37 @@ def _clip_value(task, g, limit):
         d[k] = -limit if x < -limit else x
 
 
-@jit(parallel=True)
-def _clip_values(g, limit):
-    tasks = (g.size + CHUNK - 1) // CHUNK
-    if tasks <= 2:
-        for task in range(tasks):
-            _clip_value(task, g, limit)
-    else:
-        for task in prange(tasks):
-            _clip_value(task, g, limit)
-
-
-@jit
-def _square_norm(g, start, stop):
+@kernel
+def _square_norms(task, g, spans, norms):
+    # A span is one task, so that its sum has one order whatever the number of threads.
+    start, stop = spans[task, 0], spans[task, 1]
     total, d = 0.0, at(g, start)
     for k in range(stop - start):
         total += np.float64(d[k]) * d[k]  # in doubles the square of a float32 does not overflow
-    return total
+    norms[task] = total
 
 
-@jit
-def _rescale(g, start, stop, norm, limit):
+@kernel
+def _rescale(task, g, spans, limit, together, norms):
+    start, stop = spans[task, 0], spans[task, 1]
+    total = 0.0 if together else norms[task]
+    for i in range(len(norms) if together else 0):
+        total += norms[i]
+    norm = math.sqrt(total)
     if not norm <= limit:
         scale, d = g.dtype.type(limit / norm if norm < math.inf else math.nan), at(g, start)
         for k in range(stop - start):
             d[k] *= scale
 
 
-@jit(parallel=True)
-def _clip_norms(g, spans, limit, together, norms):
-    # A span is one task, so that its sum has one order whatever the number of threads.
-    small = g.size <= 2 * CHUNK
-    if small:
-        for i in range(len(spans)):
-            norms[i] = _square_norm(g, spans[i, 0], spans[i, 1])
-    else:
-        for i in prange(len(spans)):
-            norms[i] = _square_norm(g, spans[i, 0], spans[i, 1])
-    if together:
-        total = 0.0
-        for i in range(len(spans)):
-            total += norms[i]
-        norms[:] = total
-    if small:
-        for i in range(len(spans)):
-            _rescale(g, spans[i, 0], spans[i, 1], math.sqrt(norms[i]), limit)
-    else:
-        for i in prange(len(spans)):
-            _rescale(g, spans[i, 0], spans[i, 1], math.sqrt(norms[i]), limit)
-
-
 @twin("clip_by_value")
 def clip_by_value(g, limit):
-    _clip_values(g, g.dtype.type(limit))
+    tasks = -(-g.size // CHUNK)
+    launch(_clip_values, tasks, g, g.dtype.type(limit), serial=tasks <= 2)
 
 
 @twin("clip_by_norm")
 def clip_by_norm(g, spans, limit, together):
-    _clip_norms(g, spans, float(limit), together, scratch("clipping", (len(spans),), np.float64))
+    norms, few = scratch("clipping", (len(spans),), np.float64), g.size <= 2 * CHUNK
+    launch(_square_norms, len(spans), g, spans, norms, serial=few)
+    launch(_rescale, len(spans), g, spans, float(limit), bool(together), norms, serial=few)

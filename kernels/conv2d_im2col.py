@@ -14,10 +14,14 @@ import numpy as np
 
 from .addresses import at
 from .gemm import ACCUMULATE, BIAS, ZERO, gemm, gemm_at
-from .jit import jit, max_threads, prange, thread_id
+from .jit import jit, kernel, max_threads, thread_id
+from .launching import launch
 from .scratch import clear, scratch
+from .transposition import transposed
 
 SLICES = 8  # of the batch, each with a filter gradient of its own, summed in order: the same bits for any thread count
+ADDED = 256  # numbers of a gradient that a task adds up
+SERIAL = 32_768  # fewer numbers are added, or turned round, by one thread
 BLOCK = 64  # pixels whose window gradients are made at a time, to stay in the core's cache
 
 
@@ -52,23 +56,22 @@ def masked(y, dy, relu, dz, db):  # type: ignore[no-untyped-def]
             db[f] += value
 
 
-@jit(parallel=True)
-def forward(x, w, b, pads, pixels, taps, relu, images, y):  # type: ignore[no-untyped-def]
+@kernel
+def _forward(task, x, w, b, pads, pixels, taps, relu, images, y):  # type: ignore[no-untyped-def]
     channels, filters = w.shape[2], w.shape[3]
     groups = x.shape[3] // channels
     depth, per_group = taps.size, filters // groups
     start = BIAS if b.size else ZERO
-    for task in prange(SLICES):
-        image = images[thread_id()]
-        clear(image)
-        for n in range(task * x.shape[0] // SLICES, (task + 1) * x.shape[0] // SLICES):
-            pad(x[n], pads[0], pads[2], image)
-            for g in range(groups):
-                f = g * per_group
-                gemm_at(
-                    at(image, g * channels), at(pixels, 0), at(taps, 0), at(w, f), filters,
-                    at(y, n * pixels.size * filters + f), filters, at(b, f), pixels.size, per_group, depth, start, relu,
-                )  # fmt: skip
+    image = images[thread_id()]
+    clear(image)
+    for n in range(task * x.shape[0] // SLICES, (task + 1) * x.shape[0] // SLICES):
+        pad(x[n], pads[0], pads[2], image)
+        for g in range(groups):
+            f = g * per_group
+            gemm_at(
+                at(image, g * channels), at(pixels, 0), at(taps, 0), at(w, f), filters,
+                at(y, n * pixels.size * filters + f), filters, at(b, f), pixels.size, per_group, depth, start, relu,
+            )  # fmt: skip
 
 
 @jit
@@ -88,37 +91,52 @@ def add_windows(dz, wt, f, pixels, taps, run, window, image, first):  # type: ig
                     image[place + k] += window[i * depth + tap + k]
 
 
-@jit(parallel=True)
-def backward(x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, dws, dbs, dx):  # type: ignore[no-untyped-def]
+@kernel
+def _backward(s, x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, dws, dbs, dx):  # type: ignore[no-untyped-def]
     _, h, width, channels = x.shape
     groups, per_group, depth = wt.shape
     filters, slices, n = groups * per_group, dws.shape[0], x.shape[0]
-    in_group = channels // groups
-    for s in prange(slices):
-        me = thread_id()
-        image, window, dz, dw = images[me], windows[me], dzs[me], dws[s]
-        clear(dw)
-        clear(dbs[s])
-        clear(image)
-        for i in range(s * n // slices, (s + 1) * n // slices):
-            masked(y[i].reshape(pixels.size, filters), dy[i].reshape(pixels.size, filters), relu, dz, dbs[s])
-            if dx.size:
-                clear(image)
-            pad(x[i], pads[0], pads[2], image)
+    in_group, me = channels // groups, thread_id()
+    image, window, dz, dw = images[me], windows[me], dzs[me], dws[s]
+    clear(dw)
+    clear(dbs[s])
+    clear(image)
+    for i in range(s * n // slices, (s + 1) * n // slices):
+        masked(y[i].reshape(pixels.size, filters), dy[i].reshape(pixels.size, filters), relu, dz, dbs[s])
+        if dx.size:
+            clear(image)
+        pad(x[i], pads[0], pads[2], image)
+        for g in range(groups):
+            f = g * per_group
+            gemm_at(
+                at(image, g * in_group), at(taps, 0), at(pixels, 0), at(dz, f), filters,
+                at(dw, f), filters, at(dz, 0), depth, per_group, pixels.size, ACCUMULATE, False,
+            )  # fmt: skip
+        if dx.size:
+            clear(image)
             for g in range(groups):
-                f = g * per_group
-                gemm_at(
-                    at(image, g * in_group), at(taps, 0), at(pixels, 0), at(dz, f), filters,
-                    at(dw, f), filters, at(dz, 0), depth, per_group, pixels.size, ACCUMULATE, False,
-                )  # fmt: skip
-            if dx.size:
-                clear(image)
-                for g in range(groups):
-                    add_windows(dz, wt[g], g * per_group, pixels, taps, run, window, image.reshape(-1), g * in_group)
-                for a in range(h):
-                    for b in range(width):
-                        for c in range(channels):
-                            dx[i, a, b, c] = image[pads[0] + a, pads[2] + b, c]
+                add_windows(dz, wt[g], g * per_group, pixels, taps, run, window, image.reshape(-1), g * in_group)
+            for a in range(h):
+                for b in range(width):
+                    for c in range(channels):
+                        dx[i, a, b, c] = image[pads[0] + a, pads[2] + b, c]
+
+
+@kernel
+def _add_slices(task, parts, total):  # type: ignore[no-untyped-def]
+    count = min(ADDED, total.size - task * ADDED)
+    target = at(total, task * ADDED)
+    for k in range(count):
+        target[k] = 0
+    for s in range(parts.shape[0]):
+        part = at(parts, s * total.size + task * ADDED)
+        for k in range(count):
+            target[k] += part[k]
+
+
+def add_slices(parts, total):  # type: ignore[no-untyped-def]
+    """The sum of the slices' gradients, in order (5x5, 64 to 128 channels: 59 us; by NumPy 144 us)."""
+    launch(_add_slices, -(-total.size // ADDED), parts, total, serial=parts.size < SERIAL)
 
 
 def _prepare(x, w, y, strides, pads, dilation):  # type: ignore[no-untyped-def]
@@ -133,7 +151,7 @@ def _prepare(x, w, y, strides, pads, dilation):  # type: ignore[no-untyped-def]
 def run_forward(x, w, b, strides, pads, dilation, relu, y):  # type: ignore[no-untyped-def]
     """Take the scratch memory and run `forward`."""
     images, pixels, taps = _prepare(x, w, y, strides, pads, dilation)
-    forward(x, w, b, pads, pixels, taps, relu, images, y)
+    launch(_forward, SLICES, x, w, b, pads, pixels, taps, relu, images, y)
 
 
 def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx):  # type: ignore[no-untyped-def]
@@ -146,11 +164,11 @@ def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx)
     dws = scratch("conv2d.dws", (slices, w.size), x.dtype)
     dbs = scratch("conv2d.dbs", (slices, filters), x.dtype)
     wt = scratch("conv2d.wt", (groups, filters // groups, taps.size), x.dtype)
-    np.copyto(wt, w.reshape(taps.size, groups, -1).transpose(1, 2, 0))
+    launch(transposed, 1, w.reshape(1, taps.size, filters), wt.reshape(1, filters, taps.size), serial=True)
     # Taps that lie next to each other: a whole line of the window, or the channels of a group.
     run = kw * group if groups == 1 and dilation[1] == 1 else group
     dx = dx.reshape(-1, *x.shape[1:])
-    backward(x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, dws, dbs, dx)
-    np.add.reduce(dws, axis=0, out=dw.reshape(-1))
+    launch(_backward, slices, x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, dws, dbs, dx)
+    add_slices(dws, dw.reshape(-1))
     if db.size:
-        np.add.reduce(dbs, axis=0, out=db)
+        add_slices(dbs, db)

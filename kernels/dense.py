@@ -114,7 +114,7 @@ def _add(task, halves, relu, y):  # type: ignore[no-untyped-def]
         total[k] = y.dtype.type(0) if relu and value < 0 else value
 
 
-@twin("dense_forward", launches=True)
+@twin("dense_forward")
 def dense_forward(x, w, b, relu, y):  # type: ignore[no-untyped-def]
     (n, outputs), inputs = y.shape, len(w)
     serial = y.size * inputs < SERIAL
@@ -191,7 +191,7 @@ def _dz(task, y, dy, relu, dz, db, checks):  # type: ignore[no-untyped-def]
         checks[task] = nothing
 
 
-@twin("dense_backward", launches=True)
+@twin("dense_backward")
 def dense_backward(x, w, y, dy, relu, dw, db, dx):  # type: ignore[no-untyped-def]
     (n, outputs), inputs = dy.shape, x.shape[1]
     dz = scratch("dense.dz", (n, outputs + LINE), dy.dtype)

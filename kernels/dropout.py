@@ -111,7 +111,7 @@ def _mask(task, dy, mask, scale, dx):
         q[k] = p[k] * scale if m[k] != 0 else zero
 
 
-@twin("dropout_forward", launches=True)
+@twin("dropout_forward")
 def dropout_forward(x, key, step, rate, y, mask):
     stream = tuple(np.uint64(word) for word in (key & WORD, key >> 32, step & WORD, step >> 32))
     limit, scale = np.uint64(drop_below(rate)), x.dtype.type(1 / (1 - rate))
@@ -122,7 +122,7 @@ def dropout_forward(x, key, step, rate, y, mask):
         launch(_drop_rest, 1, *arguments, serial=True)
 
 
-@twin("dropout_backward", launches=True)
+@twin("dropout_backward")
 def dropout_backward(dy, mask, rate, dx):
     if dx.size:
         tasks = -(-dy.size // (4 * BLOCKS))

@@ -44,12 +44,12 @@ def everywhere(kernel, *arguments):
     launch(kernel, tasks, *arguments, serial=tasks <= 2)
 
 
-@twin("add", launches=True)
+@twin("add")
 def add(a, b, y):
     everywhere(_add, a.reshape(-1), b.reshape(-1), y.reshape(-1))
 
 
-@twin("rescale", launches=True)
+@twin("rescale")
 def rescale(x, scale, offset, y):
     # Numbers of the array's own type: with a double among them the loop would compute in doubles.
     everywhere(_rescale, x.reshape(-1), x.dtype.type(scale), x.dtype.type(offset), y.reshape(-1))

@@ -61,8 +61,6 @@ def launch(kernel: Any, tasks: int, *arguments: Any, serial: bool = False) -> No
     if kinds not in kernel.addresses:
         kernel.addresses[kinds] = framed(kernel, arguments)
     if kernel.packed is None:
-        # Numba readies its threads when it loads a function that has a parallel loop itself, not one that calls it.
-        run_tasks(0, 0, 0, True)
         function = written_for(kernel, "packed", _PACKED, run_tasks=run_tasks, frame_of=frame_of)
         kernel.packed = compile_function(function, kernel.cache_folder, parallel=False)
     kernel.packed(kernel.addresses[kinds], tasks, serial, *arguments)

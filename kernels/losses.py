@@ -140,16 +140,16 @@ def _squared(task, y, targets, weights, parts, dy, wanted):
     parts[task, 0], parts[task, 1] = losses, 0
 
 
-@twin("sparse_cross_entropy", launches=True)
+@twin("sparse_cross_entropy")
 def sparse_cross_entropy(p, labels, weights, smoothing, totals, dp):
     evaluate(_sparse, p, labels, weights, (float(smoothing),), totals, dp)
 
 
-@twin("cross_entropy", launches=True)
+@twin("cross_entropy")
 def cross_entropy(p, targets, weights, smoothing, totals, dp):
     evaluate(_dense, p, targets, weights, (float(smoothing),), totals, dp)
 
 
-@twin("mean_squared_error", launches=True)
+@twin("mean_squared_error")
 def mean_squared_error(y, targets, weights, totals, dy):
     evaluate(_squared, y, targets, weights, (), totals, dy)

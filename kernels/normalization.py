@@ -11,7 +11,8 @@ import math
 import numpy as np
 
 from .addresses import at, shift
-from .jit import jit, prange
+from .jit import jit, kernel
+from .launching import launch
 from .registry import reference, twin
 from .scratch import scratch
 
@@ -108,8 +109,8 @@ def add_products(x, dy, mean, rows, c, plain, product):
             product[k] += np.float64(g0[k]) * (np.float64(x0[k]) - mean[k])
 
 
-@jit
-def _statistics_task(task, x, sums):
+@kernel
+def _statistics(task, x, sums):
     """Mean and sum of squared deviations of one slice of rows, while it is in the cache."""
     rows, c = x.shape
     first, stop = task * rows // len(sums), (task + 1) * rows // len(sums)
@@ -123,77 +124,53 @@ def _statistics_task(task, x, sums):
 
 
 @jit
-def _combine(sums, rows, epsilon, mean, variance, inverse):
+def _factors(k, gamma, beta, inverse, work):
+    """What `_affine` needs of column k."""
+    work[0, k] = inverse[k] * gamma[k] if gamma.size else inverse[k]
+    work[1, k] = beta[k] if beta.size else 0.0
+
+
+@kernel
+def _combine(task, sums, rows, gamma, beta, moving_mean, moving_variance, momentum, epsilon, work, mean, inverse):
     """Statistics of all rows from those of the slices: Chan, Golub and LeVeque, 1979."""
-    slices = len(sums)
-    mean[:] = 0
-    variance[:] = 0
-    for s in range(slices):
-        mean += ((s + 1) * rows // slices - s * rows // slices) / rows * sums[s, 0]
+    slices, variance = len(sums), work[2]
+    for k in range(len(mean)):
+        mean[k], variance[k] = 0.0, 0.0
     for s in range(slices):
         share = ((s + 1) * rows // slices - s * rows // slices) / rows
-        variance += sums[s, 1] / rows + share * (sums[s, 0] - mean) ** 2
+        for k in range(len(mean)):
+            mean[k] += share * sums[s, 0, k]
+    for s in range(slices):
+        share = ((s + 1) * rows // slices - s * rows // slices) / rows
+        for k in range(len(mean)):
+            variance[k] += sums[s, 1, k] / rows + share * (sums[s, 0, k] - mean[k]) ** 2
     for k in range(len(mean)):
         inverse[k] = 1 / math.sqrt(variance[k] + epsilon)
+        moving_mean[k] = momentum * moving_mean[k] + (1 - momentum) * mean[k]
+        moving_variance[k] = momentum * moving_variance[k] + (1 - momentum) * variance[k]
+        _factors(k, gamma, beta, inverse, work)
 
 
-@jit
-def _affine_task(task, tasks, x, mean, factor, offset, y):
+@kernel
+def _take_moving(task, gamma, beta, moving_mean, moving_variance, epsilon, work, mean, inverse):
+    for k in range(len(mean)):
+        mean[k], inverse[k] = moving_mean[k], 1 / math.sqrt(moving_variance[k] + epsilon)
+        _factors(k, gamma, beta, inverse, work)
+
+
+@kernel
+def _affine(task, tasks, x, mean, work, y):
     """``y = (x - mean) factor + offset`` for one slice of rows."""
     rows, c = x.shape
-    m, f, b = at(mean, 0), at(factor, 0), at(offset, 0)
+    m, factor, offset = at(mean, 0), at(work, 0), at(work, c)
     for r in range(task * rows // tasks, (task + 1) * rows // tasks):
         source, target = at(x, r * c), at(y, r * c)
         for k in range(c):
-            target[k] = (np.float64(source[k]) - m[k]) * f[k] + b[k]
+            target[k] = (np.float64(source[k]) - m[k]) * factor[k] + offset[k]
 
 
-@jit
-def _columns(gamma, beta, inverse, factor, offset):
-    for k in range(len(inverse)):
-        factor[k] = inverse[k] * gamma[k] if gamma.size else inverse[k]
-        offset[k] = beta[k] if beta.size else 0.0
-
-
-@jit(parallel=True)
-def _forward(x, gamma, beta, moving_mean, moving_variance, momentum, epsilon, sums, work, y, mean, inverse):
-    rows, tasks = len(x), len(sums)
-    variance, factor, offset = work
-    if x.size < SERIAL:
-        for task in range(tasks):
-            _statistics_task(task, x, sums)
-    else:
-        for task in prange(tasks):
-            _statistics_task(task, x, sums)
-    _combine(sums, rows, epsilon, mean, variance, inverse)
-    for k in range(len(mean)):
-        moving_mean[k] = momentum * moving_mean[k] + (1 - momentum) * mean[k]
-        moving_variance[k] = momentum * moving_variance[k] + (1 - momentum) * variance[k]
-    _columns(gamma, beta, inverse, factor, offset)
-    if x.size < SERIAL:
-        for task in range(tasks):
-            _affine_task(task, tasks, x, mean, factor, offset, y)
-    else:
-        for task in prange(tasks):
-            _affine_task(task, tasks, x, mean, factor, offset, y)
-
-
-@jit(parallel=True)
-def _inference(x, gamma, beta, moving_mean, moving_variance, epsilon, tasks, work, y, mean, inverse):
-    factor, offset = work
-    for k in range(len(mean)):
-        mean[k], inverse[k] = moving_mean[k], 1 / math.sqrt(moving_variance[k] + epsilon)
-    _columns(gamma, beta, inverse, factor, offset)
-    if x.size < SERIAL:
-        for task in range(tasks):
-            _affine_task(task, tasks, x, mean, factor, offset, y)
-    else:
-        for task in prange(tasks):
-            _affine_task(task, tasks, x, mean, factor, offset, y)
-
-
-@jit
-def _products_task(task, x, dy, mean, sums):
+@kernel
+def _products(task, x, dy, mean, sums):
     rows, c = x.shape
     first, stop = task * rows // len(sums), (task + 1) * rows // len(sums)
     plain, product = at(sums, 2 * task * c), at(sums, (2 * task + 1) * c)
@@ -202,9 +179,9 @@ def _products_task(task, x, dy, mean, sums):
     add_products(at(x, first * c), at(dy, first * c), at(mean, 0), stop - first, c, plain, product)
 
 
-@jit
-def _combine_products(sums, rows, gamma, inverse, training, work, dgamma, dbeta):
-    """dgamma and dbeta, and the three numbers of each column that `_dx_task` needs."""
+@kernel
+def _combine_products(task, sums, rows, gamma, inverse, training, work, dgamma, dbeta):
+    """dgamma and dbeta, and the three numbers of each column that `_dx` needs."""
     for k in range(len(inverse)):
         plain, product = 0.0, 0.0
         for s in range(len(sums)):
@@ -220,8 +197,8 @@ def _combine_products(sums, rows, gamma, inverse, training, work, dgamma, dbeta)
         work[2, k] = product * inverse[k] / rows if training else 0.0
 
 
-@jit
-def _dx_task(task, tasks, x, dy, mean, work, dx):
+@kernel
+def _dx(task, tasks, x, dy, mean, work, dx):
     """``dx = factor (dy - plain - (x - mean) product)`` for one slice of rows."""
     rows, c = x.shape
     m, factor, plain, product = at(mean, 0), at(work, 0), at(work, c), at(work, 2 * c)
@@ -231,47 +208,39 @@ def _dx_task(task, tasks, x, dy, mean, work, dx):
             target[k] = factor[k] * (np.float64(g[k]) - plain[k] - (np.float64(source[k]) - m[k]) * product[k])
 
 
-@jit(parallel=True)
-def _backward(x, dy, gamma, mean, inverse, training, sums, work, dx, dgamma, dbeta):
-    rows, tasks = len(x), len(sums)
-    if x.size < SERIAL:
-        for task in range(tasks):
-            _products_task(task, x, dy, mean, sums)
-    else:
-        for task in prange(tasks):
-            _products_task(task, x, dy, mean, sums)
-    _combine_products(sums, rows, gamma, inverse, training, work, dgamma, dbeta)
-    if dx.size < SERIAL:
-        for task in range(tasks if dx.size else 0):
-            _dx_task(task, tasks, x, dy, mean, work, dx)
-    else:
-        for task in prange(tasks):
-            _dx_task(task, tasks, x, dy, mean, work, dx)
-
-
 def slices(rows):
     """How many slices so many rows are split into: the same for any number of threads."""
     return min(SLICES, max(1, rows // ROWS))
 
 
+def _room(x):
+    """Sums of each slice, numbers of each column, and whether the work is for one thread."""
+    rows, c = x.shape
+    sums = scratch("batch_norm.sums", (slices(rows), 2, c), np.float64)
+    return sums, scratch("batch_norm.work", (3, c), np.float64), x.size < SERIAL
+
+
 @twin("batch_norm_forward")
 def batch_norm_forward(x, gamma, beta, moving_mean, moving_variance, momentum, epsilon, y, mean, inverse):
-    (rows, c), float64 = x.shape, np.float64
-    sums = scratch("batch_norm.sums", (slices(rows), 2, c), float64)
-    work = scratch("batch_norm.work", (3, c), float64)
-    _forward(x, gamma, beta, moving_mean, moving_variance, momentum, epsilon, sums, work, y, mean, inverse)
+    sums, work, small = _room(x)
+    moving, settings = (moving_mean, moving_variance), (float(momentum), float(epsilon))
+    launch(_statistics, len(sums), x, sums, serial=small)
+    launch(_combine, 1, sums, len(x), gamma, beta, *moving, *settings, work, mean, inverse, serial=True)
+    launch(_affine, len(sums), len(sums), x, mean, work, y, serial=small)
 
 
 @twin("batch_norm_inference")
 def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, epsilon, y, mean, inverse):
-    rows, c = x.shape
-    work = scratch("batch_norm.work", (2, c), np.float64)
-    _inference(x, gamma, beta, moving_mean, moving_variance, epsilon, slices(rows), work, y, mean, inverse)
+    sums, work, small = _room(x)
+    moving = moving_mean, moving_variance
+    launch(_take_moving, 1, gamma, beta, *moving, float(epsilon), work, mean, inverse, serial=True)
+    launch(_affine, len(sums), len(sums), x, mean, work, y, serial=small)
 
 
 @twin("batch_norm_backward")
 def batch_norm_backward(x, dy, gamma, mean, inverse, training, dx, dgamma, dbeta):
-    (rows, c), float64 = x.shape, np.float64
-    sums = scratch("batch_norm.sums", (slices(rows), 2, c), float64)
-    work = scratch("batch_norm.work", (3, c), float64)
-    _backward(x, dy, gamma, mean, inverse, training, sums, work, dx.reshape(-1, c), dgamma, dbeta)
+    sums, work, small = _room(x)
+    launch(_products, len(sums), x, dy, mean, sums, serial=small)
+    launch(_combine_products, 1, sums, len(x), gamma, inverse, bool(training), work, dgamma, dbeta, serial=True)
+    if dx.size:
+        launch(_dx, len(sums), len(sums), x, dy, mean, work, dx.reshape(x.shape), serial=small)

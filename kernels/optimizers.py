@@ -205,31 +205,31 @@ def _update(kernel, arguments, *numbers):
     launch(kernel, -(-p.size // CHUNK), *arguments, (*numbers, FLOORS[p.dtype]), serial=p.size <= SERIAL)
 
 
-@twin("sgd", launches=True)
+@twin("sgd")
 def sgd(p, g, m, rate, momentum, nesterov, decay):
     _update(_sgd, (p, g, m, bool(nesterov)), rate, momentum, decay)
 
 
-@twin("adam", launches=True)
+@twin("adam")
 def adam(p, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, decay):
     _update(_adam, (p, g, m, v, v_max), alpha, 1 - beta_1, 1 - beta_2, epsilon, decay)
 
 
-@twin("nadam", launches=True)
+@twin("nadam")
 def nadam(p, g, m, v, on_m, on_g, on_v, beta_1, beta_2, epsilon, decay):
     _update(_nadam, (p, g, m, v), on_m, on_g, on_v, 1 - beta_1, 1 - beta_2, epsilon, decay)
 
 
-@twin("rmsprop", launches=True)
+@twin("rmsprop")
 def rmsprop(p, g, v, a, m, rate, rho, momentum, epsilon, decay):
     _update(_rmsprop, (p, g, v, a, m), rate, rho, 1 - rho, momentum, epsilon, decay)
 
 
-@twin("adagrad", launches=True)
+@twin("adagrad")
 def adagrad(p, g, v, rate, epsilon, decay):
     _update(_adagrad, (p, g, v), rate, epsilon, decay)
 
 
-@twin("adadelta", launches=True)
+@twin("adadelta")
 def adadelta(p, g, v, u, rate, rho, epsilon, decay):
     _update(_adadelta, (p, g, v, u), rate, rho, 1 - rho, epsilon, decay)

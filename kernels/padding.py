@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .addresses import at
-from .jit import jit, prange
+from .jit import kernel
+from .launching import launch
 from .registry import reference, twin
 
 SERIAL = 32_768  # smaller arrays stay with one thread
@@ -25,8 +26,8 @@ def zero_pad_backward_reference(dy, pads):
     return dy[:, top : dy.shape[1] - bottom, left : dy.shape[2] - right]
 
 
-@jit
-def _pad_image(image, x, top, left, y):
+@kernel
+def _pad(image, x, top, left, y):
     h, w, c = x.shape[1:]
     tall, wide = y.shape[1:3]
     target = at(y, image * tall * wide * c)
@@ -38,8 +39,8 @@ def _pad_image(image, x, top, left, y):
             target[k] = source[k]
 
 
-@jit
-def _crop_image(image, dy, top, left, dx):
+@kernel
+def _crop(image, dy, top, left, dx):
     h, w, c = dx.shape[1:]
     tall, wide = dy.shape[1:3]
     for i in range(h):
@@ -48,32 +49,12 @@ def _crop_image(image, dy, top, left, dx):
             target[k] = source[k]
 
 
-@jit(parallel=True)
-def _pad(x, top, left, y):
-    if y.size < SERIAL:
-        for image in range(len(x)):
-            _pad_image(image, x, top, left, y)
-    else:
-        for image in prange(len(x)):
-            _pad_image(image, x, top, left, y)
-
-
-@jit(parallel=True)
-def _crop(dy, top, left, dx):
-    if dx.size < SERIAL:
-        for image in range(len(dx)):
-            _crop_image(image, dy, top, left, dx)
-    else:
-        for image in prange(len(dx)):
-            _crop_image(image, dy, top, left, dx)
-
-
 @twin("zero_pad_forward")
 def zero_pad_forward(x, pads, y):
-    _pad(x, pads[0], pads[2], y)
+    launch(_pad, len(x), x, pads[0], pads[2], y, serial=y.size < SERIAL)
 
 
 @twin("zero_pad_backward")
 def zero_pad_backward(dy, pads, dx):
     if dx.size:
-        _crop(dy, pads[0], pads[2], dx)
+        launch(_crop, len(dx), dy, pads[0], pads[2], dx, serial=dx.size < SERIAL)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from .addresses import at, shift
-from .jit import jit, prange
+from .jit import jit, kernel
+from .launching import launch
 from .registry import reference, twin
 
 SERIAL = 32_768  # smaller arrays stay with one thread
@@ -238,71 +239,51 @@ def _average_image_backward(image, dy, g, dx, table, code_table):
                     target[k] += source[k] / size
 
 
-@jit(parallel=True)
-def _max_forward(x, g, y, argmax):
-    if x.size < SERIAL:
-        table, codes = tables(g, argmax)
-        for image in range(len(x)):
-            _max_image(image, x, g, y, argmax, table, codes)
-    else:
-        for image in prange(len(x)):
-            table, codes = tables(g, argmax)
-            _max_image(image, x, g, y, argmax, table, codes)
+@kernel
+def _max_forward(image, x, g, y, argmax):
+    table, codes = tables(g, argmax)
+    _max_image(image, x, g, y, argmax, table, codes)
 
 
-@jit(parallel=True)
-def _max_backward(dy, argmax, g, dx):
-    if dx.size < SERIAL:
-        table, codes = tables(g, argmax)
-        for image in range(len(dx)):
-            _max_image_backward(image, dy, argmax, g, dx, table, codes)
-    else:
-        for image in prange(len(dx)):
-            table, codes = tables(g, argmax)
-            _max_image_backward(image, dy, argmax, g, dx, table, codes)
+@kernel
+def _max_backward(image, dy, argmax, g, dx):
+    table, codes = tables(g, argmax)
+    _max_image_backward(image, dy, argmax, g, dx, table, codes)
 
 
-@jit(parallel=True)
-def _average_forward(x, g, y):
-    if x.size < SERIAL:
-        table, codes = tables(g, NUMBERS)
-        for image in range(len(x)):
-            _average_image(image, x, g, y, table, codes)
-    else:
-        for image in prange(len(x)):
-            table, codes = tables(g, NUMBERS)
-            _average_image(image, x, g, y, table, codes)
+@kernel
+def _average_forward(image, x, g, y):
+    table, codes = tables(g, NUMBERS)
+    _average_image(image, x, g, y, table, codes)
 
 
-@jit(parallel=True)
-def _average_backward(dy, g, dx):
-    if dx.size < SERIAL:
-        table, codes = tables(g, NUMBERS)
-        for image in range(len(dx)):
-            _average_image_backward(image, dy, g, dx, table, codes)
-    else:
-        for image in prange(len(dx)):
-            table, codes = tables(g, NUMBERS)
-            _average_image_backward(image, dy, g, dx, table, codes)
+@kernel
+def _average_backward(image, dy, g, dx):
+    table, codes = tables(g, NUMBERS)
+    _average_image_backward(image, dy, g, dx, table, codes)
 
 
 @twin("max_pool_forward")
 def max_pool_forward(x, window, strides, pads, y, argmax):
-    _max_forward(x, geometry(x.shape, y.shape, window, strides, pads), y, argmax)
+    g = geometry(x.shape, y.shape, window, strides, pads)
+    launch(_max_forward, len(x), x, g, y, argmax, serial=x.size < SERIAL)
 
 
 @twin("max_pool_backward")
 def max_pool_backward(dy, argmax, window, strides, pads, shape, dx):
     if dx.size:
-        _max_backward(dy, argmax, geometry(shape, dy.shape, window, strides, pads), dx)
+        g = geometry(shape, dy.shape, window, strides, pads)
+        launch(_max_backward, len(dx), dy, argmax, g, dx, serial=dx.size < SERIAL)
 
 
 @twin("average_pool_forward")
 def average_pool_forward(x, window, strides, pads, y):
-    _average_forward(x, geometry(x.shape, y.shape, window, strides, pads), y)
+    g = geometry(x.shape, y.shape, window, strides, pads)
+    launch(_average_forward, len(x), x, g, y, serial=x.size < SERIAL)
 
 
 @twin("average_pool_backward")
 def average_pool_backward(dy, window, strides, pads, shape, dx):
     if dx.size:
-        _average_backward(dy, geometry(shape, dy.shape, window, strides, pads), dx)
+        g = geometry(shape, dy.shape, window, strides, pads)
+        launch(_average_backward, len(dx), dy, g, dx, serial=dx.size < SERIAL)

@@ -10,6 +10,9 @@ Its *twin* takes the same positional arguments, then the arrays to fill::
     @twin("dense_forward")
     def dense_forward(x, w, b, relu, y): ...
 
+All that it does with them is launch kernels (launching.py, cuda.py): so a training step is a list of launches, and can
+be replayed as one.
+
 An output of size 0 is one that nobody asked for, an input of size 0 (a bias) is one that is not there. Ops that
 overwrite some of their arguments, such as optimizers, say which: ``updates=(0, 2, 3), outputs=0``; the reference then
 returns the new values of those arguments, followed by its outputs if it has any.
@@ -53,10 +56,6 @@ class Op:
             if target.size:
                 np.copyto(target, np.asarray(result).reshape(target.shape), casting="same_kind")
 
-    def only_launches(self, backend: str) -> bool:
-        """Whether on this backend the op is launches of kernels and nothing else, so that they can stand for it."""
-        return bool(getattr(self.twins.get(backend), "launches", False))
-
     def implementation(self, backend: str) -> Callable[..., Any]:
         """The callable that runs this op on a backend.
 
@@ -92,18 +91,12 @@ def reference(
     return mark
 
 
-def twin(
-    name: str, backend: str = "numba", launches: bool = False
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Mark the implementation of an op on a fast backend; ``launches``: all that it does with its arrays is launch
-    kernels (launching.py).
-    """
+def twin(name: str, backend: str = "numba") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Mark the implementation of an op on a fast backend."""
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         twins = _ops[name].twins if name in _ops else _early_twins.setdefault(name, {})
         twins[backend] = function
-        if launches:
-            function.launches = True  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -127,11 +127,11 @@ def evaluate(loss, outputs, targets, weights, settings, totals, gradient):
     launch(_add_up, 1, parts, totals, serial=True)
 
 
-@twin("softmax_cross_entropy", launches=True)
+@twin("softmax_cross_entropy")
 def softmax_cross_entropy(logits, targets, weights, smoothing, totals, dlogits):
     evaluate(_dense, logits, targets, weights, (float(smoothing),), totals, dlogits)
 
 
-@twin("sparse_softmax_cross_entropy", launches=True)
+@twin("sparse_softmax_cross_entropy")
 def sparse_softmax_cross_entropy(logits, labels, weights, smoothing, totals, dlogits):
     evaluate(_sparse, logits, labels, weights, (float(smoothing),), totals, dlogits)

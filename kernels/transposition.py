@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .addresses import at, item_bytes
-from .jit import host_vector_bytes, intrinsic, jit
+from .jit import host_vector_bytes, intrinsic, jit, kernel
 from .simd import Simd
 
 VECTOR_BYTES = host_vector_bytes()
@@ -55,3 +55,9 @@ def transpose(source, row, rows, target):  # type: ignore[no-untyped-def]
     for i in range(rows):
         for j in range(whole_columns if i < whole_rows else 0, columns):
             target[j * rows + i] = source[row + i, j]
+
+
+@kernel
+def transposed(task, matrices, targets):  # type: ignore[no-untyped-def]
+    """Each matrix of ``matrices`` (count, rows, columns), turned round into ``targets`` (count, columns, rows)."""
+    transpose(matrices[task], 0, matrices.shape[1], targets[task].reshape(-1))

@@ -38,12 +38,8 @@ class _Ops:
             _require_the_one_thread()
         implementation = registry.get(name).implementation(backend)
         _used.add(backend)
-        with _lookup:
-            if _watched is not None:
-                if _watched[0] == threading.get_ident():
-                    _watched[1].add(name)
-            elif not _alone:
-                self.__dict__[name] = implementation
+        if not _alone:
+            self.__dict__[name] = implementation
         return implementation
 
 
@@ -66,24 +62,6 @@ def _require_the_one_thread() -> None:
             "Numba's threading layer here, workqueue, serves one thread alone: train in one thread, or install one "
             'that serves several (OpenMP, or pip install tbb), or use sn.set_backend("numpy")'
         )
-
-
-_lookup, _watching = threading.Lock(), threading.Lock()
-_watched: tuple[int, set[str]] | None = None  # a thread, and the ops that it has used
-
-
-@contextmanager
-def ops_used() -> Iterator[set[str]]:
-    """The names of all ops that this thread uses inside the block."""
-    global _watched
-    with _watching:
-        with _lookup:
-            _watched = (threading.get_ident(), set())
-            ops.__dict__.clear()  # so that all of them are looked up
-        try:
-            yield _watched[1]
-        finally:
-            _watched = None
 
 
 def _after_fork() -> None:

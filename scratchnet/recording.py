@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import replay
-from .backend import get_backend, ops_used, usable
+from .backend import get_backend, usable
 from .batches import Feed
-from .kernels import program, registry
+from .kernels import program
 from .kernels.frames import address
 from .kernels.launching import Launch, noting
 from .kernels.program import Program
@@ -45,12 +45,10 @@ def possible(trainer: Trainer) -> bool:
 
 
 def record(trainer: Trainer, inputs: Inputs, make: Callable[[], Batch], feed: Feed | None) -> Recording | None:
-    """Take a step from Python and note what it launches. None if that is not all it does: convolutions, whose steps are
-    long enough, are no launches.
-    """
+    """Take a step from Python and note what it launches. None if that is not all it does."""
     moving: list[Moving] = []
     forwards = trainer.forwards
-    with ops_used() as used, noting() as launches:
+    with noting() as launches:
         trainer.forwards = [
             _watched(layer, forward, launches, moving)
             for layer, forward in zip(trainer.model.layers, forwards, strict=True)
@@ -62,8 +60,6 @@ def record(trainer: Trainer, inputs: Inputs, make: Callable[[], Batch], feed: Fe
         update = len(launches)
         trainer.model.optimizer.apply(trainer.model.flat_params, trainer.model.flat_grads)
     if not possible(trainer) or (feed is not None and not feed.gathered):
-        return None
-    if not all(registry.get(name).only_launches("numba") for name in used):
         return None
     recording = Recording(trainer, inputs, feed, launches, update, moving)
     # An input that was converted first: the launches know nothing of the array that will come.

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .model import Sequential
     from .recording import Recording
 
+TOGETHER_SECONDS = 0.1
+"""Steps that are taken without Python in between take no longer: signals and progress bars wait for them."""
+
 
 @dataclass
 class Progress:
@@ -88,6 +91,7 @@ class Trainer:
         self.measured = [m for m in model.metrics if m not in self.counted]
         self.watches_loss = True  # a captured step looks at it on the GPU
         self.pace = Pace()
+        self.seconds = math.inf  # that the last step took
         self.recordings: dict[int, Recording | None] = {}  # by batch size; None: cannot be recorded
         self._ones: dict[int, Any] = {}
 
@@ -172,12 +176,11 @@ class Trainer:
         """Steps with batches of a feed's rows, (batches, samples); returns how many were taken: at least one."""
         n = indices.shape[1]
         recorded = self.recordings.get(n)
-        if len(indices) > 1 and recorded is not None:
+        few = indices[: max(1, int(TOGETHER_SECONDS / self.seconds))]
+        if len(few) > 1 and recorded is not None:
             began = perf_counter()
-            if taken := recorded.replay_steps(feed, indices, self.pace.threads):
-                seconds = (perf_counter() - began) / taken
-                for _ in range(taken):
-                    self.pace.note(seconds)
+            if taken := recorded.replay_steps(feed, few, self.pace.threads):
+                self._note((perf_counter() - began) / taken, taken)
                 return taken
         rows = indices[0]
 
@@ -196,7 +199,13 @@ class Trainer:
                 self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
             else:
                 self.recordings[n] = recording.record(self, inputs, make, feed)
-        self.pace.note(perf_counter() - began)
+        self._note(perf_counter() - began)
+
+    def _note(self, seconds: float, steps: int = 1) -> None:
+        """Steps took so long, each."""
+        self.seconds = seconds
+        for _ in range(steps):
+            self.pace.note(seconds)
 
     def _replay(self, inputs: Any, make: Callable[[], Any], feed: Feed | None, n: int) -> bool:
         """Whether the step could be taken by replay."""

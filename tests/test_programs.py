@@ -18,7 +18,6 @@ from scratchnet.kernels.program import Program
 
 import scratchnet as sn
 
-LAUNCHED = [case for case in OPS if registry.get(case.op).only_launches("numba")]
 WATCHED = np.zeros(1)
 
 
@@ -68,7 +67,7 @@ def assert_same_bits(one: list[np.ndarray], other: list[np.ndarray]) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("case", LAUNCHED, ids=lambda case: f"{case.op}-{case.id}")
+@pytest.mark.parametrize("case", OPS, ids=lambda case: f"{case.op}-{case.id}")
 def test_a_program_gives_the_bits_of_single_launches(case: OpCase, dtype: str) -> None:
     noted = Noted(case, dtype)
     assert noted.launches
@@ -91,20 +90,6 @@ def test_a_program_needs_no_thread_to_come() -> None:
     finally:
         sn.backend.set_threads(max_threads())
     np.testing.assert_array_equal(y, 6 * x + 1)
-
-
-def test_most_ops_without_a_window_are_launches() -> None:
-    names = {case.op for case in LAUNCHED}
-    assert {"dense_forward", "dense_backward", "adam", "sgd", "sparse_softmax_cross_entropy"} <= names
-    assert {
-        "dropout_forward",
-        "activation_forward",
-        "softmax_backward",
-        "mean_squared_error",
-        "gather",
-        "add",
-        "rescale",
-    } <= names
 
 
 def add_launches(x: np.ndarray, y: np.ndarray) -> list[Launch]:

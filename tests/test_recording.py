@@ -36,6 +36,10 @@ def mlp(*middle: Any) -> list[Any]:
     return [layers.Input((6, 5)), layers.Flatten(), layers.Dense(40, activation="relu"), *middle, layers.Dense(4)]
 
 
+def images(*middle: Any) -> list[Any]:
+    return [layers.Input((6, 5)), layers.Reshape((6, 5, 1)), *middle, layers.Flatten(), layers.Dense(4)]
+
+
 NETWORKS: dict[str, Callable[[], list[Any]]] = {
     "relu": mlp,
     "softmax at the end": lambda: [*mlp(), layers.Softmax()],
@@ -50,13 +54,17 @@ NETWORKS: dict[str, Callable[[], list[Any]]] = {
         layers.Flatten(dtype="float64"),
         layers.Dense(4, dtype="float64"),
     ],
-    "convolution": lambda: [
-        layers.Input((6, 5)),
-        layers.Reshape((6, 5, 1)),
-        layers.Conv2D(3, 3),
-        layers.Flatten(),
-        layers.Dense(4),
-    ],
+    "convolution": lambda: images(layers.Conv2D(3, 3), layers.Conv2D(6, 2, strides=2, groups=3, activation="relu")),
+    "Winograd's convolution": lambda: images(
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.Conv2D(16, 3),
+        layers.Conv2D(16, 5, padding="same"),
+    ),
+    "pooling": lambda: images(
+        layers.ZeroPadding2D((1, 2)), layers.MaxPooling2D(3, 2, padding="same"), layers.AveragePooling2D(2)
+    ),
+    "batch norm": lambda: images(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.GlobalMaxPooling2D()),
+    "convolution with dropout": lambda: images(layers.Dropout(0.2), layers.Conv2D(4, 3), layers.Dropout(0.5)),
     "rescaled": lambda: [layers.Input((6, 5)), layers.Rescaling(2.0, -1.0), *mlp()[1:]],
 }
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
@@ -70,6 +78,9 @@ OPTIMIZERS: dict[str, Callable[[], Any]] = {
     "adagrad": lambda: optimizers.Adagrad(0.1),
     "adadelta": lambda: optimizers.Adadelta(1.0),
     "schedule": lambda: optimizers.Adam(optimizers.schedules.ExponentialDecay(0.02, 3, 0.8)),
+    "clipped values": lambda: optimizers.Adam(0.01, clipvalue=1e-3),
+    "clipped norms": lambda: optimizers.SGD(0.1, clipnorm=0.02),
+    "clipped together": lambda: optimizers.SGD(0.1, global_clipnorm=0.05),
 }
 
 
@@ -122,7 +133,7 @@ def fit_both(make: Callable[[bool], sn.Sequential], x: Any = X, y: Any = LABELS,
     return [recorded, plain]
 
 
-@pytest.mark.parametrize("network", [name for name in NETWORKS if name != "convolution"])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_networks(network: str, from_python: Counting) -> None:
     fit_both(lambda capture: build(NETWORKS[network], optimizers.Adam(0.01), capture=capture))
     assert from_python.steps == STEPS
@@ -165,7 +176,7 @@ def test_wide_inputs_with_zeros(from_python: Counting) -> None:
     assert from_python.steps == 6 + 1
 
 
-@pytest.mark.parametrize("case", ["convolution", "clipping", "a layer of the user's", "a metric on the host"])
+@pytest.mark.parametrize("case", ["a layer of the user's", "a metric on the host"])
 def test_what_cannot_be_recorded_runs_from_python(case: str, from_python: Counting) -> None:
     class Doubled(layers.Dense):
         def forward(self, x: Any, training: bool = False) -> Any:
@@ -176,11 +187,7 @@ def test_what_cannot_be_recorded_runs_from_python(case: str, from_python: Counti
 
     def make(capture: bool) -> sn.Sequential:
         network, optimizer = mlp, optimizers.Adam(0.01)
-        if case == "convolution":
-            network = NETWORKS["convolution"]
-        elif case == "clipping":
-            optimizer = optimizers.Adam(0.01, clipnorm=0.5)
-        elif case == "a layer of the user's":
+        if case == "a layer of the user's":
             network = lambda: mlp(Doubled(7))  # noqa: E731
         model = build(network, optimizer, capture=capture)
         if case == "a metric on the host":

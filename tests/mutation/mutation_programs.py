@@ -38,8 +38,6 @@ MUTANTS = [
         "if not self.program.renew(first, launches):", "if not launches:", STEPS),
     Mutant(R, "a converted batch is recorded", "recording if all(len(places) for places in recording.places) else None",
         "recording", STEPS),
-    Mutant(R, "an op that is more than launches is recorded",
-        'all(registry.get(name).only_launches("numba") for name in used)', "used", STEPS),
     Mutant(BOTH, "a user's layer is recorded",
         "type(part).__module__.partition(\".\")[0] == __package__ and not changed", "not changed", STEPS),
     Mutant(BOTH, "a step counts twice after its rate has changed", "vars(optimizer).update(before)", "pass", STEPS),
