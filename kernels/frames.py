@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .jit import OPTIONS, caching_in, intrinsic, jit, prange, written_for
+from .jit import OPTIONS, intrinsic, jit, prange, written_for
+from .kernel_cache import caching_in
 
 
 def _slots(builder: Any, memory: Any) -> Iterator[Any]:

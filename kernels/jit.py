@@ -8,18 +8,16 @@ does not exist. A marked function that was not turned is still plain Python, and
 from __future__ import annotations
 
 import functools
-import hashlib
 import inspect
 import os
 import platform
 import sys
-import tempfile
-import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
+
+from .kernel_cache import caching_in, kernel_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,7 +39,6 @@ _marked: list[tuple[Callable[..., Any], Callable[..., Any]]] = []  # a function,
 
 # `nnan` and `ninf` are left out of fast-math: NaN and Inf in the data or the loss must stay visible.
 # `reassoc` is what lets a sum be vectorized, `contract` what lets a product and a sum become one instruction.
-ROOM = 2**24  # bytes, of the kernels of one dtype and then some
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"nsz", "arcp", "contract", "reassoc"}}
 
@@ -129,14 +126,6 @@ def host_registers() -> int:
     return 32 if features.get("avx512f") or features.get("neon") else 16
 
 
-def _sources_digest() -> str:
-    """A digest of all kernel sources: Numba's own cache does not notice a change in a helper of another file."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def compile_marked(cache_folder: Path) -> None:
     """Replace every marked function by its Numba dispatcher (compiled lazily, cached under ``cache_folder``).
 
@@ -147,15 +136,7 @@ def compile_marked(cache_folder: Path) -> None:
     _wait_briefly_then_sleep()
     import numba
 
-    folder: Path | None = cache_folder / f"numba-{numba.__version__}-{_sources_digest()}"
-    try:
-        cache_folder.mkdir(parents=True, exist_ok=True)
-        assert folder is not None
-        folder.mkdir(exist_ok=True)
-        if not _has_room(folder):
-            folder = None
-    except OSError:
-        folder = None
+    folder = kernel_folder(cache_folder)
     warnings.filterwarnings("ignore", category=numba.NumbaPerformanceWarning)
     _name_processor_offer()
     for function, turn in _marked:
@@ -163,16 +144,6 @@ def compile_marked(cache_folder: Path) -> None:
     _replace(prange, numba.prange)
     _replace(thread_id, numba.get_thread_id)
     _marked.clear()
-
-
-def _has_room(folder: Path) -> bool:
-    """Whether kernels can be kept here: Numba would end the program at the first one that it cannot write."""
-    if not os.access(folder, os.W_OK):
-        return False
-    if hasattr(os, "posix_fallocate"):  # which writes nothing, and knows of quotas as well
-        with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, ROOM)
-    return True
 
 
 OFFER_PROCESSOR = "scratchnet_offer_processor"  # the name by which compiled code finds the system's own function
@@ -194,23 +165,6 @@ def host_is_x86() -> bool:
 
 def _numba() -> Any:
     return sys.modules["numba"]
-
-
-_caching = threading.RLock()
-
-
-@contextmanager
-def caching_in(folder: Path | None) -> Iterator[None]:
-    """Inside the block Numba keeps what it compiles in this folder. The threads of a process take turns: the name of
-    the folder is Numba's for all of them, and one that put it back made another cache in the working directory.
-    """
-    config = _numba().config
-    with _caching:
-        previous, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
-        try:
-            yield
-        finally:
-            config.CACHE_DIR = previous
 
 
 def compile_function(function: Callable[..., Any], folder: Path | None, parallel: bool) -> Any:

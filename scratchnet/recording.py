@@ -115,6 +115,8 @@ class Recording:
         self.table = np.zeros((AHEAD, len(self.numbers)), np.int64)
         self.noted, self.rate = range(0), None  # the steps that the table is for, and the learning rate it is for
         self.settings = replay.Settings(self.model)
+        # No run: what runs a program is compiled with the rest of the step, not in the middle of a training.
+        self.program.run_steps(0, 1, self.numbers, self.table, 0, self.places[0], 0, 0)
 
     def replay(self, inputs: Inputs, feed: Feed | None, threads: int) -> bool | None:
         """Take a step with another batch, by as many threads as Numba has in use.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scratchnet.kernels import jit
+from scratchnet.kernels import kernel_cache
 
 import scratchnet as sn
 from scratchnet.errors import BackendError
@@ -106,7 +106,7 @@ def test_threads_take_turns_at_naming_the_folder_of_compiled_kernels(tmp_path: P
 
         def work(folder: Path) -> None:
             for _ in range(50):
-                with jit.caching_in(folder):
+                with kernel_cache.caching_in(folder):
                     time.sleep(0.0002)
                     seen.append(str(folder) == numba.config.CACHE_DIR)
 
@@ -118,6 +118,69 @@ def test_threads_take_turns_at_naming_the_folder_of_compiled_kernels(tmp_path: P
         assert len(seen) == 100
         assert all(seen)
         assert before == numba.config.CACHE_DIR
+
+
+ADDS = """
+import sys, time
+from pathlib import Path
+
+import numpy as np
+
+import scratchnet as sn
+from scratchnet.kernels import kernel_cache
+
+dtype, together = sys.argv[1], Path(sys.argv[2])
+sn.set_backend("numba")
+with kernel_cache.caching_in(None):
+    from numba.core.caching import IndexDataCacheFile as Files
+save, load_index, save_index, save_data = Files.save, Files._load_index, Files._save_index, Files._save_data
+saving, meeting = [], together.name != "alone"
+
+def save_together(self, key, data):
+    saving.append(self)
+    save(self, key, data)
+    saving.pop()
+
+def load_together(self):
+    found = load_index(self)
+    if saving and meeting:  # both processes have read the index before either writes it
+        (together / f"{self._index_name}.{dtype}").touch()
+        until = time.monotonic() + 60
+        while len(list(together.glob(f"{self._index_name}.*"))) < 2 and time.monotonic() < until:
+            time.sleep(0.005)
+    return found
+
+def save_later(self, overloads):  # the index that stays is that of float32 ...
+    time.sleep(0.5 if meeting and dtype == "float32" else 0)
+    save_index(self, overloads)
+
+def save_latest(self, name, data):  # ... and the code that of float64, if both go into one file
+    time.sleep(1 if meeting and dtype == "float64" else 0)
+    save_data(self, name, data)
+
+Files.save, Files._load_index = save_together, load_together
+Files._save_index, Files._save_data = save_later, save_latest
+for kind in (dtype,) if meeting else ("float32", "float64"):
+    x, y = np.linspace(0, 1, 1000, dtype=kind), np.empty(1000, kind)
+    sn.backend.ops.add(x, x, y)
+    assert (y == x + x).all(), (kind, y[:5])
+"""
+
+
+def test_processes_that_compile_a_kernel_for_two_types_at_once(tmp_path: Path) -> None:
+    """Numba alone gives both the same file: the next process then has the code for float64 add float32."""
+    together, environment = tmp_path / "together", {**os.environ, "SCRATCHNET_CACHE": str(tmp_path / "cache")}
+    together.mkdir()
+
+    def start(dtype: str, folder: Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", ADDS, dtype, str(folder)]
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+    for process in [start("float32", together), start("float64", together)]:
+        assert (process.communicate()[1], process.returncode) == ("", 0)
+    assert len(list(together.iterdir())) >= 4  # they did meet
+    alone = start("", tmp_path / "alone")
+    assert (alone.communicate()[1], alone.returncode) == ("", 0)
 
 
 def test_kernels_use_no_memory_that_was_freed() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scratchnet.kernels import jit
+from scratchnet.kernels import kernel_cache
 
 ROOT = Path(__file__).resolve().parents[1]
 TRIES = 12
@@ -208,9 +208,9 @@ def test_a_full_disk_for_kernels_does_without_their_cache(monkeypatch, tmp_path)
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space"):
-        jit._has_room(tmp_path)
+        kernel_cache._has_room(tmp_path)
     monkeypatch.undo()
-    assert jit._has_room(tmp_path)
+    assert kernel_cache._has_room(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

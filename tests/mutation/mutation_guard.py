@@ -29,13 +29,13 @@ def pytest_configure() -> None:
 
 def put_seeds() -> None:
     """Put the compiled kernels that the mutant does not touch where this process looks for them."""
-    jit = importlib.import_module("scratchnet.kernels.jit")
+    kernel_cache = importlib.import_module("scratchnet.kernels.kernel_cache")
     cache = Path(os.environ["SCRATCHNET_CACHE"])
     for name in json.loads(Path(os.environ["SCRATCHNET_MUTATION_SEEDS"]).read_text()):
         # kernels/numba-VERSION-DIGEST/FOLDER/FILE: the digest is that of the sources as they are now.
         path = Path(name)
         version = path.parents[1].name.rsplit("-", 1)[0]
-        folder = cache / path.parents[2].name / f"{version}-{jit._sources_digest()}"
+        folder = cache / path.parents[2].name / f"{version}-{kernel_cache._sources_digest()}"
         target = folder / path.parent.name / path.name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)

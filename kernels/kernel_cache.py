@@ -1,0 +1,83 @@
+"""Where Numba keeps what it compiles: a folder for these sources and this Numba, which any number of processes fill."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOM = 2**24  # bytes, of the kernels of one dtype and then some
+_caching = threading.RLock()
+_MARK = uuid.uuid4().hex[:8]
+
+
+def kernel_folder(cache_folder: Path) -> Path | None:
+    """The folder for the kernels; None where it cannot be written or its disk is full: they are then compiled without
+    being kept.
+    """
+    import numba
+
+    folder = cache_folder / f"numba-{numba.__version__}-{_sources_digest()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder if _has_room(folder) else None
+    except OSError:
+        return None
+
+
+def _sources_digest() -> str:
+    """A digest of all kernel sources: Numba's own cache does not notice a change in a helper of another file."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether kernels can be kept here: Numba would end the program at the first one that it cannot write."""
+    if not os.access(folder, os.W_OK):
+        return False
+    if hasattr(os, "posix_fallocate"):  # which writes nothing, and knows of quotas as well
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, ROOM)
+    return True
+
+
+@contextmanager
+def caching_in(folder: Path | None) -> Iterator[None]:
+    """Inside the block Numba keeps what it compiles in this folder. The threads of a process take turns: the name of
+    the folder is Numba's for all of them, and one that put it back made another cache in the working directory.
+    """
+    from numba import config
+    from numba.core import caching
+
+    with _caching:
+        previous, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
+        files, caching.IndexDataCacheFile = caching.IndexDataCacheFile, _own_files()
+        try:
+            yield
+        finally:
+            config.CACHE_DIR, caching.IndexDataCacheFile = previous, files
+
+
+@functools.cache
+def _own_files() -> Any:
+    """Numba's cache of one function, in files that no other process writes.
+
+    Numba numbers them. Of two processes that compile a function at the same time, for float32 and for float64, both
+    take the next number, and what is read for one type afterwards is the code for the other.
+    """
+    from numba.core.caching import IndexDataCacheFile
+
+    class OwnFiles(IndexDataCacheFile):
+        def _data_name(self, number: int) -> str:
+            return f"{_MARK}.{os.getpid()}.{super()._data_name(number)}"
+
+    return OwnFiles
