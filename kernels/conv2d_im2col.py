@@ -57,14 +57,14 @@ def masked(y, dy, relu, dz, db):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _forward(task, x, w, b, pads, pixels, taps, relu, images, y):  # type: ignore[no-untyped-def]
+def _forward(task, tasks, x, w, b, pads, pixels, taps, relu, images, y):  # type: ignore[no-untyped-def]
     channels, filters = w.shape[2], w.shape[3]
     groups = x.shape[3] // channels
     depth, per_group = taps.size, filters // groups
     start = BIAS if b.size else ZERO
     image = images[thread_id()]
     clear(image)
-    for n in range(task * x.shape[0] // SLICES, (task + 1) * x.shape[0] // SLICES):
+    for n in range(task * x.shape[0] // tasks, (task + 1) * x.shape[0] // tasks):
         pad(x[n], pads[0], pads[2], image)
         for g in range(groups):
             f = g * per_group
@@ -149,13 +149,14 @@ def _prepare(x, w, y, strides, pads, dilation):  # type: ignore[no-untyped-def]
 
 
 def run_forward(x, w, b, strides, pads, dilation, relu, y):  # type: ignore[no-untyped-def]
-    """Take the scratch memory and run `forward`."""
+    """Take the scratch memory and launch `_forward`."""
     images, pixels, taps = _prepare(x, w, y, strides, pads, dilation)
-    launch(_forward, SLICES, x, w, b, pads, pixels, taps, relu, images, y)
+    tasks = min(len(x), max(SLICES, 4 * max_threads()))
+    launch(_forward, tasks, tasks, x, w, b, pads, pixels, taps, relu, images, y)
 
 
 def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx):  # type: ignore[no-untyped-def]
-    """Take the scratch memory, run `backward` and add the slices up."""
+    """Take the scratch memory, launch `_backward` and add the slices up."""
     threads, slices = max_threads(), min(SLICES, len(x))
     _, kw, group, filters = w.shape
     images, pixels, taps = _prepare(x, w, y, strides, pads, dilation)

@@ -227,7 +227,7 @@ class Plan:
 
 
 def run_forward(x, w, b, pads, relu, y):  # type: ignore[no-untyped-def]
-    """Take the scratch memory, transform the filters and run the tasks."""
+    """Take the scratch memory, transform the filters and launch `_forward`."""
     p = Plan(x, w, y, FORWARD_BYTES, max_threads())
     tasks = max_threads() * p.rounds
     launch(_transform_filters, w.shape[2] * w.shape[3] // 16, w, p.u)
@@ -235,7 +235,7 @@ def run_forward(x, w, b, pads, relu, y):  # type: ignore[no-untyped-def]
 
 
 def run_backward(x, w, y, dy, pads, relu, dw, db, dx):  # type: ignore[no-untyped-def]
-    """Take the scratch memory, transform the filters turned round, run the slices and add them up."""
+    """Take the scratch memory, transform the filters turned round, launch `_backward` and add its slices up."""
     slices, (r, _, c, f) = min(SLICES, len(x)), w.shape
     p = Plan(x, w, y, BACKWARD_BYTES, SLICES)
     if dx.size:

@@ -46,8 +46,8 @@ __device__ __forceinline__ void add_lanes(double& a, double& b, int wide) {
 }
 
 // `parts` (slices, 2, c): mean and sum of squared deviations of each slice. The last block combines them: Chan, Golub
-// and LeVeque, 1979. `columns` (2, c) gets factor and offset of each column. In a captured epoch the moving statistics
-// stay as they are after a loss that was not finite.
+// and LeVeque, 1979. `columns` (2, c) gets factor and offset of each column. The moving statistics stay as they
+// are where those of the batch are not finite and, in a captured epoch, after a loss that was not.
 extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
     const REAL* x, const REAL* gamma, const REAL* beta, int rows, int c, int wide, int height, double momentum,
     double epsilon, double* parts, int* arrivals, REAL* moving_mean, REAL* moving_variance, const Clock* clock,
@@ -86,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
     if (!inside || s.lane != 0) return;
     const double variance = (squares + between) / rows;
     const int k = s.column;
-    if (!clock || clock->failed == 0) {
+    if (isfinite(variance) && (!clock || clock->failed == 0)) {
         moving_mean[k] = (REAL)(momentum * moving_mean[k] + (1 - momentum) * m);
         moving_variance[k] = (REAL)(momentum * moving_variance[k] + (1 - momentum) * variance);
     }

@@ -25,14 +25,16 @@ SERIAL = 32_768  # smaller arrays stay with one thread
 def batch_norm_forward_reference(x, gamma, beta, moving_mean, moving_variance, momentum, epsilon):
     """``y = gamma (x - mean) inverse + beta``, ``inverse = 1 / sqrt(variance + epsilon)``, of the batch itself.
 
-    The variance is the biased one. Returns the new moving statistics, y, mean (c,) and inverse (c,).
+    The variance is the biased one. Returns the new moving statistics, which a column that is not finite leaves as they
+    were, y, mean (c,) and inverse (c,).
     """
     mean = x.mean(axis=0, dtype=np.float64)
     variance = np.square(x - mean).mean(axis=0)
     inverse = 1 / np.sqrt(variance + epsilon)
     y = (x - mean) * inverse * (gamma if gamma.size else 1) + (beta if beta.size else 0)
-    moving_mean = momentum * moving_mean + (1 - momentum) * mean
-    moving_variance = momentum * moving_variance + (1 - momentum) * variance
+    finite = np.isfinite(variance)
+    moving_mean = np.where(finite, momentum * moving_mean + (1 - momentum) * mean, moving_mean)
+    moving_variance = np.where(finite, momentum * moving_variance + (1 - momentum) * variance, moving_variance)
     return moving_mean.astype(x.dtype), moving_variance.astype(x.dtype), y.astype(x.dtype), mean, inverse
 
 
@@ -146,8 +148,9 @@ def _combine(task, sums, rows, gamma, beta, moving_mean, moving_variance, moment
             variance[k] += sums[s, 1, k] / rows + share * (sums[s, 0, k] - mean[k]) ** 2
     for k in range(len(mean)):
         inverse[k] = 1 / math.sqrt(variance[k] + epsilon)
-        moving_mean[k] = momentum * moving_mean[k] + (1 - momentum) * mean[k]
-        moving_variance[k] = momentum * moving_variance[k] + (1 - momentum) * variance[k]
+        if math.isfinite(variance[k]):
+            moving_mean[k] = momentum * moving_mean[k] + (1 - momentum) * mean[k]
+            moving_variance[k] = momentum * moving_variance[k] + (1 - momentum) * variance[k]
         _factors(k, gamma, beta, inverse, work)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .addresses import at, shift
-from .jit import jit, kernel
+from .addresses import LINE_BYTES, at, shift
+from .jit import jit, kernel, max_threads, thread_id
 from .launching import launch
 from .registry import reference, twin
+from .scratch import scratch
 
 SERIAL = 32_768  # smaller arrays stay with one thread
-NUMBERS = np.empty(0, np.int64)  # of the dtype of positions that nobody keeps
 
 
 def argmax_dtype(window: tuple[int, int]) -> type[np.integer]:
@@ -89,6 +89,14 @@ def geometry(x_shape, pooled_shape, window, strides, pads):
     return (*x_shape[1:], *window, *strides, pads[0], pads[2], *pooled_shape[1:3])
 
 
+def tables(window, codes):
+    """Room for the lines of two windows, for each thread: offsets, and positions of a dtype. A line of the cache lies in
+    between: none belongs to two threads.
+    """
+    shape = max_threads(), 2 * window[0] * window[1] + LINE_BYTES
+    return scratch("pooling.offsets", shape, np.int64), scratch("pooling.codes", shape, codes)
+
+
 @jit
 def tabulate(g, r0, r1, q0, q1, offsets, codes):
     """List rows r0 to r1, columns q0 to q1 of a window: offsets from its first element, and positions inside it."""
@@ -102,14 +110,11 @@ def tabulate(g, r0, r1, q0, q1, offsets, codes):
 
 
 @jit
-def tables(g, codes):
-    """Room for the tables of an image: offsets, and positions of the dtype of ``codes``.
-
-    Whoever calls this hands the arrays on to the function that takes their addresses: they live until it returns, while
-    an array is freed after the last line that names it, and an address does not name it.
-    """
-    size = 2 * g[3] * g[4]
-    return np.empty(size, np.int64), np.empty(size, codes.dtype)
+def whole_window(g, tables):
+    """The tables of this thread, ``(offsets, codes)``, with a whole window in their first ``kh kw`` lines."""
+    offsets, codes = at(tables[0], thread_id() * tables[0].shape[1]), at(tables[1], thread_id() * tables[1].shape[1])
+    tabulate(g, 0, g[3], 0, g[4], offsets, codes)
+    return offsets, codes
 
 
 @jit
@@ -157,12 +162,11 @@ def take_four(x, offsets, codes, fresh, y, argmax, c):
         y[k], argmax[k] = x3[k] if t else best, c3 if t else code
 
 
-@jit
-def _max_image(image, x, g, y, argmax, table, code_table):
-    h, w, c, kh, kw = g[:5]
+@kernel
+def _max_forward(image, x, g, y, argmax, tables):
+    h, w, c = g[:3]
     oh, ow = g[9:]
-    offsets, codes = at(table, 0), at(code_table, 0)
-    tabulate(g, 0, kh, 0, kw, offsets, codes)
+    offsets, codes = whole_window(g, tables)
     for i in range(oh):
         for j in range(ow):
             origin, start, count = window_at(g, i, j, offsets, codes)
@@ -181,12 +185,11 @@ def give_one(dy, argmax, code, dx, zero, c):
         dx[k] += dy[k] if argmax[k] == code else zero
 
 
-@jit
-def _max_image_backward(image, dy, argmax, g, dx, table, code_table):
-    h, w, c, kh, kw = g[:5]
+@kernel
+def _max_backward(image, dy, argmax, g, dx, tables):
+    h, w, c = g[:3]
     oh, ow = g[9:]
-    offsets, codes = at(table, 0), at(code_table, 0)
-    tabulate(g, 0, kh, 0, kw, offsets, codes)
+    offsets, codes = whole_window(g, tables)
     zero, whole = dx.dtype.type(0), at(dx, image * h * w * c)
     for k in range(h * w * c):
         whole[k] = zero
@@ -199,12 +202,11 @@ def _max_image_backward(image, dy, argmax, g, dx, table, code_table):
                 give_one(source, found, codes[m], shift(target, offsets[m]), zero, c)
 
 
-@jit
-def _average_image(image, x, g, y, table, code_table):
-    h, w, c, kh, kw = g[:5]
+@kernel
+def _average_forward(image, x, g, y, tables):
+    h, w, c = g[:3]
     oh, ow = g[9:]
-    offsets, codes = at(table, 0), at(code_table, 0)
-    tabulate(g, 0, kh, 0, kw, offsets, codes)
+    offsets, codes = whole_window(g, tables)
     for i in range(oh):
         for j in range(ow):
             origin, start, count = window_at(g, i, j, offsets, codes)
@@ -220,12 +222,11 @@ def _average_image(image, x, g, y, table, code_table):
                 target[k] /= size
 
 
-@jit
-def _average_image_backward(image, dy, g, dx, table, code_table):
-    h, w, c, kh, kw = g[:5]
+@kernel
+def _average_backward(image, dy, g, dx, tables):
+    h, w, c = g[:3]
     oh, ow = g[9:]
-    offsets, codes = at(table, 0), at(code_table, 0)
-    tabulate(g, 0, kh, 0, kw, offsets, codes)
+    offsets, codes = whole_window(g, tables)
     whole = at(dx, image * h * w * c)
     for k in range(h * w * c):
         whole[k] = 0
@@ -239,51 +240,27 @@ def _average_image_backward(image, dy, g, dx, table, code_table):
                     target[k] += source[k] / size
 
 
-@kernel
-def _max_forward(image, x, g, y, argmax):
-    table, codes = tables(g, argmax)
-    _max_image(image, x, g, y, argmax, table, codes)
-
-
-@kernel
-def _max_backward(image, dy, argmax, g, dx):
-    table, codes = tables(g, argmax)
-    _max_image_backward(image, dy, argmax, g, dx, table, codes)
-
-
-@kernel
-def _average_forward(image, x, g, y):
-    table, codes = tables(g, NUMBERS)
-    _average_image(image, x, g, y, table, codes)
-
-
-@kernel
-def _average_backward(image, dy, g, dx):
-    table, codes = tables(g, NUMBERS)
-    _average_image_backward(image, dy, g, dx, table, codes)
-
-
 @twin("max_pool_forward")
 def max_pool_forward(x, window, strides, pads, y, argmax):
     g = geometry(x.shape, y.shape, window, strides, pads)
-    launch(_max_forward, len(x), x, g, y, argmax, serial=x.size < SERIAL)
+    launch(_max_forward, len(x), x, g, y, argmax, tables(window, argmax.dtype), serial=x.size < SERIAL)
 
 
 @twin("max_pool_backward")
 def max_pool_backward(dy, argmax, window, strides, pads, shape, dx):
     if dx.size:
         g = geometry(shape, dy.shape, window, strides, pads)
-        launch(_max_backward, len(dx), dy, argmax, g, dx, serial=dx.size < SERIAL)
+        launch(_max_backward, len(dx), dy, argmax, g, dx, tables(window, argmax.dtype), serial=dx.size < SERIAL)
 
 
 @twin("average_pool_forward")
 def average_pool_forward(x, window, strides, pads, y):
     g = geometry(x.shape, y.shape, window, strides, pads)
-    launch(_average_forward, len(x), x, g, y, serial=x.size < SERIAL)
+    launch(_average_forward, len(x), x, g, y, tables(window, np.int64), serial=x.size < SERIAL)
 
 
 @twin("average_pool_backward")
 def average_pool_backward(dy, window, strides, pads, shape, dx):
     if dx.size:
         g = geometry(shape, dy.shape, window, strides, pads)
-        launch(_average_backward, len(dx), dy, g, dx, serial=dx.size < SERIAL)
+        launch(_average_backward, len(dx), dy, g, dx, tables(window, np.int64), serial=dx.size < SERIAL)

@@ -19,7 +19,6 @@ from .addresses import address_of, at
 from .frames import address, call, framed, slots_of
 from .jit import OFFER_PROCESSOR, host_is_x86, intrinsic, jit, max_threads, prange
 from .launching import Launch
-from .scratch import clear
 
 FUNCTION, FRAME, TASKS, GUARDED = range(4)  # what stands in a row of a program
 # Counters lie this many numbers apart, two cache lines: a thread that counts must not take a line from another's.
@@ -122,7 +121,8 @@ def _run(threads, rows, counters, watched, slots, places, table, row):  # type: 
             for task in range(rows[k, TASKS]):
                 call(rows[k, FUNCTION], task, rows[k, FRAME])
     else:
-        clear(counters)
+        for k in range(rows.shape[0] * (threads + 1)):
+            counters[k * APART] = 0
         for me in prange(threads):
             _take_part(me, threads, rows, counters, watched)
     return math.isfinite(watched[0])

@@ -32,8 +32,6 @@ import numpy as np
 
 from ..errors import BackendError
 
-NOT_FAMILIES = {"registry", "jit", "scratch", "window"}
-
 
 @dataclass
 class Op:
@@ -112,8 +110,7 @@ def ops() -> dict[str, Op]:
 def _import_families() -> None:
     # Not "if there are no ops yet": a layer may have imported its own family before.
     for module in pkgutil.iter_modules(sys.modules[__package__ or ""].__path__):
-        if module.name not in NOT_FAMILIES:
-            importlib.import_module(f"{__package__}.{module.name}")
+        importlib.import_module(f"{__package__}.{module.name}")
 
 
 def get(name: str) -> Op:

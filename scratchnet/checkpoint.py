@@ -21,7 +21,7 @@ from .layers.serialization import deserialize
 from .numerics import require_finite
 from .safetensors_io import NewerFormatError, SaveError
 from .saved_model import one_line
-from .training import Progress
+from .training import Progress, set_steps
 
 if TYPE_CHECKING:
     from .model import Sequential
@@ -110,7 +110,7 @@ def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None,
             model.compile(optimizers.get(content["optimizer"]), loss, measured, **how)
             if content["iterations"]:
                 saved_model.put(saved_model.match_slots(model, content))
-                model.optimizer.iterations = saved_model.count(content["iterations"])
+                set_steps(model, saved_model.count(content["iterations"]))
             if content["kind"] == "training":
                 model.progress = saved_model.progress_of(content)
     return model

@@ -15,7 +15,7 @@ from .testing import PREDICT_BATCH, answer, predict_nothing, run_test
 from .testing import evaluate as evaluate
 from .testing import predict as predict
 from .testing import predict_classes as predict_classes
-from .training import Progress, Trainer
+from .training import Progress, Trainer, set_steps
 
 if TYPE_CHECKING:
     from .callbacks import History
@@ -109,7 +109,6 @@ def fit(
         validation_data = fit_data.validation(validation_data)
     source, targets, sample_weight = fit_data.prepare(self, x, y, "x", sample_weight, class_weight)
     trainer = self.trainer()
-    trainer.recordings.clear()  # a layer may have been set to something else
     validator = None
     if validation_data is not None:
         x, y, weights = validation_data
@@ -124,9 +123,7 @@ def fit(
     progress.take_up(
         samples=len(source), batch_size=batch_size, steps_per_epoch=steps, shuffle=order.shuffle, drop_last=drop_last
     )
-    for layer in self.walk():
-        if hasattr(layer, "step"):
-            layer.step = int(self.optimizer.iterations)
+    set_steps(self, int(self.optimizer.iterations))
 
     run = CallbackList(self, callbacks, verbose, epochs=epochs, steps=steps, samples=len(source))
     self.stop_training = False
@@ -138,7 +135,8 @@ def fit(
     run.call("on_train_begin", {})
     run.load_state(progress.callbacks)
     progress.callbacks, logs = {}, {}
-    with gpu_memory.explained(self, batch_size, partial(trainer.take_memory, targets)), trainer.running():
+    explained = gpu_memory.explained(self, batch_size, partial(trainer.take_memory, targets))
+    with explained, trainer.running(), trainer.recording_anew():
         while progress.epoch < epochs and not self.stop_training:
             run.call("on_epoch_begin", progress.epoch, {})
             try:
@@ -197,27 +195,27 @@ def train_on_batch(
         If the loss is not finite; the weights are as they were.
     """
     trainer = self.trainer()
-    trainer.reset()
     x, targets, weights = fit_data.batch(self, x, y, sample_weight, class_weight)
-    with gpu_memory.explained(self, len(x), partial(trainer.take_memory, targets)), trainer.running():
+    explained = gpu_memory.explained(self, len(x), partial(trainer.take_memory, targets))
+    with trainer.apart(), explained, trainer.running():
         trainer.step(x, targets, trainer.weights(len(x), weights))
-    return answer(trainer.results(len(x)), return_dict)
+        return answer(trainer.results(len(x)), return_dict)
 
 
 def test_on_batch(self: Sequential, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
     """Loss (and metrics) of one batch. Raises as `train_on_batch` does."""
     trainer = self.trainer()
-    trainer.reset()
     x, targets, weights = fit_data.batch(self, x, y, sample_weight)
-    with gpu_memory.explained(self, len(x), partial(predict_nothing, self)), self.reusing_buffers():
+    explained = gpu_memory.explained(self, len(x), partial(predict_nothing, self))
+    with trainer.apart(), explained, self.reusing_buffers():
         trainer.test(x, targets, trainer.weights(len(x), weights))
-    return answer(trainer.results(len(x)), return_dict)
+        return answer(trainer.results(len(x)), return_dict)
 
 
 def loss_and_gradients(self: Sequential, x: Any, y: Any, sample_weight: Any = None) -> float:
     """The loss of one batch in training mode, and its gradient in every layer's ``grads``; no step is taken."""
     trainer = self.trainer()
-    trainer.reset()
     x, targets, weights = fit_data.batch(self, x, y, sample_weight)
-    trainer.gradients(x, targets, trainer.weights(len(x), weights))
-    return trainer.results(len(x))["loss"]
+    with trainer.apart():
+        trainer.gradients(x, targets, trainer.weights(len(x), weights))
+        return trainer.results(len(x))["loss"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -21,6 +22,8 @@ from .layers.serialization import register
 from .layers.stack import Stack
 from .workspace import Workspace, flatten_into_views
 
+UNNAMED = "sequential"
+
 
 @register
 class Sequential(Stack):
@@ -33,7 +36,7 @@ class Sequential(Stack):
     layers : iterable of Layer, optional
         The first may be ``Input(shape)`` or have ``input_shape=``: then the model builds itself.
     name : str, optional
-        ``"sequential"`` when left out.
+        ``"sequential"`` when left out; inside another model it gets a number, if there are several.
 
     Raises
     ------
@@ -64,7 +67,8 @@ class Sequential(Stack):
         self.progress: training.Progress | None = None
         self._trainer: training.Trainer | None = None
         self.precision, self.capture = "float32", True
-        super().__init__(layers, name=name or "sequential", **kwargs)
+        self.unnamed = name in (None, UNNAMED)
+        super().__init__(layers, name=name or UNNAMED, **kwargs)
 
     def add(self, layer: Layer) -> None:
         super().add(layer)
@@ -87,6 +91,7 @@ class Sequential(Stack):
         self._trainer = None
         if self.optimizer is not None:
             self.optimizer.build(self.flat_params.size, self.spans, self.dtype)
+            self.optimizer.model = weakref.ref(self)
 
     def _lay_out(self) -> None:
         params = [(layer.params, name) for layer in self.walk() for name in layer.params]
@@ -100,6 +105,11 @@ class Sequential(Stack):
         if self.flat_params is not None and any(where.get(name) is not view for where, name, view in self._views):
             self._lay_out()
             self._trainer = None
+
+    def _joined(self) -> bool:
+        """Whether each layer is built for what comes out of the one before it."""
+        ends = [self.input_shape, *(layer.output_shape for layer in self.layers)]
+        return all(layer.input_shape == end for layer, end in zip(self.layers, ends, strict=False))
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy, or a process of one's own, takes along: not the vectors, which arrays are views of."""
@@ -121,6 +131,9 @@ class Sequential(Stack):
 
     def follow_backend(self) -> None:
         """Take weights, gradients and the optimizer's vectors to where the backend in use computes."""
+        if self.built and not self._joined():  # another model has built a layer of this one for inputs of its own
+            super().build(self.input_shape, self._rng)
+            self._trainer = None
         xp = array_module()
         some = [*(where[key] for _, where, key in islice(of_layers.places(self), 1)), *self.buffers.arrays[:1]]
         if all(isinstance(array, xp.ndarray) for array in some):
@@ -180,8 +193,7 @@ class Sequential(Stack):
             inputs to 10 or 7 bits of fraction, for tensor cores; sums, weights and everything else stay float32.
         capture : bool
             Replay a training step instead of running it from Python: a captured graph on a GPU (capture.py), a program
-            on a CPU if there are no convolutions (recording.py). False is for lectures and debugging; the results are
-            the same.
+            on a CPU (recording.py). False is for lectures and debugging; the results are the same.
 
         Raises
         ------
@@ -201,6 +213,8 @@ class Sequential(Stack):
         self.require_built()
         self.follow_backend()
         self._reclaim()
+        if self.flat_params is not None and self.optimizer is not None:
+            self.optimizer.require_model(self)
         if self._trainer is None or self.flat_params is None:
             self._trainer = training.Trainer(self)
         return self._trainer

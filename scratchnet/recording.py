@@ -62,8 +62,10 @@ def record(trainer: Trainer, inputs: Inputs, make: Callable[[], Batch], feed: Fe
     if not possible(trainer) or (feed is not None and not feed.gathered):
         return None
     recording = Recording(trainer, inputs, feed, launches, update, moving)
-    # An input that was converted first: the launches know nothing of the array that will come.
-    return recording if all(len(places) for places in recording.places) else None
+    # An input that was converted first: the launches know nothing of the array that will come. And one array that is
+    # two inputs, samples and targets say: it cannot be told where either goes.
+    where = [place for places in recording.places for place in places]
+    return recording if all(len(places) for places in recording.places) and len(where) == len(set(where)) else None
 
 
 def _watched(layer: Any, forward: Callable[..., Any], launches: list[Launch], moving: list[Moving]) -> Any:

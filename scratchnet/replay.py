@@ -6,9 +6,12 @@ that a user changes must be seen, and what differs from step to step is worked o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from .model import Sequential
@@ -46,8 +49,9 @@ class Settings:
     def __init__(self, model: Sequential) -> None:
         self.model = model
         parts = [*model.walk()[1:], model.loss]
+        self._states = [(layer.state, name) for layer in model.walk() for name in layer.state]
         self._parts = [(part, attrgetter(*names)) for part in parts if (names := _numbers(part))]
-        self._values = self._read()
+        self._values = copy.deepcopy(self._read())  # a list in a schedule may be changed in place
 
     def hold(self) -> bool:
         """Whether nothing was changed."""
@@ -58,12 +62,13 @@ class Settings:
         rate = model.optimizer.learning_rate
         schedule = () if isinstance(rate, float) or not _ours(rate) else tuple(vars(rate).values())
         values = [read(part) for part, read in self._parts]
-        return [model.optimizer.changes, id(model.flat_params), schedule, *values]
+        arrays = [model.flat_params, *model.optimizer.slots.values(), *(kept[name] for kept, name in self._states)]
+        return [model.optimizer.changes, schedule, *map(id, arrays), *values]
 
 
 def _numbers(part: Any) -> list[str]:
     """The arguments of a layer or a loss that it keeps as plain values: kernels are launched with them."""
-    plain = bool, int, float, str, tuple
+    plain = bool, int, float, str, tuple, np.generic
     return [name for name in part.config() if name != "name" and isinstance(getattr(part, name, None), plain)]
 
 

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from .callbacks import Callback, Logs
+from .callbacks.learning_rate import current_rate
 from .console import Reporter
 from .run_folder import RunFolder
 from .signals import Stop
@@ -79,9 +80,3 @@ class Stopper(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.on_train_batch_end(0)  # a signal may have come during validation
-
-
-def current_rate(optimizer: Any) -> float:
-    """The learning rate of the next step, as a number."""
-    rate = optimizer.learning_rate
-    return float(rate(optimizer.iterations) if callable(rate) else rate)

@@ -17,7 +17,7 @@ from .datasets.files import shown
 from .errors import CheckpointError, NumericsError
 from .layers.base import Layer
 from .layers.serialization import serialize
-from .training import Progress
+from .training import Progress, set_steps
 
 if TYPE_CHECKING:
     from .model import Sequential
@@ -248,7 +248,8 @@ def restore(model: Sequential, arrays: Arrays, content: dict[str, Any]) -> None:
     keys = [(layer, count(key)) for layer, key in zip(_layers_with_keys(model), content["keys"], strict=True)]
     iterations = count(content["iterations"])
     put(matched)
-    model.optimizer.learning_rate, model.optimizer.iterations = rate, iterations
+    model.optimizer.learning_rate = rate
+    set_steps(model, iterations)
     for layer, key in keys:
         layer.key = key
 

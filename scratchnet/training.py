@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from .recording import Recording
 
 TOGETHER_SECONDS = 0.1
-"""Steps that are taken without Python in between take no longer: signals and progress bars wait for them."""
+"""So long steps may be taken without Python in between: signals and progress bars wait for them."""
+
+RECORDED = 4
+"""Batch sizes whose steps are kept recorded at a time: each keeps the buffers that it knows."""
 
 
 @dataclass
@@ -61,6 +64,14 @@ def require_compiled(model: Sequential) -> None:
         raise ConfigError(f"model {model.name!r} is not compiled: call compile(optimizer, loss) first")
 
 
+def set_steps(model: Sequential, iterations: int) -> None:
+    """So many steps have been taken: the optimizer, and the layers whose random bits depend on it, go on from there."""
+    model.optimizer.iterations = iterations
+    for layer in model.walk():
+        if hasattr(layer, "step"):
+            layer.step = iterations
+
+
 class Trainer:
     """One model's step, worked out once: which layers run, where a final softmax is left out, what is measured."""
 
@@ -93,22 +104,52 @@ class Trainer:
         self.pace = Pace()
         self.seconds = math.inf  # that the last step took
         self.recordings: dict[int, Recording | None] = {}  # by batch size; None: cannot be recorded
+        self.met: set[int] = set()  # batch sizes that have come before: a step is recorded the second time
+        self.active = False  # inside `running`
         self._ones: dict[int, Any] = {}
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """The state of the layers during training: buffers are reused, the first layer's dx is not computed."""
-        if not self.first_trainable.needs_input_gradient:  # a callback of fit's takes steps of its own
+        if self.active:  # a callback of fit's takes steps of its own
             yield
             return
-        self.first_trainable.needs_input_gradient = False
+        self.active = True
         self.pace.begin()
         try:
             with self.model.reusing_buffers():
                 yield
         finally:
-            self.first_trainable.needs_input_gradient = True
+            self.active = False
             self.pace.end()
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """A new mean inside the block; that of an epoch, if this comes from a callback of fit's, goes on afterwards."""
+        epoch = Progress(0)
+        if self.active:
+            self.capture(epoch)
+        self.reset()
+        try:
+            yield
+        finally:
+            if self.active:
+                self.restore(epoch)
+
+    @contextmanager
+    def recording_anew(self) -> Iterator[None]:
+        """Steps are recorded inside the block alone: a layer may have been set to something else before, and a
+        recording keeps the data set alive.
+        """
+        self._forget()
+        try:
+            yield
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        self.recordings.clear()
+        self.met.clear()
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
@@ -157,8 +198,12 @@ class Trainer:
         if self.watches_loss and not math.isfinite(self.totals[0]):
             raise numerics.explain(self.model, x, int(self.model.optimizer.iterations))
         self.measure(y, targets)
-        for backward in self.backwards:
-            dy = backward(dy)
+        self.first_trainable.needs_input_gradient = not self.active
+        try:
+            for backward in self.backwards:
+                dy = backward(dy)
+        finally:
+            self.first_trainable.needs_input_gradient = True
 
     def measure(self, y: Any, targets: Any) -> None:
         """Update the metrics that are not counted by the loss itself."""
@@ -194,11 +239,14 @@ class Trainer:
     def _step(self, inputs: Any, make: Callable[[], Any], feed: Feed | None, n: int) -> None:
         began = perf_counter()
         if not self._replay(inputs, make, feed, n):
-            if n in self.recordings:
+            if n in self.met and n not in self.recordings:
+                self.recordings[n] = recording.record(self, inputs, make, feed)
+                if len(self.recordings) > RECORDED:
+                    del self.recordings[next(iter(self.recordings))]
+            else:
+                self.met.add(n)
                 self.gradients(*make())
                 self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
-            else:
-                self.recordings[n] = recording.record(self, inputs, make, feed)
         self._note(perf_counter() - began)
 
     def _note(self, seconds: float, steps: int = 1) -> None:

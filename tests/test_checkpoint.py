@@ -206,3 +206,15 @@ def test_names_of_kerass_files_are_refused(tmp_path, name):
 def test_a_path_that_is_none(path):
     refused(tiny().save, path, match="expected the path of a file to write, got")
     refused(tiny().save_weights, path, match="expected the path of a file to write, got")
+
+
+def test_dropout_goes_on_where_it_stood(tmp_path, backend):
+    x, y = np.random.default_rng(0).random((8, 4)), np.arange(8) % 3
+    sn.utils.set_random_seed(1)
+    model = sn.Sequential([layers.Dropout(0.5, input_shape=(4,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    model.save(tmp_path / "model.safetensors")
+    loaded = sn.load_model(tmp_path / "model.safetensors")
+    assert [loaded.train_on_batch(x, y) for _ in range(3)] == [model.train_on_batch(x, y) for _ in range(3)]

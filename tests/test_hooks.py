@@ -311,3 +311,17 @@ def test_terminate_on_nan_says_and_records_what_keras_does(capsys):
         sides.append((history.epoch, finite, capsys.readouterr().out.strip()))
     assert sides[0] == sides[1]
     assert sides[0][1] == [False]
+
+
+@pytest.mark.parametrize("single", ["train_on_batch", "test_on_batch", "loss_and_gradients"])
+def test_single_steps_of_a_callback_are_not_in_the_means_of_the_epoch(single):
+    def history(hook):
+        model = network(rate=0.0)
+        model.compile(model.optimizer, model.loss, metrics=["accuracy", lambda y, p: p.max(axis=-1)])
+        look = sn.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: hook(model))
+        return model.fit(X, Y, batch_size=16, epochs=2, verbose=0, callbacks=[look]).history
+
+    seen = []
+    assert history(lambda model: seen.append(getattr(model, single)(X[:3], Y[:3]))) == history(lambda model: None)
+    assert len(seen) == 6
+    assert seen[0] == seen[-1]

@@ -160,3 +160,19 @@ def test_from_config_of_a_model_and_of_ones_own_class() -> None:
     ]:
         with pytest.raises(ConfigError, match=message):
             L.Dense.from_config(config)
+
+
+def test_a_batch_that_is_not_finite_leaves_the_moving_statistics(backend):
+    layer = L.BatchNormalization()
+    layer.build((2,))
+    x = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 1.0]], np.float32)
+    layer.forward(x, training=True)
+    np.testing.assert_allclose(layer.state["moving_mean"], [0.03, 0.0], 1e-5)
+    np.testing.assert_allclose(layer.state["moving_variance"], [0.99 + 0.01 * 8 / 3, 1.0], 1e-6)
+    model = sn.Sequential([L.Input((2,)), L.Dense(4), L.BatchNormalization(), L.Dense(1)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    with pytest.raises(sn.errors.NumericsError):
+        model.train_on_batch(np.full((3, 2), np.nan), np.zeros((3, 1)))
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -458,3 +458,31 @@ def test_refuses_to_step_before_it_is_built_or_over_another_size() -> None:
     optimizer.build(3, [(0, 3)], "float64")
     with pytest.raises(sn.errors.ConfigError, match="built for 3 parameters, got 2"):
         optimizer.apply(np.ones(2), np.ones(2))
+
+
+@pytest.mark.parametrize(("name", "setting", "value"), [
+    ("SGD", "momentum", 0.9), ("Adam", "amsgrad", True), ("RMSprop", "momentum", 0.5), ("RMSprop", "centered", True),
+])  # fmt: skip
+def test_a_setting_that_needs_a_slot_has_it_when_it_is_set_later(name, setting, value):
+    results = []
+    for later in (False, True):
+        optimizer = getattr(optimizers, name)(0.1, **({} if later else {setting: value}))
+        optimizer.build(3, [(0, 3)], np.float64)
+        if later:
+            setattr(optimizer, setting, value)
+        params = np.arange(3.0)
+        for _ in range(3):
+            optimizer.apply(params, np.array([1.0, -2.0, 0.5]) * params)
+        results.append(params)
+    np.testing.assert_array_equal(*results)
+
+
+def test_nadam_multiplies_one_factor_a_step_however_many_were_replayed(monkeypatch):
+    optimizer = make("Nadam", {}, 2, "float64")
+    asked = []
+    momentum = optimizers.Nadam.momentum
+    monkeypatch.setattr(optimizers.Nadam, "momentum", lambda self, t: (asked.append(t), momentum(self, t))[1])
+    for _ in range(100):  # as a replayed step does
+        optimizer.count_step()
+    assert len(asked) == 100
+    assert optimizer.momentum_product(100) == math.prod(momentum(optimizer, t) for t in range(1, 101))

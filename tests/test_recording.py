@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 import scratchnet as sn
-from scratchnet import layers, optimizers
+from scratchnet import layers, optimizers, training
 from scratchnet.batches import Feed, Source
 from scratchnet.errors import NumericsError
 from scratchnet.recording import Recording
@@ -23,7 +25,7 @@ RNG = np.random.default_rng(5)
 X = (RNG.random((75, 6, 5)) * (RNG.random((6, 5)) < 0.6)).astype("float32")
 LABELS = RNG.integers(0, 4, 75)
 BATCH = 32  # 75 samples: two of these and a short one
-STEPS = 3 * 3 + 2  # from Python: all with capture=False, and the first of each of the two batch sizes
+STEPS = 3 * 3 + 4  # from Python: all with capture=False, and the first two of each of the two batch sizes
 
 
 @pytest.fixture(autouse=True)
@@ -170,10 +172,14 @@ def test_losses_and_data(case: str, from_python: Counting) -> None:
 def test_wide_inputs_with_zeros(from_python: Counting) -> None:
     x = (RNG.random((64, 400)) * np.repeat(RNG.random((64, 20)) < 0.2, 20, axis=1)).astype("float32")
     network = lambda: [layers.Input((400,)), layers.Dense(96, activation="relu"), layers.Dense(4)]  # noqa: E731
-    recorded, _ = fit_both(lambda capture: build(network, optimizers.Adam(0.01), capture=capture), x, LABELS[:64])
+    recorded, plain = fit_both(lambda capture: build(network, optimizers.Adam(0.01), capture=capture), x, LABELS[:64])
+    for model in (recorded, plain):
+        for _ in range(3):
+            model.train_on_batch(x[:BATCH], LABELS[:BATCH])
+    assert_same(recorded, plain)
     (program,) = [one.program for one in recorded.trainer().recordings.values()]
     assert {"_multiply", "_gradient"} <= {launch.kernel.py_func.__name__ for launch in program.launches}
-    assert from_python.steps == 6 + 1
+    assert from_python.steps == 6 + 2 + 3 + 2
 
 
 @pytest.mark.parametrize("case", ["a layer of the user's", "a metric on the host"])
@@ -339,7 +345,8 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_alone(from_python: Countin
     said = []
     for capture in (True, False):
         model = build(mlp, optimizers.Adam(0.01), capture=capture)
-        model.train_on_batch(X[:BATCH], LABELS[:BATCH])
+        for _ in range(2):
+            model.train_on_batch(X[:BATCH], LABELS[:BATCH])
         good = model.get_weights()
         model.set_weights([weight * 1e25 for weight in good])
         before = model.get_weights()
@@ -348,11 +355,66 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_alone(from_python: Countin
         said.append(str(error.value))
         for a, b in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
-        assert model.optimizer.iterations == 1
+        assert model.optimizer.iterations == 2
         model.set_weights(good)
         model.train_on_batch(X[:BATCH], LABELS[:BATCH])
     assert said[0] == said[1]
-    assert from_python.steps == 3 + 1
+    assert from_python.steps == 4 + 2
+
+
+def test_long_steps_are_not_taken_together(together: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "TOGETHER_SECONDS", 0.0)
+    build(mlp, optimizers.Adam(0.01)).fit(MANY_X, MANY_LABELS, batch_size=10, verbose=0)
+    assert together == []
+
+
+def test_samples_that_are_the_targets_once() -> None:
+    """Then it is not known which of the two a launch reads."""
+    clean = X.reshape(len(X), 30)
+    noisy = clean + RNG.normal(0, 0.3, clean.shape).astype("float32")
+    models = []
+    for capture in (True, False):
+        sn.utils.set_random_seed(3)
+        model = sn.Sequential([layers.Dense(30, input_shape=(30,))])
+        model.compile(optimizers.SGD(0.1), "mse", capture=capture)
+        for x in (clean, clean, clean, noisy, noisy, clean, noisy):
+            model.train_on_batch(x, clean)
+        models.append(model)
+    assert_same(*models)
+
+
+def test_few_recordings_are_kept_and_none_after_a_fit() -> None:
+    model = build(mlp, optimizers.Adam(0.01))
+    for n in [*range(1, 20), *range(1, 20)]:
+        model.train_on_batch(X[:n], LABELS[:n])
+    assert list(model.trainer().recordings) == [16, 17, 18, 19]
+    x = MANY_X.copy()
+    gone = weakref.ref(x)
+    model.fit(x, MANY_LABELS, epochs=2, verbose=0)
+    del x
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("change", ["a NumPy number", "a list in place", "other statistics", "another slot"])
+def test_what_is_changed_in_other_ways_counts_at_once(change: str) -> None:
+    models = []
+    for capture in (True, False):
+        middle = layers.Dropout(0.3) if change == "a NumPy number" else layers.BatchNormalization()
+        rate = optimizers.schedules.PiecewiseConstantDecay([1000], [0.01, 0.1])
+        model = build(lambda middle=middle: mlp(middle), optimizers.Adam(rate), capture=capture)
+        for step in range(12):
+            if step == 5 and change == "a NumPy number":
+                model.layers[2].rate = np.float32(0.8)
+            elif step == 5 and change == "a list in place":
+                model.optimizer.learning_rate.values[0] = 0.5
+            elif step == 5 and change == "other statistics":
+                model.layers[2].state["moving_mean"] = np.ones(40, "float32")
+            elif step == 5:
+                model.optimizer.slots["velocity"] = np.ones_like(model.optimizer.slots["velocity"])
+            model.train_on_batch(X[:BATCH], LABELS[:BATCH])
+        models.append(model)
+    assert_same(*models)
 
 
 def test_a_schedule_that_fails_does_so_at_its_step() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import scratchnet as sn
-from scratchnet.errors import ShapeError
+from scratchnet.errors import ConfigError, ShapeError
 
 L = sn.layers
 RNG = np.random.default_rng(0)
@@ -111,3 +112,63 @@ def test_a_copy_of_a_model_that_was_never_trained() -> None:
     model = copy.deepcopy(sn.Sequential([L.Dense(3)]))
     model.compile("sgd", sn.losses.SparseCategoricalCrossentropy(from_logits=True))
     assert model.fit(X, Y, epochs=2, verbose=0).history["loss"][1] > 0
+
+
+def test_two_models_share_a_convolution_for_images_of_two_sizes(backend: str) -> None:
+    shared = L.Conv2D(3, 3)
+    large = sn.Sequential([L.Input((8, 8, 1)), shared, L.GlobalMaxPooling2D(), L.Dense(2)])
+    x = RNG.random((3, 8, 8, 1)).astype(np.float32)
+    before = large.predict(x, verbose=0)
+    small = sn.Sequential([L.Input((6, 6, 1)), shared, L.Flatten(), L.Dense(2)])
+    models = [(large, x), (small, x[:, :6, :6])]
+    for model, _ in models:
+        model.compile(sn.optimizers.SGD(0.0), "mse")
+    for _ in range(3):
+        for model, images in models:
+            np.testing.assert_allclose(
+                model.train_on_batch(images, np.zeros((3, 2))), (model(images) ** 2).mean(), 1e-5
+            )
+    np.testing.assert_array_equal(large.predict(x, verbose=0), before)
+    np.testing.assert_array_equal(small.predict(x[:, :6, :6], verbose=0), small(x[:, :6, :6]))
+
+
+def test_an_optimizer_serves_the_model_that_took_it_last(backend: str) -> None:
+    optimizer = sn.optimizers.Adam(0.01)
+    first, second = (sn.Sequential([L.Dense(3, input_shape=(4,), name=name)], name=name) for name in ("one", "two"))
+    for model in (first, second):
+        model.compile(optimizer, sn.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.train_on_batch(X, Y)
+    assert optimizer.iterations == 1
+    with pytest.raises(ConfigError, match=r"model 'two' trains with this optimizer since: .* compile model 'one'"):
+        first.train_on_batch(X, Y)
+    second.train_on_batch(X, Y)
+    twin = copy.deepcopy(second)
+    twin.train_on_batch(X, Y)
+    assert (second.optimizer.iterations, twin.optimizer.iterations) == (2, 3)
+    first.compile(optimizer, first.loss)
+    first.fit(X, Y, verbose=0)
+    del first
+    gc.collect()
+    second.compile(optimizer, second.loss)
+    second.fit(X, Y, verbose=0)
+
+
+def test_models_in_a_model_that_nobody_named() -> None:
+    encoder, decoder = sn.Sequential([L.Dense(2)]), sn.Sequential([L.Dense(4)])
+    model = sn.Sequential([L.Input((4,)), encoder, decoder])
+    assert [layer.name for layer in model.layers] == ["sequential", "sequential_1"]
+    assert model.name == "sequential"
+    model.compile("adam", "mse")
+    model.fit(X, X, verbose=0)
+    with pytest.raises(ConfigError, match="layer names are unique, and 'mine' is taken"):
+        sn.Sequential([sn.Sequential([L.Dense(2)], name="mine"), sn.Sequential([L.Dense(2)], name="mine")])
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_a_layer_that_does_not_fit_is_not_left_in_the_model(started: bool) -> None:
+    model = sn.Sequential([L.Dense(5, input_shape=(4,))] if started else [])
+    with pytest.raises(ShapeError):
+        model.add(L.Conv2D(3, 3) if started else L.Conv2D(3, 3, input_shape=(4,)))
+    model.add(L.Dense(3, input_shape=(4,)))
+    assert [layer.name for layer in model.layers] == (["dense", "dense_1"] if started else ["dense"])
+    assert model.predict(X, verbose=0).shape == (90, 3)

@@ -50,6 +50,8 @@ class Layer(Part):
         For an argument that the class does not have, or one of Keras's that asks for what scratchnet does not do.
     """
 
+    unnamed = False  # whether its name is one that a stack may change, so that the names in it are unique
+
     def __init__(self, name: str | None = None, dtype: Any = None, input_shape: Any = None, **unknown: Any) -> None:
         keras_arguments.refuse(self, unknown)
         self.name = name

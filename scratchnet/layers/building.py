@@ -24,7 +24,7 @@ def build_inside(layer: Layer, input_shape: Shape, rng: np.random.Generator | No
         return
     if layer.input_shape == tuple(input_shape):
         return
-    held = [(inner, dict(inner.params), dict(inner.grads), dict(inner.state)) for inner in layer.walk()]
+    held = [(inner, inner.params, inner.grads, inner.state) for inner in layer.walk()]
     before = layer.input_shape
     fresh = _built_for(layer, input_shape, rng)
     fits = fresh == [[array.shape for array in (*params.values(), *state.values())] for _, params, _, state in held]

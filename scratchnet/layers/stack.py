@@ -50,7 +50,8 @@ class Stack(Layer):
             raise ConfigError(
                 f"{label(self)}: the layer {layer.name or type(layer).__name__!r} is in the model already"
             )
-        first = not self.layers and self.requested_input_shape is None
+        requested, built = self.requested_input_shape, self.built
+        first = not self.layers and requested is None
         if first and layer.requested_input_shape is not None:
             self.requested_input_shape = layer.requested_input_shape
         if isinstance(layer, Input):
@@ -65,11 +66,17 @@ class Stack(Layer):
                 f"{label(self)}: all layers share one dtype: expected {self.dtype}, {layer.name!r} has {layer.dtype}"
             )
         self.layers.append(layer)
+        try:
+            if self.built:
+                self._build_layer(layer, self.output_shape)
+            elif self.requested_input_shape is not None:
+                self.build(self.requested_input_shape)
+        except BaseException:  # the stack is as it was: in a notebook the next cell adds another layer
+            self.layers.pop()
+            self._names = {other.name: 0 for other in self.layers}
+            self.requested_input_shape, self.built = requested, built
+            raise
         self._inside.update(map(id, layer.walk()))
-        if self.built:
-            self._build_layer(layer, self.output_shape)
-        elif self.requested_input_shape is not None:
-            self.build(self.requested_input_shape)
 
     def pop(self) -> None:
         """Take the last layer off."""
@@ -79,7 +86,7 @@ class Stack(Layer):
             self.output_shape = self.layers[-1].output_shape if self.layers else self.input_shape
 
     def _give_name(self, layer: Layer) -> None:
-        if layer.name is None:
+        if layer.name is None or (layer.unnamed and layer.name in self._names):
             words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)  # Keras's rule: conv2d, max_pooling2d
             snake = name = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
             while name in self._names:

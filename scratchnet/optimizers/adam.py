@@ -125,6 +125,10 @@ class Nadam(Adam):
         super().build(size, spans, dtype)
         self._product = (0, 1.0)
 
+    def count_step(self) -> None:
+        super().count_step()
+        self.momentum_product(self.iterations)  # a replayed step too: the next one then needs one factor, not t
+
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
         t = self.iterations + 1
         product, next_u = self.momentum_product(t), self.momentum(t + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Optimizer:
 
     arguments: tuple[str, ...] = ()  # a subclass's own, beside those of this class
     counters: tuple[str, ...] = ("iterations",)  # attributes that a step changes
-    changes = 0  # how often another one was set, but for the learning rate: a recorded step is not the same then
+    changes = 0  # counts settings that were changed, the learning rate left out: a recorded step is then another one
 
     def __init__(
         self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None,
@@ -81,11 +82,17 @@ class Optimizer:
         self.dtype: Any = None
         self.size = 0
         self.spans: Any = None
+        self.model: weakref.ref[Any] | None = None  # whose parameters it was built for
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "model": None}  # a copy is that of the model's copy
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name not in ("learning_rate", "_learning_rate", *self.counters):
             vars(self)["changes"] = self.changes + 1
+        if name in self.arguments and vars(self).get("dtype") is not None:
+            self._make_slots()
 
     def _optional(self, name: str, value: Any, interval: str) -> float | None:
         return None if value is None else number(self, name, value, interval)
@@ -125,9 +132,23 @@ class Optimizer:
         xp = array_module()
         self.dtype, self.iterations, self.size = np.dtype(dtype), 0, size
         self.spans = xp.asarray(np.array(spans, np.int64).reshape(-1, 2))
-        self.slots = {name: empty(size, self.dtype) for name in self.slot_values()}
+        self.slots = {}
+        self._make_slots()
+
+    def _make_slots(self) -> None:
+        """Those that the settings need and that are not there yet."""
         for name, value in self.slot_values().items():
-            self.slots[name][...] = value
+            if name not in self.slots:
+                self.slots[name] = empty(self.size, self.dtype)
+                self.slots[name][...] = value
+
+    def require_model(self, model: Any) -> None:
+        """Raise ConfigError if another model has taken this optimizer since it was built for ``model``."""
+        if self.model is not None and (other := self.model()) not in (None, model):
+            raise ConfigError(
+                f"{type(self).__name__}: model {other.name!r} trains with this optimizer since: expected one for each "
+                f"model; compile model {model.name!r} with its own"
+            )
 
     def follow_backend(self) -> None:
         """Take the vectors to where the backend in use computes."""

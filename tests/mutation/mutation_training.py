@@ -120,7 +120,7 @@ MUTANTS = [
     Mutant("scratchnet/model.py", "a validation takes the buffers away",
         "layer.workspace = workspace", "layer.workspace = None", SWITCH),
     Mutant("scratchnet/training.py", "a callback's step ends the training's state",
-        "if not self.first_trainable.needs_input_gradient:  #", "if False:  #", SWITCH),
+        "if self.active:  #", "if False:  #", SWITCH),
     Mutant("kernels/cuda.py", "scratch memory of all threads",
         "class _Own(threading.local):", "class _Own:", "tests/test_cuda_threads.py"),
 ]

@@ -99,7 +99,7 @@ MUTANTS = [
     Mutant(J, "ReLU's mask missing", "dy[p, f] if not relu or y[p, f] > 0", "dy[p, f] if True", CONV),
     Mutant(J, "bias's gradient of the last pixel", "db[f] += value", "db[f] = value", CONV),
     Mutant(J, "bias dropped", "start = BIAS if b.size else ZERO", "start = ZERO", CONV),
-    Mutant(J, "forward skips the last slice", "launch(_forward, SLICES,", "launch(_forward, SLICES - 1,", CONV),
+    Mutant(J, "forward: a task less", "launch(_forward, tasks, tasks,", "launch(_forward, tasks - 1, tasks,", CONV),
     Mutant(J, "all groups take the first filters", "at(w, f), filters,", "at(w, 0), filters,", CONV),
     Mutant(J, "dx: the last block skipped",
         "range(0, pixels.size, BLOCK)", "range(0, pixels.size - BLOCK, BLOCK)", CONV),
