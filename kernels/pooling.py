@@ -90,8 +90,9 @@ def geometry(x_shape, pooled_shape, window, strides, pads):
 
 
 def tables(window, codes):
-    """Room for the lines of two windows, for each thread: offsets, and positions of a dtype. A line of the cache lies in
-    between: none belongs to two threads.
+    """Room for the lines of two windows, for each thread: offsets, and positions of a dtype.
+
+    Threads' tables lie a line of the cache apart.
     """
     shape = max_threads(), 2 * window[0] * window[1] + LINE_BYTES
     return scratch("pooling.offsets", shape, np.int64), scratch("pooling.codes", shape, codes)
