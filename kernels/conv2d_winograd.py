@@ -21,7 +21,9 @@ from .winograd_transforms import matrices, two_sided
 
 SIDE = 6  # inputs of a tile along each axis; outputs are 4 for a 3x3 filter, 2 for a 5x5 one
 SIZES = (3, 5)
-LINE = 16  # extra numbers between the planes of V, M and U: distances that are powers of two would share cache sets
+PLANE_GAP = (
+    16  # extra numbers between the planes of V, M and U: distances that are powers of two would share cache sets
+)
 
 INPUT, OUTPUT, D_OUTPUT, D_INPUT, FILTERS, D_FILTERS = range(6)
 
@@ -94,9 +96,9 @@ def transform_filters(w, planes, task, kind):  # type: ignore[no-untyped-def]
     """16 of the in * out filters of w (r, r, in, out), to or from planes of in * out numbers."""
     r, depth, first = w.shape[0], w.shape[2] * w.shape[3], task * 16
     if r == 3:
-        tiles3(at(w, first), r * depth, 16, at(planes, first), depth + LINE, 1, 1, kind)
+        tiles3(at(w, first), r * depth, 16, at(planes, first), depth + PLANE_GAP, 1, 1, kind)
     else:
-        tiles5(at(w, first), r * depth, 16, at(planes, first), depth + LINE, 1, 1, kind)
+        tiles5(at(w, first), r * depth, 16, at(planes, first), depth + PLANE_GAP, 1, 1, kind)
 
 
 @jit
@@ -138,14 +140,14 @@ def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):  
     v, m, image, output = vs[me], ms[me], images[me], outputs[me]
     first, last = task * n // tasks, (task + 1) * n // tasks
     count = (last - first) * tiles
-    v_plane, m_plane = count * c + LINE, count * f + LINE
+    v_plane, m_plane = count * c + PLANE_GAP, count * f + PLANE_GAP
     clear(image)
     for i in range(first, last):
         pad(x[i], pads[0], pads[2], image)
         transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, INPUT)
     for point in range(SIDE * SIDE):
         gemm(
-            at(v, point * v_plane), c, 1, at(u, point * (depth + LINE)), f, at(m, point * m_plane), f, at(v, 0),
+            at(v, point * v_plane), c, 1, at(u, point * (depth + PLANE_GAP)), f, at(m, point * m_plane), f, at(v, 0),
             count, f, c, ZERO, False,
         )  # fmt: skip
     for i in range(first, last):
@@ -169,7 +171,7 @@ def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, du
     for first in range(begin, end, group):
         last = min(end, first + group)
         count = (last - first) * tiles
-        v_plane, m_plane, u_plane = count * c + LINE, count * f + LINE, depth + LINE
+        v_plane, m_plane, u_plane = count * c + PLANE_GAP, count * f + PLANE_GAP, depth + PLANE_GAP
         clear(image)
         for i in range(first, last):
             pad(x[i], pads[0], pads[2], image)
@@ -219,9 +221,9 @@ class Plan:
             return scratch(f"winograd.{name}", shape, x.dtype)
 
         self.take = take
-        self.u = take("u", points * (c * f + LINE))
-        self.v = take("v", threads, points * (self.group * tiles * c + LINE))
-        self.m = take("m", threads, points * (self.group * tiles * f + LINE))
+        self.u = take("u", points * (c * f + PLANE_GAP))
+        self.v = take("v", threads, points * (self.group * tiles * c + PLANE_GAP))
+        self.m = take("m", threads, points * (self.group * tiles * f + PLANE_GAP))
         self.image = take("image", threads, down * side + r - 1, across * side + r - 1, c)
         self.output = take("output", threads, down * side, across * side, f)
 

@@ -22,8 +22,8 @@ STRIP = 32  # columns that a tile of the product has with AVX-512: it takes as l
 # With so many inputs to a sample the sum over them is computed in two halves, and a thread reads those rows of w that
 # the optimizer had it update: Adam over 784-200-10 takes 14 us instead of 26, its products at 100 images 90 instead of
 # 84.
-HALVES = 4
-LINE = 16  # numbers put between rows whose distance would be a power of two
+INPUTS_PER_SAMPLE = 4
+ROW_GAP = 16  # numbers put between rows whose distance would be a power of two
 
 
 @reference("dense_forward")
@@ -60,7 +60,7 @@ def spread(name, x):  # type: ignore[no-untyped-def]
     n, columns = x.shape
     if columns * x.itemsize % 2048:
         return x
-    copy = scratch(name, (n, columns + LINE), x.dtype)
+    copy = scratch(name, (n, columns + ROW_GAP), x.dtype)
     launch(_spread, -(-n // FORWARD_ROWS), x, copy, serial=x.size < SERIAL)
     return copy
 
@@ -118,7 +118,7 @@ def _add(task, halves, relu, y):  # type: ignore[no-untyped-def]
 def dense_forward(x, w, b, relu, y):  # type: ignore[no-untyped-def]
     (n, outputs), inputs = y.shape, len(w)
     serial = y.size * inputs < SERIAL
-    parts = 2 if inputs >= HALVES * n and not serial else 1
+    parts = 2 if inputs >= INPUTS_PER_SAMPLE * n and not serial else 1
     sums = scratch("dense.sums", (parts, n, outputs), y.dtype) if parts > 1 else y.reshape(1, n, outputs)
     rectify = relu and parts == 1
     if not serial and multiply_pays(x, outputs):
@@ -194,7 +194,7 @@ def _dz(task, y, dy, relu, dz, db, checks):  # type: ignore[no-untyped-def]
 @twin("dense_backward")
 def dense_backward(x, w, y, dy, relu, dw, db, dx):  # type: ignore[no-untyped-def]
     (n, outputs), inputs = dy.shape, x.shape[1]
-    dz = scratch("dense.dz", (n, outputs + LINE), dy.dtype)
+    dz = scratch("dense.dz", (n, outputs + ROW_GAP), dy.dtype)
     strips = -(-outputs // STRIP)
     serial = dw.size * n < SERIAL
     sparse = not serial and gradient_pays(x, outputs)

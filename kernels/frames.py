@@ -128,7 +128,7 @@ def framed(kernel: Any, arguments: tuple[Any, ...]) -> int:
 
     frame = types.CPointer(types.Tuple([numba.typeof(value) for value in arguments]))
     if frame not in kernel.framed:
-        run_tasks(0, 0, 0, True)  # has Numba ready its threads, whose numbers a kernel may ask for
+        run_tasks(0, 0, 0, True)  # starts Numba's threads: a kernel that asks for their numbers is linked to them
         function, folder = written_for(kernel, "framed", _FRAMED, arguments=_arguments), kernel.cache_folder
         with caching_in(folder):
             compile_ = numba.cfunc(types.void(types.intp, frame), cache=folder is not None, **OPTIONS)

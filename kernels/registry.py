@@ -74,7 +74,7 @@ class Op:
 
 
 _ops: dict[str, Op] = {}
-_early_twins: dict[str, dict[str, Callable[..., Any]]] = {}  # whose files were imported before their references'
+_early_twins: dict[str, dict[str, Callable[..., Any]]] = {}  # of ops whose reference has not been imported yet
 
 
 def reference(

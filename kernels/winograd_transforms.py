@@ -5,8 +5,9 @@ G (t, r) and B (t, t) that come from t - 1 points and infinity (Toom and Cook),
 
     Y = A' [(G w G') * (B' x B)] A          (* element by element)
 
-takes t^2 multiplications instead of m^2 r^2: 16 instead of 36 for 3x3, 36 instead of 100 for 5x5. Being bilinear, its
-two derivatives are the same products read backwards: dM = A dY A', dw = G' [V * dM] G, dx = B [U * dM] B'.
+takes t^2 multiplications instead of m^2 r^2: 36 instead of 144 for 4x4 outputs of 3x3 filters, 36 instead of 100 for
+2x2 outputs of 5x5 ones. Being bilinear, its two derivatives are the same products read backwards:
+dM = A dY A', dw = G' [V * dM] G, dx = B [U * dM] B'.
 
 Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
 """

@@ -38,7 +38,7 @@ class Pace:
         self.down = True  # which way the next trial goes
         self.figure = 0.0  # seconds of a step with the count in use
         self.wait = self.after = 0.0  # seconds until the next trial, and how many there were at first
-        self.patience = LATE  # how many times the cost of a trial that is
+        self.patience = LATE  # `wait` begins at so many times the cost of the last trial
         self.fresh = True  # no window has ended yet
         self.trial: dict[int, list[float]] = {}  # figures of the counts that are being compared
         self.cost = 0.0  # seconds of this trial

@@ -12,12 +12,20 @@ from .backend import array_module, to_numpy
 from .batches import Source
 from .callbacks import Hooks, report_evaluation, verbosity
 from .checks import arguments_of, refuse_unknown
+from .metrics import MeanMetricWrapper
 from .training import Trainer
 
 if TYPE_CHECKING:
     from .model import Sequential
 
-PREDICT_BATCH = 256  # rows at a time where the user names no batch size; results do not depend on it
+PREDICT_BATCH = 256  # rows at a time where the user names no batch size
+
+
+def usual_batch(trainer: Trainer, keras: int = 32) -> int:
+    """How many samples are tested at a time where nobody says it: so many as Keras takes, if a metric is a function,
+    whose result may be one number for a whole batch; otherwise results do not depend on it.
+    """
+    return keras if any(isinstance(metric, MeanMetricWrapper) for metric in trainer.measured) else PREDICT_BATCH
 
 
 def run_test(trainer: Trainer, data: fit_data.Prepared, batches: tuple[int, int], run: Hooks) -> dict[str, float]:
@@ -76,7 +84,7 @@ def evaluate(
     shown = verbosity(verbose, 0)
     data = fit_data.prepare(self, x, y, "x", sample_weight)
     trainer = Trainer(self)  # one of its own: a callback may evaluate in the middle of an epoch
-    batches = fit_data.batches(len(data[0]), batch_size, steps, PREDICT_BATCH)
+    batches = fit_data.batches(len(data[0]), batch_size, steps, usual_batch(trainer))
     run = Hooks(self, callbacks, verbose=verbose, epochs=1, steps=batches[1])
     results = run_test(trainer, data, batches, run)
     report_evaluation(results, shown)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .recording import Recording
 
 TOGETHER_SECONDS = 0.1
-"""So long steps may be taken without Python in between: signals and progress bars wait for them."""
+"""Steps are taken together, without Python in between, for so long at most: signals and progress bars wait for them."""
 
 RECORDED = 4
 """Batch sizes whose steps are kept recorded at a time: each keeps the buffers that it knows."""

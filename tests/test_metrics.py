@@ -217,3 +217,20 @@ def test_against_keras() -> None:
             theirs.update_state(targets[rows], p[rows])
         assert ours.result() == pytest.approx(float(theirs.result()), rel=1e-6)
         assert metrics.get(name).name == theirs.name
+
+
+def test_a_function_of_a_whole_batch_sees_the_batches_that_keras_gives_it():
+    seen = []
+
+    def size(y_true, y_pred):
+        seen.append(len(y_pred))
+        return float(len(y_pred))
+
+    model = sn.Sequential([sn.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse", metrics=[size])
+    x, y = np.ones((70, 2), np.float32), np.zeros((70, 1), np.float32)
+    model.evaluate(x, y)
+    assert seen == [32, 32, 6]
+    seen.clear()
+    model.fit(x[:20], y[:20], batch_size=20, validation_data=(x, y), verbose=0)
+    assert seen == [20, 20, 20, 20, 10]
