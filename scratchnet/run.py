@@ -167,7 +167,7 @@ class _Run:
         (x, y), batch = self.data.train, min(self.training.batch_size, len(self.data.train[0]))
         rows = min(batch + len(x) % batch, len(x))
         x_test, y_test = (part[: 256 + len(part) % 256] for part in self.data.test)
-        twin.fit(x[:rows], y[:rows], batch_size=batch, validation_data=(x_test[:1], y_test[:1]), verbose=0)
+        twin.fit(x[:rows], y[:rows], batch_size=batch, epochs=2, validation_data=(x_test[:1], y_test[:1]), verbose=0)
         twin.evaluate(x_test, y_test, verbose=0)
         twin.predict(x_test)
 
