@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, checkpoint, compiling, environment, report, run_report, utils
+from . import backend, checkpoint, compile_ahead, compiling, environment, report, run_report, utils
 from .callbacks import TrainingCheckpoint
 from .console import Reporter
 from .datasets.files import shown
@@ -157,14 +157,25 @@ class _Run:
         So compile time never counts as training time, and the model itself is not touched. A short batch comes along
         because small arrays take another path through the kernels.
         """
-        with compiling.watch(self.reporter.compiling) as kernels:
-            if backend.get_backend() != "numpy":
-                self._train_briefly(self._make_model())
+        kernels = compiling.Compilation() if backend.get_backend() == "numpy" else self._compile()
         self.reporter.compiled(kernels)
         return kernels
 
-    def _train_briefly(self, twin: Sequential) -> None:
-        (x, y), batch = self.data.train, min(self.training.batch_size, len(self.data.train[0]))
+    def _compile(self) -> compiling.Compilation:
+        twin, batch = self._make_model(), min(self.training.batch_size, len(self.data.train[0]))
+        targets = twin.loss.prepare_targets(self.data.train[1][:batch], twin.output_shape)
+        with compile_ahead.Helper(twin, batch, targets) as helper:
+
+            def told(kernel: str) -> None:
+                helper.start()  # with the first that is not in the cache
+                self.reporter.compiling(kernel)
+
+            with compiling.watch(told) as kernels:
+                self._train_briefly(twin, batch)
+        return kernels
+
+    def _train_briefly(self, twin: Sequential, batch: int) -> None:
+        x, y = self.data.train
         rows = min(batch + len(x) % batch, len(x))
         x_test, y_test = (part[: 256 + len(part) % 256] for part in self.data.test)
         twin.fit(x[:rows], y[:rows], batch_size=batch, epochs=2, validation_data=(x_test[:1], y_test[:1]), verbose=0)

@@ -26,7 +26,7 @@ ORDER = [
     "custom layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
     "numerics training batches fit_data callbacks progress summary checkpoint safetensors_io saved_model gpu_memory "
     "replay capture recording testing fitting model",
-    "gradient_probes gradient_check utils compiling environment",
+    "gradient_probes gradient_check utils compiling compile_ahead environment",
     "interop own_picture plots recipes console run_callbacks run_folder run_report run_records pages run ladder "
     "dry_run",
     "cli commands __main__",

@@ -1,0 +1,104 @@
+"""A second process compiles from the end of a step; the first finds its kernels in the cache, and does without it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scratchnet as sn
+from scratchnet import compile_ahead
+from scratchnet import layers as L  # noqa: N812
+
+TRAINS = """
+import json, sys
+import numpy as np
+import scratchnet as sn
+from scratchnet.compiling import watch
+
+model = sn.load_model(sys.argv[1])
+with watch(lambda kernel: None) as done:
+    for _ in range(3):
+        model.train_on_batch(np.random.default_rng(0).random((8, 6, 6, 1)), np.arange(8) % 3)
+print(json.dumps(done.kernels))
+"""
+
+
+@pytest.fixture
+def twin() -> sn.Sequential:
+    model = sn.Sequential(
+        [
+            L.Input((6, 6, 1)),
+            L.Conv2D(4, 3, activation="relu"),
+            L.MaxPooling2D(),
+            L.Dropout(0.5),
+            L.Flatten(),
+            L.Dense(3),
+        ]
+    )
+    model.compile("adam", sn.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+@pytest.fixture(autouse=True)
+def numba_backend():
+    with sn.use_backend("numba"):
+        yield
+
+
+def test_what_the_second_process_compiles_the_first_finds(twin: sn.Sequential, tmp_path: Path) -> None:
+    path, environment = str(tmp_path / "twin.safetensors"), {**os.environ, "SCRATCHNET_CACHE": str(tmp_path / "cache")}
+    twin.save(path)
+
+    def run(*command: str) -> str:
+        done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert run("-m", "scratchnet.compile_ahead", path, "8", "<i4") == ""
+    compiled = json.loads(run("-c", TRAINS, path))
+    # The product is compiled when it is called.
+    assert {name.partition(":")[0] for name in compiled} <= {"program", "gemm"}
+
+
+def test_launches_of_a_step_are_noted_and_not_run(twin: sn.Sequential) -> None:
+    before = twin.get_weights()
+    launches = compile_ahead.launches_of(twin, 8, np.zeros(8, np.int32))
+    names = [launch.kernel.py_func.__name__ for launch in launches]
+    assert names[0] == "_forward"
+    assert names[-1] == "_adam"
+    assert {"_drop", "_sparse", "_max_backward"} <= set(names)
+    for one, other in zip(before, twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_it_begins_once_and_ends_with_the_block(twin: sn.Sequential) -> None:
+    with compile_ahead.Helper(twin, 8, np.zeros(8, np.int32)) as helper:
+        helper.start()
+        process, folder = helper.process, helper.folder
+        helper.start()
+        assert helper.process is process
+        assert process is not None
+        assert os.listdir(folder.name) == ["twin.safetensors"]
+    assert process.poll() is not None
+    assert not Path(folder.name).exists()
+
+
+@pytest.mark.parametrize("case", ["one core", "no second process", "no room", "never started"])
+def test_without_it(case: str, twin: sn.Sequential, monkeypatch: pytest.MonkeyPatch) -> None:
+    if case == "one core":
+        monkeypatch.setattr(compile_ahead, "threads", lambda: 1)
+    elif case == "no second process":
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    elif case == "no room":
+        monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    with compile_ahead.Helper(twin, 8, np.zeros(8, np.int32)) as helper:
+        if case != "never started":
+            helper.start()
+        assert helper.process is None
