@@ -7,6 +7,7 @@ captured step is only recorded, as on a real GPU: a number of the host that was 
 from __future__ import annotations
 
 import copy
+import ctypes
 import gc
 import sys
 import zlib
@@ -441,6 +442,7 @@ def test_refusals_say_in_one_line_what_is_missing(name: str, monkeypatch: pytest
         monkeypatch.setitem(sys.modules, module, fake)
     monkeypatch.setattr(sn.backend.importlib.util, "find_spec", lambda name: SimpleNamespace())
     monkeypatch.delenv("SCRATCHNET_BACKEND")
+    monkeypatch.setattr(sn.backend, "_driver_found", lambda: True)
     with pytest.raises(sn.errors.BackendError, match=message) as caught:
         sn.set_backend("cupy")
     assert "\n" not in str(caught.value)
@@ -455,8 +457,20 @@ def test_auto_takes_a_gpu_that_works_but_in_these_tests(monkeypatch: pytest.Monk
     with sn.use_backend("auto"):
         assert sn.get_backend() != "cupy"  # by conftest.py
     monkeypatch.delenv("SCRATCHNET_BACKEND")
+    monkeypatch.setattr(sn.backend, "_driver_found", lambda: True)
     with sn.use_backend("auto"):
         assert sn.get_backend() == "cupy"
+
+
+def test_auto_does_not_load_cupy_where_there_is_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(sn.backend.importlib.util, "find_spec", lambda name: SimpleNamespace())
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    monkeypatch.setattr(sn.backend, "_prepare_cupy", lambda: pytest.fail("CuPy was asked"))
+    monkeypatch.delenv("SCRATCHNET_BACKEND")
+    assert sn.backend._fastest() == "numba"
 
 
 def test_without_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
