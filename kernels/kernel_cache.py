@@ -16,6 +16,7 @@ from typing import Any
 ROOM = 2**24  # bytes, of the kernels of one dtype and then some
 _caching = threading.RLock()
 _MARK = uuid.uuid4().hex[:8]
+_kept_in: Path | None = None
 
 
 def kernel_folder(cache_folder: Path) -> Path | None:
@@ -24,12 +25,19 @@ def kernel_folder(cache_folder: Path) -> Path | None:
     """
     import numba
 
+    global _kept_in
     folder = cache_folder / f"numba-{numba.__version__}-{_sources_digest()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return folder if _has_room(folder) else None
+        _kept_in = folder if _has_room(folder) else None
     except OSError:
-        return None
+        _kept_in = None
+    return _kept_in
+
+
+def kept() -> bool:
+    """Whether what one process compiles is there for the next."""
+    return _kept_in is not None
 
 
 def _sources_digest() -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from .backend import set_backend, threads
 from .checkpoint import load_model
 from .errors import ScratchnetError
+from .kernels.kernel_cache import kept
 from .kernels.launching import Launch, launch, noting
 from .model import Sequential
 
@@ -45,8 +46,8 @@ class Helper:
         return self
 
     def start(self) -> None:
-        """Begin, once, if there is a second core. Where it cannot, this process compiles everything by itself."""
-        if self.begun or threads() == 1:
+        """Begin, once, if there are a second core and a cache. Where it cannot, this process compiles all by itself."""
+        if self.begun or threads() == 1 or not kept():
             return
         self.begun = True
         with contextlib.suppress(OSError, ScratchnetError):

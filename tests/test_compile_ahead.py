@@ -90,10 +90,12 @@ def test_it_begins_once_and_ends_with_the_block(twin: sn.Sequential) -> None:
     assert not Path(folder.name).exists()
 
 
-@pytest.mark.parametrize("case", ["one core", "no second process", "no room", "never started"])
+@pytest.mark.parametrize("case", ["one core", "no cache", "no second process", "no room", "never started"])
 def test_without_it(case: str, twin: sn.Sequential, monkeypatch: pytest.MonkeyPatch) -> None:
     if case == "one core":
         monkeypatch.setattr(compile_ahead, "threads", lambda: 1)
+    elif case == "no cache":
+        monkeypatch.setattr(compile_ahead, "kept", lambda: False)
     elif case == "no second process":
         monkeypatch.setattr(sys, "executable", "/nowhere/python")
     elif case == "no room":

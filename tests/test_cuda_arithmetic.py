@@ -140,6 +140,18 @@ def test_an_infinite_norm_is_not_hidden() -> None:
     np.testing.assert_allclose(run(case, "float32")[0], expected(case, "float32")[0], rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_a_column_that_is_not_finite_leaves_its_moving_statistics() -> None:
+    x = np.array([[1, 2], [np.nan, 4], [5, 9]], np.float32)
+    ones = np.ones(2, np.float32)
+    case = OpCase("batch_norm_forward", "nan", lambda *_: (x, ones, ones, 3 * ones, 4 * ones, 0.5, 1e-3))
+    for moving, begun in zip(run(case, "float32")[:2], (3, 4), strict=True):
+        assert moving[0] == begun
+        assert moving[1] != begun
+    for one, other in zip(run(case, "float32"), expected(case, "float32"), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
 def test_every_op_has_a_kernel_and_a_case_here() -> None:
     ops = registry.ops()
     assert [name for name, op in ops.items() if "cupy" not in op.twins] == []

@@ -239,6 +239,8 @@ MUTANTS = [
     Mutant(N, "the moving variance is the unbiased one",
         "(1 - momentum) * variance)", "(1 - momentum) * variance * rows / (rows - 1))",
         twin("batch_norm_forward-small")),
+    Mutant(N, "statistics that are not finite move", "isfinite(variance) && ", "",
+        "tests/test_cuda_arithmetic.py -k not_finite_leaves"),
     Mutant(N, "momentum turned round", "momentum * moving_mean[k] + (1 - momentum) * m",
         "(1 - momentum) * moving_mean[k] + momentum * m", twin("batch_norm_forward-small")),
     Mutant(N, "epsilon outside the root", "1 / sqrt(variance + epsilon)", "1 / (sqrt(variance) + epsilon)",

@@ -156,6 +156,8 @@ MUTANTS = [
         NORM),
     Mutant(N, "the moving variance is the unbiased one",
         "(1 - momentum) * variance[k]", "(1 - momentum) * variance[k] * rows / (rows - 1)", NORM),
+    Mutant(N, "statistics that are not finite move", "if math.isfinite(variance[k]):", "if True:",
+        "tests/test_layer_calls.py -k finite"),
     Mutant(N, "beta dropped", "beta[k] if beta.size else 0.0", "0.0", NORM),
     Mutant(N, "gamma dropped",
         "work[0, k] = inverse[k] * gamma[k] if gamma.size else inverse[k]", "work[0, k] = inverse[k]", NORM),
