@@ -78,7 +78,8 @@ def describe_model(model: Sequential) -> tuple[Arrays, dict[str, Any]]:
     """Arrays and content of a model file: weights, architecture, compile settings, the state of the optimizer."""
     arrays, content = describe_weights(model)
     optimizer, loss = model.optimizer, model.loss
-    begun = optimizer is not None and model.flat_params is not None  # else the next step starts the optimizer anew
+    # Else the next step starts the optimizer anew, or what it keeps is of another model.
+    begun = optimizer is not None and model.flat_params is not None and optimizer.taken_by(model) is None
     slots = optimizer.slots if begun else {}
     content |= {
         "kind": "model",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_two_models_share_a_convolution_for_images_of_two_sizes(backend: str) ->
     np.testing.assert_array_equal(small.predict(x[:, :6, :6], verbose=0), small(x[:, :6, :6]))
 
 
-def test_an_optimizer_serves_the_model_that_took_it_last(backend: str) -> None:
+def test_an_optimizer_serves_the_model_that_took_it_last(backend: str, tmp_path: Path) -> None:
     optimizer = sn.optimizers.Adam(0.01)
     first, second = (sn.Sequential([L.Dense(3, input_shape=(4,), name=name)], name=name) for name in ("one", "two"))
     for model in (first, second):
@@ -141,6 +142,8 @@ def test_an_optimizer_serves_the_model_that_took_it_last(backend: str) -> None:
     assert optimizer.iterations == 1
     with pytest.raises(ConfigError, match=r"model 'two' trains with this optimizer since: .* compile model 'one'"):
         first.train_on_batch(X, Y)
+    first.save(tmp_path / "first.safetensors")
+    assert sn.load_model(tmp_path / "first.safetensors").optimizer.iterations == 0
     second.train_on_batch(X, Y)
     twin = copy.deepcopy(second)
     twin.train_on_batch(X, Y)

@@ -142,9 +142,14 @@ class Optimizer:
                 self.slots[name] = empty(self.size, self.dtype)
                 self.slots[name][...] = value
 
+    def taken_by(self, model: Any) -> Any:
+        """The other model that has taken this optimizer since it was built for ``model``; None if there is none."""
+        last = self.model() if self.model is not None else None
+        return None if last is model else last
+
     def require_model(self, model: Any) -> None:
         """Raise ConfigError if another model has taken this optimizer since it was built for ``model``."""
-        if self.model is not None and (other := self.model()) not in (None, model):
+        if (other := self.taken_by(model)) is not None:
             raise ConfigError(
                 f"{type(self).__name__}: model {other.name!r} trains with this optimizer since: expected one for each "
                 f"model; compile model {model.name!r} with its own"
