@@ -8,6 +8,7 @@ compiled the other finds in the cache. On two cores the first run of `quickstart
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,14 @@ from .errors import ScratchnetError
 from .kernels.kernel_cache import kept
 from .kernels.launching import Launch, launch, noting
 from .model import Sequential
+
+# With the path of this process: a checkout in the working directory may be another package, with a cache of its own.
+PROGRAM = f"""
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from {__name__} import main
+main(*sys.argv[2:])
+"""
 
 
 class Helper:
@@ -54,7 +63,8 @@ class Helper:
             self.folder = tempfile.TemporaryDirectory(prefix="scratchnet-")
             path = str(Path(self.folder.name) / "twin.safetensors")
             self.twin.save(path)
-            command, nowhere = [sys.executable, "-m", __name__, path, *self.settings], subprocess.DEVNULL
+            command = [sys.executable, "-c", PROGRAM, json.dumps(sys.path), path, *self.settings]
+            nowhere = subprocess.DEVNULL
             self.process = subprocess.Popen(  # in a session of its own: Ctrl-C is for this one, which ends the other
                 command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
             )
@@ -83,7 +93,3 @@ def main(path: str, batch: str, dtype: str, *shape: str) -> None:
     targets = np.zeros((int(batch), *map(int, shape)), dtype)
     for one in reversed(launches_of(load_model(path), int(batch), targets)):
         launch(one.kernel, 0, *one.arguments)  # of no task: compiled, or found in the cache, and not run
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -61,7 +61,7 @@ def test_what_the_second_process_compiles_the_first_finds(twin: sn.Sequential, t
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert run("-m", "scratchnet.compile_ahead", path, "8", "<i4") == ""
+    assert run("-c", compile_ahead.PROGRAM, json.dumps(sys.path), path, "8", "<i4") == ""
     compiled = json.loads(run("-c", TRAINS, path))
     # The product is compiled when it is called.
     assert {name.partition(":")[0] for name in compiled} <= {"program", "gemm"}
@@ -88,6 +88,20 @@ def test_it_begins_once_and_ends_with_the_block(twin: sn.Sequential) -> None:
         assert os.listdir(folder.name) == ["twin.safetensors"]
     assert process.poll() is not None
     assert not Path(folder.name).exists()
+
+
+def test_it_imports_what_this_process_has_imported(
+    twin: sn.Sequential, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a checkout of another version it compiled for that one."""
+    (tmp_path / "scratchnet").mkdir()
+    (tmp_path / "scratchnet" / "__init__.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    with compile_ahead.Helper(twin, 8, np.zeros(8, np.int32)) as helper:
+        helper.start()
+        assert helper.process is not None
+        assert helper.process.wait(timeout=300) == 0
 
 
 @pytest.mark.parametrize("case", ["one core", "no cache", "no second process", "no room", "never started"])
