@@ -165,7 +165,8 @@ def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx)
     dws = scratch("conv2d.dws", (slices, w.size), x.dtype)
     dbs = scratch("conv2d.dbs", (slices, filters), x.dtype)
     wt = scratch("conv2d.wt", (groups, filters // groups, taps.size), x.dtype)
-    launch(transposed, 1, w.reshape(1, taps.size, filters), wt.reshape(1, filters, taps.size), serial=True)
+    if dx.size:
+        launch(transposed, 1, w.reshape(1, taps.size, filters), wt.reshape(1, filters, taps.size), serial=True)
     # Taps that lie next to each other: a whole line of the window, or the channels of a group.
     run = kw * group if groups == 1 and dilation[1] == 1 else group
     dx = dx.reshape(-1, *x.shape[1:])

@@ -82,8 +82,7 @@ def launches_of(model: Sequential, batch: int, targets: np.ndarray) -> list[Laun
     trainer = model.trainer()
     x = np.zeros((batch, *model.input_shape), model.dtype)
     with trainer.running(), noting(silent=True) as launches:
-        trainer.gradients(x, targets, trainer.weights(batch))
-        model.optimizer.apply(model.flat_params, model.flat_grads)
+        trainer.step(x, targets, trainer.weights(batch))
     return launches
 
 

@@ -126,15 +126,17 @@ class Trainer:
     @contextmanager
     def apart(self) -> Iterator[None]:
         """A new mean inside the block; that of an epoch, if this comes from a callback of fit's, goes on afterwards."""
+        if not self.active:
+            self.reset()
+            yield
+            return
         epoch = Progress(0)
-        if self.active:
-            self.capture(epoch)
+        self.capture(epoch)
         self.reset()
         try:
             yield
         finally:
-            if self.active:
-                self.restore(epoch)
+            self.restore(epoch)
 
     @contextmanager
     def recording_anew(self) -> Iterator[None]:

@@ -72,8 +72,7 @@ class Stack(Layer):
             elif self.requested_input_shape is not None:
                 self.build(self.requested_input_shape)
         except BaseException:  # the stack is as it was: in a notebook the next cell adds another layer
-            self.layers.pop()
-            self._names = {other.name: 0 for other in self.layers}
+            Stack.pop(self)
             self.requested_input_shape, self.built = requested, built
             raise
         self._inside.update(map(id, layer.walk()))
