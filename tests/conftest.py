@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,3 +33,11 @@ def data_dir() -> Path:
 def seeded() -> None:
     """Every test starts from the same random numbers, alone or among others."""
     sn.utils.set_random_seed(1234)
+
+
+@pytest.fixture(autouse=True)
+def all_threads() -> Iterator[None]:
+    """Every test starts with all threads: a page of the docs that shows `set_threads` left one to those behind it."""
+    yield
+    if numba := sys.modules.get("numba"):
+        numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)

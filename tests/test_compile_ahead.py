@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,9 @@ def twin() -> sn.Sequential:
 
 
 @pytest.fixture(autouse=True)
-def numba_backend():
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wherever the tests run."""
+    monkeypatch.setattr(compile_ahead, "threads", lambda: 2)
     with sn.use_backend("numba"):
         yield
 
