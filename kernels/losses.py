@@ -1,4 +1,4 @@
-"""Losses on what a model puts out as it is: cross-entropies of probabilities, and the mean squared error.
+"""Cross-entropies of the probabilities that a model puts out.
 
 The convention is that of softmax_cross_entropy.py: the sum of the weighted losses of the rows and the number of correct
 rows are added to ``totals``; the last argument becomes the derivative of the batch's mean. Probabilities are clipped to
@@ -44,15 +44,6 @@ def cross_entropy_reference(p, targets, weights, smoothing, totals):
     dr = np.where((r < EPSILON) | (r > 1 - EPSILON), 0, -t / q)
     dp = (dr - (dr * r).sum(axis=1, keepdims=True)) / s * (weights / n)[:, None]
     return totals + np.array([(weights * losses).sum(), correct.sum()]), dp
-
-
-@reference("mean_squared_error", updates=(3,))
-def mean_squared_error_reference(y, targets, weights, totals):
-    """``loss_i = mean_j (y_ij - t_ij)^2``; y and targets (n, features). Nothing is counted as correct."""
-    n, features = y.shape
-    d = y - targets
-    losses = (d * d).mean(axis=1)
-    return totals + np.array([(weights * losses).sum(), 0]), d * (2 / features) * (weights / n)[:, None]
 
 
 @jit
@@ -124,22 +115,6 @@ def _dense(task, p, targets, weights, smoothing, parts, dp, wanted):
     parts[task, 0], parts[task, 1] = losses, correct
 
 
-@kernel
-def _squared(task, y, targets, weights, parts, dy, wanted):
-    n, features = y.shape
-    losses = 0.0
-    for i in range(task * ROWS, min((task + 1) * ROWS, n)):
-        loss = 0.0
-        scale = dy.dtype.type(2 * (weights[i] / n) / features)
-        for k in range(features):
-            d = y[i, k] - targets[i, k]
-            loss += d * d
-            if wanted:
-                dy[i, k] = d * scale
-        losses += weights[i] * (loss / features)
-    parts[task, 0], parts[task, 1] = losses, 0
-
-
 @twin("sparse_cross_entropy")
 def sparse_cross_entropy(p, labels, weights, smoothing, totals, dp):
     evaluate(_sparse, p, labels, weights, (float(smoothing),), totals, dp)
@@ -148,8 +123,3 @@ def sparse_cross_entropy(p, labels, weights, smoothing, totals, dp):
 @twin("cross_entropy")
 def cross_entropy(p, targets, weights, smoothing, totals, dp):
     evaluate(_dense, p, targets, weights, (float(smoothing),), totals, dp)
-
-
-@twin("mean_squared_error")
-def mean_squared_error(y, targets, weights, totals, dy):
-    evaluate(_squared, y, targets, weights, (), totals, dy)

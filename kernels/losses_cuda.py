@@ -46,6 +46,6 @@ def cross_entropy(p: Any, targets: Any, weights: Any, smoothing: float, totals: 
     _launch("cross_entropy", p, targets, weights, smoothing, totals=totals, dy=dp)
 
 
-@twin("mean_squared_error", "cupy")
-def mean_squared_error(y: Any, targets: Any, weights: Any, totals: Any, dy: Any) -> None:
-    _launch("mean_squared_error", y, targets, weights, totals=totals, dy=dy)
+@twin("elementwise_loss", "cupy")
+def elementwise_loss(y: Any, targets: Any, weights: Any, kind: int, smoothing: float, totals: Any, dy: Any) -> None:
+    _launch("elementwise_loss", y, targets, weights, kind, y.dtype.type(smoothing), totals=totals, dy=dy)

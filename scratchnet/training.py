@@ -73,7 +73,7 @@ def set_steps(model: Sequential, iterations: int) -> None:
 
 
 class Trainer:
-    """One model's step, worked out once: which layers run, where a final softmax is left out, what is measured."""
+    """One model's step, worked out once: which layers run, whether a final activation is left out, what is measured."""
 
     def __init__(self, model: Sequential) -> None:
         require_compiled(model)
@@ -83,15 +83,16 @@ class Trainer:
             model.flatten()
         self.model, self.loss = model, model.loss
         self.loss.require_backend()
-        # A loss on probabilities behind a final softmax is computed from the logits instead: stable, and one kernel.
+        # A loss on probabilities behind a final softmax or sigmoid is computed from the logits: stable, and one kernel.
         from_logits = getattr(model.loss, "from_logits", None)
-        cut = model.layers[-1].without_softmax() if from_logits is False else None
+        name = self.loss.fused_activation
+        cut = model.layers[-1].without_activation(name) if from_logits is False else None
         self.logits = from_logits is True or cut is not None
         forwards: list[Callable[..., Any]] = [layer.forward for layer in model.layers]
         backwards: list[Callable[[Any], Any]] = [layer.backward for layer in model.layers]
-        self.softmax = None
+        self.left_out = None
         if cut is not None:
-            forwards[-1], backwards[-1], self.softmax = cut
+            forwards[-1], backwards[-1], self.left_out = cut
         self.forwards = forwards
         trainable = [i for i, layer in enumerate(model.layers) if any(inner.params for inner in layer.walk())]
         first = trainable[0] if trainable else len(model.layers)
@@ -181,7 +182,7 @@ class Trainer:
         return self._ones[n]
 
     def forward(self, x: Any, training: bool) -> Any:
-        """The model's output, or its logits where the final softmax is left out."""
+        """The model's output, or its logits where the final activation is left out."""
         for forward in self.forwards:
             x = forward(x, training)
         return x
@@ -209,8 +210,8 @@ class Trainer:
 
     def measure(self, y: Any, targets: Any) -> None:
         """Update the metrics that are not counted by the loss itself."""
-        if self.measured and self.softmax is not None:
-            y = self.softmax(y)
+        if self.measured and self.left_out is not None:
+            y = self.left_out(y)
         for metric in self.measured:
             metric.update(to_numpy(targets), to_numpy(y))
 

@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from op_arguments import OpCase, activation, batch_norm, conv2d, dense, dropout, loss, normal, optimizer, pooling, run
+from op_arguments import (
+    OpCase,
+    activation,
+    batch_norm,
+    conv2d,
+    dense,
+    dropout,
+    elementwise_loss,
+    loss,
+    normal,
+    optimizer,
+    pooling,
+    run,
+)
 from scratchnet.kernels.activations import (
     ELU,
     EXPONENTIAL,
@@ -25,6 +38,7 @@ from scratchnet.kernels.activations import (
     SOFTSIGN,
     TANH,
 )
+from scratchnet.kernels.elementwise_losses import ABSOLUTE, BINARY, BINARY_LOGITS, SQUARED
 
 from scratchnet import layers as L  # noqa: N812
 from scratchnet import losses
@@ -181,9 +195,25 @@ def two_arrays(*shape: int) -> Callable[[Rng], tuple[Any, Any]]:
     return lambda rng: (rng.standard_normal(shape), rng.standard_normal(shape))
 
 
-_sparse, _onehot, _squared = (
-    losses.SparseCategoricalCrossentropy, losses.CategoricalCrossentropy, losses.MeanSquaredError
+def zeros_and_ones(n: int, outputs: int) -> Callable[[Rng], tuple[Any, Any]]:
+    """Scores and targets that are each 0 or 1."""
+    return lambda rng: (rng.standard_normal((n, outputs)), rng.integers(0, 2, (n, outputs)))
+
+
+def between_0_and_1(make: Callable[[Rng], tuple[Any, Any]]) -> Callable[[Rng], tuple[Any, Any]]:
+    """The same targets with probabilities, none of them near 0 or 1."""
+
+    def probabilities(rng: Rng) -> tuple[Any, Any]:
+        scores, targets = make(rng)
+        return 1 / (1 + np.exp(-scores)), targets
+
+    return probabilities
+
+
+_sparse, _onehot, _binary = (
+    losses.SparseCategoricalCrossentropy, losses.CategoricalCrossentropy, losses.BinaryCrossentropy
 )  # fmt: skip
+_squared, _absolute = losses.MeanSquaredError, losses.MeanAbsoluteError
 
 LOSSES: list[LossCase] = [
     LossCase("sparse-logits", _sparse(from_logits=True), logits_and_labels(5, 4)),
@@ -196,6 +226,11 @@ LOSSES: list[LossCase] = [
     LossCase("onehot-probabilities-smooth", _onehot(label_smoothing=0.1), probabilities_and(logits_and_onehot(2, 3))),
     LossCase("squared", _squared(), two_arrays(5, 3)),
     LossCase("squared-one", _squared(), two_arrays(1, 1)),
+    LossCase("absolute", _absolute(), two_arrays(5, 3)),
+    LossCase("binary-logits", _binary(from_logits=True), zeros_and_ones(5, 3)),
+    LossCase("binary-logits-smooth", _binary(from_logits=True, label_smoothing=0.2), zeros_and_ones(1, 1)),
+    LossCase("binary-probabilities", _binary(), between_0_and_1(zeros_and_ones(5, 1))),
+    LossCase("binary-probabilities-smooth", _binary(label_smoothing=0.1), between_0_and_1(zeros_and_ones(2, 3))),
 ]
 
 
@@ -296,15 +331,20 @@ OPS: list[OpCase] = [
     *loss("sparse_softmax_cross_entropy", "large", 300, 17, 0.1),
     *loss("sparse_cross_entropy", "small", 5, 4, 0.1),
     *loss("cross_entropy", "small", 1, 3, 0.0),
-    *loss("mean_squared_error", "small", 5, 4),
-    *loss("mean_squared_error", "large", 50, 7),
+    *elementwise_loss("squared-small", SQUARED, 5, 4),
+    *elementwise_loss("squared-large", SQUARED, 50, 7),
+    *elementwise_loss("absolute-small", ABSOLUTE, 5, 4),
+    *elementwise_loss("binary-small", BINARY, 5, 4, 0.1),
+    *elementwise_loss("binary-large", BINARY, 40, 71),
+    *elementwise_loss("binary-logits-small", BINARY_LOGITS, 5, 4),
+    *elementwise_loss("binary-logits-large", BINARY_LOGITS, 65, 71, 0.2),
     *loss("sparse_cross_entropy", "large", 40, 9, 0.0),
     *loss("cross_entropy", "large", 35, 9, 0.1),
     *loss("softmax_cross_entropy", "wide", 3, 70, 0.1, total=0.5),
     *loss("sparse_softmax_cross_entropy", "sharp", 9, 40, 0.0, scale=300, never=3),
     *loss("sparse_cross_entropy", "sharp", 9, 40, 0.1, scale=5, total=0.5),
     *loss("cross_entropy", "sharp", 9, 40, 0.1, scale=5, total=0.5),
-    *loss("mean_squared_error", "wide", 3, 70),
+    *elementwise_loss("squared-wide", SQUARED, 3, 70),
     *optimizer("sgd", "plain", "nn-", 0.1, 0.0, False, 0.0),
     *optimizer("sgd", "nesterov", "nnn", 0.1, 0.9, True, 1e-3),
     *optimizer("sgd", "momentum", "nnn", 0.1, 0.9, False, 1e-3),

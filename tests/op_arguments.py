@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from scratchnet.kernels import registry
-from scratchnet.kernels.activations import PLAIN
+from scratchnet.kernels.activations import PLAIN, SIGMOID
+from scratchnet.kernels.elementwise_losses import BINARY
 from scratchnet.kernels.window import plan
 
 Rng = np.random.Generator
@@ -188,6 +189,21 @@ def loss(
         return y, targets, rng.random(n).astype(dtype), *smoothing, np.array([3.0, 1.0])
 
     return [OpCase(op, id, make, unwanted=(0,))]
+
+
+def elementwise_loss(id: str, kind: int, n: int, features: int, smoothing: float = 0.0) -> list[OpCase]:
+    """The loss of every number by itself; probabilities come with some at 0, at 1 and behind the clip."""
+
+    def make(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        y = normal(rng, dtype, n, features)
+        if kind == BINARY:
+            y = run("activation_forward", 4 * y, SIGMOID, PLAIN)
+            y.flat[::5], y.flat[1::7], y.flat[2::9] = 0, 1, 3e-8
+        targets = rng.random((n, features)).astype(dtype)
+        targets[::2] = np.round(targets[::2])
+        return y, targets, rng.random(n).astype(dtype), kind, smoothing, np.array([3.0, 1.0])
+
+    return [OpCase("elementwise_loss", id, make, unwanted=(0,))]
 
 
 def optimizer(op: str, id: str, vectors: str, *hyperparameters: Any) -> list[OpCase]:

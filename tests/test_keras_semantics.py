@@ -25,6 +25,7 @@ LOGITS = [*CONVOLUTIONAL, ("Dense", {"units": 10})]
 PROBABILITIES = [*CONVOLUTIONAL, ("Dense", {"units": 10, "activation": "softmax"})]
 SOFTMAX_LAYER = [*LOGITS, ("Softmax", {})]
 REGRESSION = [*CONVOLUTIONAL, ("Dense", {"units": 1})]
+YES_OR_NO = [*CONVOLUTIONAL, ("Dense", {"units": 1, "activation": "sigmoid"})]
 
 
 def digits(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,6 +89,8 @@ TASKS: dict[str, tuple[Any, str, dict[str, Any], str]] = {
     "one-hot": (LOGITS, ONE_HOT, {"from_logits": True}, "one-hot"),
     "smoothing": (PROBABILITIES, ONE_HOT, {"label_smoothing": exact(0.1)}, "one-hot"),
     "regression": (REGRESSION, SQUARES, {}, "numbers"),
+    "yes-or-no": (YES_OR_NO, "BinaryCrossentropy", {}, "small"),
+    "yes-or-no-smooth": (REGRESSION, "BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.25}, "small"),
 }
 
 
@@ -97,6 +100,7 @@ def targets(kind: str, labels: np.ndarray) -> np.ndarray:
         "column": labels[:, None],
         "one-hot": np.eye(10)[labels],
         "numbers": labels / 9.0,
+        "small": labels < 5,
     }[kind]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
 import keras_side
 import numpy as np
 import pytest
+from scratchnet.kernels.elementwise_losses import ABSOLUTE, BINARY, BINARY_LOGITS, SQUARED
 
 import scratchnet as sn
 from scratchnet import losses
@@ -16,6 +18,7 @@ from scratchnet.backend import ops
 SHAPES = [(1, 1), (1, 3), (7, 1), (5, 2), (70, 10), (3, 257)]
 SOFTMAX_OPS = ["sparse_softmax_cross_entropy", "softmax_cross_entropy"]
 PROBABILITY_OPS = ["sparse_cross_entropy", "cross_entropy"]
+KINDS = {"squared": SQUARED, "absolute": ABSOLUTE, "binary": BINARY, "binary_logits": BINARY_LOGITS}
 
 
 def problem(n: int, c: int, dtype: str, seed: int = 0) -> dict[str, Any]:
@@ -25,6 +28,7 @@ def problem(n: int, c: int, dtype: str, seed: int = 0) -> dict[str, Any]:
     return {
         "logits": (5 * rng.standard_normal((n, c))).astype(dtype),
         "probabilities": (probabilities / probabilities.sum(1, keepdims=True)).astype(dtype),
+        "outputs": rng.uniform(0.01, 0.99, (n, c)).astype(dtype),
         "labels": rng.integers(0, c, n).astype(np.int32),
         "soft": (soft / soft.sum(1, keepdims=True)).astype(dtype),
         "weights": rng.random(n).astype(dtype),
@@ -32,20 +36,25 @@ def problem(n: int, c: int, dtype: str, seed: int = 0) -> dict[str, Any]:
 
 
 def arguments(name: str, p: dict[str, Any], smoothing: float) -> tuple[Any, ...]:
-    if name == "mean_squared_error":
-        return p["logits"], p["soft"], p["weights"]
+    if name in KINDS:
+        y = p["outputs"] if name == "binary" else p["logits"]
+        return y, p["soft"], p["weights"], KINDS[name], smoothing
     x = p["logits"] if "softmax" in name else p["probabilities"]
     return x, p["labels"] if name.startswith("sparse") else p["soft"], p["weights"], smoothing
+
+
+def op_of(name: str) -> Any:
+    return getattr(ops, "elementwise_loss" if name in KINDS else name)
 
 
 def run(name: str, args: tuple[Any, ...], backend: str, start: tuple[float, float] = (0.0, 0.0)) -> tuple[Any, Any]:
     with sn.use_backend(backend):
         totals, gradient = np.array(start), np.full_like(args[0], np.nan)
-        getattr(ops, name)(*args, totals, gradient)
+        op_of(name)(*args, totals, gradient)
     return totals, gradient
 
 
-ALL_OPS = [*SOFTMAX_OPS, *PROBABILITY_OPS, "mean_squared_error"]
+ALL_OPS = [*SOFTMAX_OPS, *PROBABILITY_OPS, *KINDS]
 
 
 @pytest.mark.parametrize("name", ALL_OPS)
@@ -62,7 +71,7 @@ def test_twin_equals_reference(
     assert got[1].dtype == dtype
     totals = np.array([3.5, 2.0])
     with sn.use_backend("numba"):  # a gradient that nobody wants changes nothing else
-        getattr(ops, name)(*args, totals, np.empty(0, dtype))
+        op_of(name)(*args, totals, np.empty(0, dtype))
     np.testing.assert_array_equal(totals, got[0])
 
 
@@ -101,9 +110,32 @@ def test_probability_forms_by_definition(backend: str) -> None:
 
 def test_mean_squared_error_by_definition(backend: str) -> None:
     y, t = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[0.0, 2.0], [5.0, 0.0]])
-    totals, dy = run("mean_squared_error", (y, t, np.array([1.0, 3.0])), backend)
+    totals, dy = run("squared", (y, t, np.array([1.0, 3.0]), SQUARED, 0.0), backend)
     np.testing.assert_allclose(totals, [0.5 + 3 * 2.5, 0])
     np.testing.assert_allclose(dy, [[0.5, 0.0], [-3.0, -1.5]])
+
+
+def test_mean_absolute_error_by_definition(backend: str) -> None:
+    y, t = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[0.0, 2.0], [5.0, -2.0]])
+    totals, dy = run("absolute", (y, t, np.array([1.0, 3.0]), ABSOLUTE, 0.0), backend)
+    np.testing.assert_allclose(totals, [0.5 + 3 * 1.5, 0])
+    np.testing.assert_array_equal(dy, [[0.25, 0.0], [-0.75, 0.75]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_binary_cross_entropy_by_definition(backend: str, dtype: str) -> None:
+    p, t = np.array([[0.25, 0.75, 1.0, 0.0]], dtype), np.array([[1, 0, 0, 0.5]], dtype)
+    totals, dp = run("binary", (p, t, np.ones(1, dtype), BINARY, 0.0), backend)
+    tiny, most = 1e-7, float(np.dtype(dtype).type(1 - 1e-7))
+    losses = [-math.log(0.25), -math.log(0.25), -math.log(1 - most), -0.5 * math.log(tiny) - 0.5 * math.log(1 - tiny)]
+    np.testing.assert_allclose(totals, [sum(losses) / 4, 0], rtol=1e-6 if dtype == "float32" else 1e-14)
+    np.testing.assert_allclose(dp, [[-1, 1, 0, 0]], rtol=1e-6)
+    x = np.array([[-200.0, 200.0, 30.0, 0.0]], dtype)
+    totals, dx = run("binary_logits", (x, t, np.ones(1, dtype), BINARY_LOGITS, 0.0), backend)
+    np.testing.assert_allclose(totals, [(200 + 200 + 30 + math.log(2)) / 4, 0], rtol=1e-6)
+    np.testing.assert_allclose(dx, [[-0.25, 0.25, 0.25, 0]], rtol=1e-12)
+    _, dx = run("binary_logits", (x[:, 2:3], 1 - t[:, 2:3], np.ones(1, dtype), BINARY_LOGITS, 0.0), backend)
+    np.testing.assert_allclose(dx, [[-math.exp(-30)]], rtol=1e-6)  # a sigmoid of 1 in float32 keeps its distance to 1
 
 
 @pytest.mark.parametrize("name", ALL_OPS)
@@ -164,16 +196,16 @@ def test_minus_infinity_is_probability_zero(backend: str, name: str) -> None:
 def test_bad_numbers_stay_visible(backend: str, name: str, bad: float) -> None:
     for place in range(3):
         p = problem(2, 3, "float64", 3)
-        for key in ("logits", "probabilities"):
+        for key in ("logits", "probabilities", "outputs"):
             p[key][0, place] = bad
         totals, gradient = run(name, arguments(name, p, 0.0), backend)
-        if name == "mean_squared_error" and bad == np.inf:
+        if name in ("squared", "absolute") and bad == np.inf:
             assert totals[0] == np.inf
-        elif name == "sparse_cross_entropy" and bad == np.inf:
+        elif name in ("sparse_cross_entropy", "binary") and bad == np.inf:
             assert np.isfinite(totals[0])  # clipped to 1 - 1e-7, as in Keras
         else:
             assert np.isnan(totals[0])
-            assert np.isnan(gradient[0]).any()
+            assert np.isnan(gradient[0]).any() or (name, bad) == ("binary_logits", np.inf)  # sigmoid(inf) is 1
         assert np.isfinite(gradient[1]).all()
 
 
@@ -268,6 +300,21 @@ def test_mean_squared_error_of_any_shape(backend: str) -> None:
     assert loss([1, 2], [[1.5], [2.0]]) == loss([[1], [2]], [1.5, 2.0]) == 0.125
 
 
+@pytest.mark.parametrize("last", [[sn.layers.Dense(1, "sigmoid")], [sn.layers.Dense(1), sn.layers.Sigmoid()]])
+def test_a_final_sigmoid_is_left_out_in_training(backend: str, last: list[Any]) -> None:
+    """Far from the truth the sigmoid is 0 in float32, and the clipped probability has no derivative."""
+    model = sn.Sequential([sn.layers.Input((1,)), *copy.deepcopy(last)])
+    model.set_weights([np.array([[-200.0]]), np.zeros(1)])
+    model.compile(sn.optimizers.SGD(1.0), "binary_crossentropy", metrics=["accuracy"])
+    assert model.evaluate([[1.0]], [1], verbose=0) == [200.0, 0.0]
+    model.fit([[1.0], [1.0]], [1, 1], epochs=1, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], [[-199.0]])
+    assert model.predict([[-1.0]]).tolist() == [[1.0]]
+    with_softmax = sn.Sequential([sn.layers.Input((1,)), sn.layers.Dense(1, "softmax")])
+    with_softmax.compile("sgd", "binary_crossentropy")
+    assert with_softmax.evaluate([[1.0]], [0], verbose=0) == pytest.approx(-math.log(1.1920929e-07), rel=1e-6)
+
+
 REFUSED: list[tuple[Any, Any, Any, type[Exception], str]] = [
     ("sparse_categorical_crossentropy", [0, 4], (2, 4), sn.errors.DataError, "from 0 to 3, got 4 at index 1"),
     ("sparse_categorical_crossentropy", [0, -1], (2, 4), sn.errors.DataError, "from 0 to 3, got -1 at index 1"),
@@ -285,6 +332,10 @@ REFUSED: list[tuple[Any, Any, Any, type[Exception], str]] = [
     ("mse", np.zeros((2, 3)), (2, 4), sn.errors.ShapeError, "expected targets of shape"),
     ("mse", [[1, 2], [3]], (2, 2), sn.errors.ShapeError, "ragged"),
     ("mse", np.zeros((0, 4)), (0, 4), sn.errors.DataError, "at least one sample"),
+    ("mae", np.zeros((2, 3)), (2, 4), sn.errors.ShapeError, "expected targets of shape"),
+    ("binary_crossentropy", [[0, 1], [-1, 1]], (2, 2), sn.errors.DataError, "from 0 to 1, got -1 at index 1"),
+    ("binary_crossentropy", [0, 0, 2], (3, 1), sn.errors.DataError, "from 0 to 1, got 2 at index 2"),
+    ("binary_crossentropy", [0, 1], (2, 4), sn.errors.ShapeError, "expected targets of shape"),
 ]
 
 
@@ -328,7 +379,10 @@ def test_what_is_no_number_is_refused(backend: str, y_true: Any, y_pred: Any, we
 
 
 def test_get_serialize_and_bad_arguments() -> None:
-    for name in ("sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error", "mse", "MSE"):
+    names = (
+        "sparse_categorical_crossentropy categorical_crossentropy mean_squared_error mse MSE mae binary_crossentropy"
+    )
+    for name in (*names.split(), "mean_absolute_error", "MeanAbsoluteError", "BinaryCrossentropy"):
         loss = losses.get(name)
         again = losses.get(losses.serialize(loss))
         assert type(again) is type(loss)
@@ -379,7 +433,7 @@ def test_against_keras(backend: str, dtype: str, from_logits: bool) -> None:
     p = problem(12, 5, dtype, 4)
     x = p["logits"] if from_logits else p["probabilities"]
     if not from_logits:
-        x[0], x[1] = [1, 0, 0, 0, 0], 2 * x[1]  # clipped, and not normalized
+        x[0], x[1] = [1, 0, 0, 0, 0], x[1] / 2  # clipped, and not normalized
     onehot = np.eye(5, dtype=dtype)[p["labels"]]
     rtol = 2e-6 if dtype == "float32" else 1e-10
     pairs: list[tuple[Any, Any, Any]] = [
@@ -387,6 +441,9 @@ def test_against_keras(backend: str, dtype: str, from_logits: bool) -> None:
         (losses.CategoricalCrossentropy(from_logits), keras.losses.CategoricalCrossentropy, onehot),
         (losses.CategoricalCrossentropy(from_logits, 0.2), keras.losses.CategoricalCrossentropy, p["soft"]),
         (losses.MeanSquaredError(), keras.losses.MeanSquaredError, p["soft"]),
+        (losses.MeanAbsoluteError(), keras.losses.MeanAbsoluteError, p["soft"]),
+        (losses.BinaryCrossentropy(from_logits), keras.losses.BinaryCrossentropy, onehot),
+        (losses.BinaryCrossentropy(from_logits, 0.2), keras.losses.BinaryCrossentropy, p["soft"]),
     ]
     with keras_side.floatx(dtype):
         for ours, theirs, targets in pairs:

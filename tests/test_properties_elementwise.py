@@ -11,7 +11,7 @@ import pytest
 import test_properties_windows
 from hypothesis import given
 from hypothesis import strategies as st
-from op_arguments import OpCase, activation, dropout, loss, normal, optimizer, run
+from op_arguments import OpCase, activation, dropout, elementwise_loss, loss, normal, optimizer, run
 from properties import DTYPES, PROFILE, SEEDS, Draw, check, extents
 from scratchnet.kernels import registry
 
@@ -85,7 +85,7 @@ def draw_loss(draw: Draw) -> list[OpCase]:
     smoothing = draw(st.one_of(st.just(0.0), floats(0, 1)))
     names = ("sparse_softmax_cross_entropy", "softmax_cross_entropy", "sparse_cross_entropy", "cross_entropy")
     cases = [case for name in names for case in loss(name, id, n, classes, smoothing)]
-    return [*cases, *loss("mean_squared_error", id, n, classes)]
+    return [*cases, *elementwise_loss(id, draw(st.sampled_from(range(4))), n, classes, smoothing)]
 
 
 def draw_optimizer(draw: Draw) -> list[OpCase]:
@@ -118,7 +118,7 @@ FAMILIES = {
     "clip_by_value clip_by_norm": draw_clipping,
     "gather": draw_gather,
     "softmax_cross_entropy sparse_softmax_cross_entropy": draw_loss,
-    "cross_entropy sparse_cross_entropy mean_squared_error": draw_loss,
+    "cross_entropy sparse_cross_entropy elementwise_loss": draw_loss,
     "sgd adam nadam rmsprop adagrad adadelta": draw_optimizer,
 }
 OPS = {op: family for names, family in FAMILIES.items() for op in names.split()}

@@ -29,7 +29,7 @@ def make_model(settings: Any, X: np.ndarray, classes: int, seed: int) -> Sequent
     layers = _hidden_layers(settings)
     loss = losses.get(settings.loss)
     from_logits = getattr(loss, "from_logits", False)
-    if layers and layers[-1].without_softmax() is not None:
+    if layers and layers[-1].without_activation("softmax") is not None:
         if from_logits:
             raise ConfigError("layers: end in softmax, but the loss is from logits: use one of the two")
     else:

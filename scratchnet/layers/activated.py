@@ -49,8 +49,8 @@ class WithActivation(Layer):
         dy = self.check_gradient(dy)
         return self.linear_backward(dy if self.activation is None else self.activation.backward(dy))
 
-    def without_softmax(self) -> tuple[Any, Any, Any] | None:
-        if self.activation is None or self.activation.without_softmax() is None:
+    def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:
+        if self.activation is None or self.activation.without_activation(name) is None:
             return None
         return self.linear_forward, lambda dy: self.linear_backward(self.check_gradient(dy)), self.activation.forward
 

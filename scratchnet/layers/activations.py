@@ -91,8 +91,8 @@ class Activation(Layer):
             ops.activation_backward(self.x, self.y, dy, self.kind, self.alpha, dx)
         return dx
 
-    def without_softmax(self) -> tuple[Any, Any, Any] | None:
-        if self.kind != SOFTMAX:
+    def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:
+        if self.activation != name:
             return None
         return lambda x, training=False: self.check_input(x), self.check_gradient, self.forward
 

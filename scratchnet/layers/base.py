@@ -220,10 +220,11 @@ class Layer(Part):
             label = self.name or type(self).__name__
             raise DataError(f"layer {label!r}: expected an array of numbers: {error!s:.200}") from None
 
-    def without_softmax(self) -> tuple[Any, Any, Any] | None:
-        """``(forward, backward, softmax)``: the layer without its final softmax, and that; None where it has none.
+    def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:
+        """``(forward, backward, activation)``: the layer without the final activation of this name, and that; None
+        where it does not end in it.
 
-        A loss that follows softmax uses them to be computed from the logits, in one stable step.
+        A loss that follows softmax or sigmoid uses them to be computed from the logits, in one stable step.
         """
         return None
 

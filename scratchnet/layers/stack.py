@@ -138,11 +138,11 @@ class Stack(Layer):
             dy = layer.backward(dy)
         return dy
 
-    def without_softmax(self) -> tuple[Any, Any, Any] | None:
-        cut = self.layers[-1].without_softmax() if self.layers else None
+    def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:
+        cut = self.layers[-1].without_activation(name) if self.layers else None
         if cut is None:
             return None
-        last_forward, last_backward, softmax = cut
+        last_forward, last_backward, activation = cut
 
         def forward(x: Any, training: bool = False) -> Any:
             x = self.check_input(x)
@@ -156,7 +156,7 @@ class Stack(Layer):
                 dy = layer.backward(dy)
             return dy
 
-        return forward, backward, softmax
+        return forward, backward, activation
 
     def config(self) -> dict[str, Any]:
         from .serialization import serialize

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutation_common import Mutant
 
 A, D, E, C, G = (f"kernels/{name}.py" for name in ("activations", "dropout", "elementwise", "clipping", "batching"))
-L, S = "kernels/losses.py", "kernels/softmax_cross_entropy.py"
+L, S, EL = "kernels/losses.py", "kernels/softmax_cross_entropy.py", "kernels/elementwise_losses.py"
 KERNELS = "tests/test_kernels.py -k "
 ACT, DROP, ADD = f"{KERNELS}activation", f"{KERNELS}dropout", f"{KERNELS}'add or rescale'"
 ACT_MORE = f"{ACT};tests/test_layers.py;tests/test_keras_layers.py -k 'ReLU or GELU or Activation'"
@@ -95,10 +95,22 @@ MUTANTS = [
     Mutant(L, "dense: sign of the sum's gradient", "dot -= t", "dot += t", LOSS),
     Mutant(L, "dense: no 1/n", "scale = weights[i] / n", "scale = weights[i]", LOSS, 1),
     Mutant(L, "dense: gradient of the normalization", "scale * ((dr - dot) / s)", "scale * (dr - dot)", LOSS),
-    Mutant(L, "squared: gradient without 1/features", "2 * (weights[i] / n) / features", "2 * (weights[i] / n)", LOSS),
-    Mutant(L, "squared: sum for mean", "weights[i] * (loss / features)", "weights[i] * loss", LOSS),
-    Mutant(L, "squared: gradient without its 2",
-        "2 * (weights[i] / n) / features", "(weights[i] / n) / features", LOSS),
+    Mutant(EL, "gradient without 1/features", "real(weights[i] / n / features)", "real(weights[i] / n)", LOSS),
+    Mutant(EL, "sum for mean", "weights[i] * (loss / features)", "weights[i] * loss", LOSS),
+    Mutant(EL, "squared: gradient without its 2", "d * (scale + scale)", "d * scale", LOSS),
+    Mutant(EL, "absolute: gradient's sign", "(d > 0) - (d < 0)", "(d < 0) - (d > 0)", LOSS),
+    Mutant(EL, "absolute: NaN lost", "d if d != d else (d > 0)", "(d > 0)", LOSS),
+    Mutant(EL, "binary: gradient through the clip", "if q == p else p - p", "if q >= 0 else p - p", LOSS),
+    Mutant(EL, "binary: 1 - EPSILON in doubles",
+        "np.float64(real(1 - EPSILON))", "np.float64(1 - EPSILON)", "tests/test_losses.py -k 'binary or keras'"),
+    Mutant(EL, "binary: targets exchanged",
+        "loss = -t * math.log(q) - (1 - t) * math.log(1 - q)", "loss = -t * math.log(1 - q) - (1 - t) * math.log(q)",
+        LOSS),
+    Mutant(EL, "smoothing towards 1", "real(smoothing / 2)", "real(smoothing)", LOSS),
+    Mutant(EL, "binary logits: slope below 0", "rest * e - t if x < 0", "rest * e + t if x < 0", LOSS),
+    Mutant(EL, "binary logits: what lets the compiler lose 1 - p",
+        "rest = max(one - t, one - one)", "rest = one - t", LOSS),
+    Mutant(EL, "binary logits: loss below 0", "(x if x > 0 else one - one)", "abs(x)", LOSS),
     Mutant(L, "the last of equal maxima", "if row[k] > row[best]", "if row[k] >= row[best]", LOSS),
     Mutant(L, "a row of NaN is correct", "== label and loss == loss", "== label", LOSS),
     Mutant(S, "no maximum taken off", "math.exp(x[k] - x[best])", "math.exp(x[k])", LOSS),

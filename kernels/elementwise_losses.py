@@ -1,0 +1,114 @@
+"""Losses of each number by itself, chosen by a small number: ``loss_i = mean_j f(y_ij, t_ij)`` over a sample's numbers.
+
+The convention is that of softmax_cross_entropy.py: the sum of the weighted losses of the rows is added to ``totals``
+(nothing is counted as correct), and the last argument becomes the derivative of the batch's mean. The binary kinds are
+the cross-entropy of one Bernoulli variable per number, of its probability or of its logit, with targets from 0 to 1;
+``smoothing`` moves targets towards 1/2.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .jit import jit, kernel
+from .losses import EPSILON
+from .registry import reference, twin
+from .softmax_cross_entropy import ROWS, evaluate
+
+SQUARED, ABSOLUTE, BINARY, BINARY_LOGITS = range(4)
+
+
+def _clipped(p):
+    return np.clip(p, EPSILON, 1 - EPSILON)
+
+
+# f(y, t), and df/dy.
+_LOSSES = {
+    SQUARED: lambda y, t: (y - t) ** 2,
+    ABSOLUTE: lambda y, t: np.abs(y - t),
+    BINARY: lambda p, t: -t * np.log(_clipped(p)) - (1 - t) * np.log(1 - _clipped(p)),
+    BINARY_LOGITS: lambda x, t: np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))),
+}
+_SLOPES = {
+    SQUARED: lambda y, t: 2 * (y - t),
+    ABSOLUTE: lambda y, t: np.sign(y - t),
+    BINARY: lambda p, t: np.where(_clipped(p) == p, (p - t) / (_clipped(p) * (1 - _clipped(p))), p - p),
+    BINARY_LOGITS: lambda x, t: (
+        (np.where(x < 0, (1 - t) * np.exp(-np.abs(x)) - t, 1 - t - t * np.exp(-np.abs(x)))) / (1 + np.exp(-np.abs(x)))
+    ),  # sigmoid(x) - t, which would lose its digits near 0
+}
+
+
+@reference("elementwise_loss", updates=(5,))
+def elementwise_loss_reference(y, targets, weights, kind, smoothing, totals):
+    """``loss_i = mean_j f(y_ij, t_ij)`` with f by its kind; y and targets (n, features), weights (n,)."""
+    n, features = y.shape
+    t = targets * (1 - smoothing) + smoothing / 2
+    losses, slopes = _LOSSES[kind](y, t).mean(axis=1), _SLOPES[kind](y, t)
+    return totals + np.array([(weights * losses).sum(), 0]), slopes / features * (weights / n)[:, None]
+
+
+@jit
+def _squared(y, targets, keep, shift, scale, dy, wanted):
+    loss = 0.0
+    for k in range(y.size):
+        d = y[k] - (targets[k] * keep + shift)
+        loss += d * d
+        if wanted:
+            dy[k] = d * (scale + scale)
+    return loss
+
+
+@jit
+def _absolute(d):
+    return abs(d), d if d != d else (d > 0) - (d < 0)
+
+
+@jit
+def _binary(p, t, most):
+    """In doubles: 1 - p keeps all its digits. ``most`` is 1 - EPSILON as the arrays' type has it."""
+    q = EPSILON if p < EPSILON else most if p > most else p
+    loss = -t * math.log(q) - (1 - t) * math.log(1 - q)
+    return loss, (p - t) / (q * (1 - q)) if q == p else p - p
+
+
+@jit
+def _binary_logits(x, t, one):
+    """In the arrays' own type, that of ``one``: its exp and log1p take half the time of a double's."""
+    e = math.exp(-abs(x))
+    rest = max(one - t, one - one)  # in words that the compiler cannot make 1 - t (1 + e) of, where t = 1 loses e
+    slope = (rest * e - t if x < 0 else rest - t * e) / (one + e)
+    return (x if x > 0 else one - one) - x * t + math.log1p(e), slope
+
+
+@kernel
+def _elementwise(task, y, targets, weights, kind, smoothing, parts, dy, wanted):
+    n, features = y.shape
+    real = dy.dtype.type
+    keep, shift, most = real(1 - smoothing), real(smoothing / 2), np.float64(real(1 - EPSILON))
+    losses = 0.0
+    for i in range(task * ROWS, min((task + 1) * ROWS, n)):
+        scale, loss = real(weights[i] / n / features), 0.0
+        if kind == SQUARED:
+            loss = _squared(y[i], targets[i], keep, shift, scale, dy[i], wanted)
+        else:
+            for k in range(features):
+                t = targets[i, k] * keep + shift
+                if kind == ABSOLUTE:
+                    one, slope = _absolute(y[i, k] - t)
+                elif kind == BINARY:
+                    one, slope = _binary(np.float64(y[i, k]), np.float64(t), most)
+                else:
+                    one, slope = _binary_logits(y[i, k], t, real(1))
+                loss += one
+                if wanted:
+                    dy[i, k] = scale * slope
+        losses += weights[i] * (loss / features)
+    parts[task, 0], parts[task, 1] = losses, 0
+
+
+@twin("elementwise_loss")
+def elementwise_loss(y, targets, weights, kind, smoothing, totals, dy):
+    evaluate(_elementwise, y, targets, weights, (kind, float(smoothing)), totals, dy)

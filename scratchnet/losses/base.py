@@ -1,0 +1,119 @@
+"""What every loss is: targets checked once, and a whole batch by one op."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import config as settings
+from ..backend import array_module, to_numpy
+from ..checks import arguments_of, refuse_unknown, snake_case
+from ..custom import Part
+from ..errors import DataError, ShapeError
+from ..host_arrays import numbers
+from ..sample_weights import sample_weights
+from ..workspace import nothing
+
+
+class Loss(Part):
+    """Base class of all losses.
+
+    ``loss(y_true, y_pred, sample_weight=None)`` is ``sum_i w_i loss_i / n`` over the n samples of a batch, a float; n,
+    not the sum of the weights, is the divisor, as in Keras 3; a single number weighs all samples. A subclass says which
+    targets it takes in `prepare_targets`, and computes a whole batch with one op in `evaluate`.
+
+    Attributes
+    ----------
+    counts_correct : bool
+        Whether `evaluate` counts the samples whose largest output is at the right class.
+    rounds_targets : bool
+        Whether `evaluate` begins by turning targets into the dtype of the outputs: then this is done once for all.
+    fused_activation : str
+        The activation that a loss with ``from_logits=False`` does without, where a model ends in it: training computes
+        the loss from what stands before it.
+
+    Raises
+    ------
+    ConfigError
+        For an argument that the class does not have.
+    """
+
+    counts_correct = False
+    rounds_targets = False
+    fused_activation = "softmax"
+
+    def __init__(self, name: str | None = None, **unknown: Any) -> None:
+        refuse_unknown(self, unknown, arguments_of(type(self)))
+        self.name = name or snake_case(type(self).__name__)
+
+    def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
+        """Targets as `evaluate` wants them, for outputs of this shape (without the batch axis), checked once.
+
+        Raises
+        ------
+        ShapeError
+            If their shape does not fit the output's.
+        DataError
+            If a value makes no sense; it names the value, where it is, and what was expected.
+        """
+        raise TypeError(f"{type(self).__name__} does not define prepare_targets(y, output_shape)")
+
+    def evaluate(self, y_pred: Any, targets: Any, weights: Any, logits: bool, totals: Any, dy: Any) -> None:
+        """Add (sum of weighted losses, number correct) to ``totals``, and fill ``dy`` with the mean's derivative.
+
+        ``logits`` says that ``y_pred`` stands before softmax (or whatever the loss's ``fused_activation`` is); a ``dy``
+        of size 0 is not wanted.
+        """
+        raise TypeError(f"{type(self).__name__} does not define evaluate(...)")
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON-able values."""
+        return {"name": self.name}
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        self.require_backend()
+        xp = array_module()
+        if xp is np or not isinstance(y_pred, xp.ndarray):
+            y_pred = xp.asarray(as_numbers(y_pred, self.name, "prediction"))
+        dtype = y_pred.dtype if y_pred.dtype in (np.float32, np.float64) else settings.floatx()
+        y_pred = xp.ascontiguousarray(y_pred, dtype=dtype)
+        if len(y_pred) == 0:
+            raise DataError(f"{self.name}: expected at least one sample, got y_pred of shape {y_pred.shape}")
+        n = len(y_pred)
+        targets = self.prepare_targets(y_true, tuple(y_pred.shape[1:]))
+        if len(targets) != n:
+            raise ShapeError(f"{self.name}: {n} predictions but {len(targets)} targets")
+        weights = np.ones(n, dtype)
+        if sample_weight is not None:
+            alone = isinstance(sample_weight, int | float) or getattr(sample_weight, "ndim", 1) == 0
+            each = np.repeat(to_numpy(sample_weight), n) if alone else sample_weight
+            weights = sample_weights(each, n, dtype, f"{self.name}: sample_weight", ShapeError)
+        totals = xp.zeros(2, np.float64)
+        logits = getattr(self, "from_logits", False)
+        self.evaluate(y_pred, targets, xp.asarray(weights), logits, totals, nothing(y_pred.dtype))
+        return float(totals[0]) / n
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
+
+
+def as_dtype(targets: Any, dtype: Any) -> Any:
+    return targets if targets.dtype == dtype else array_module().asarray(targets, dtype=dtype)
+
+
+def as_numbers(y: Any, name: str, what: str = "target") -> np.ndarray:
+    """Targets or predictions as a NumPy array of numbers with a batch axis."""
+    array = numbers(y, name, f"numbers for {what}s", ragged=ShapeError)
+    if array.ndim == 0:
+        raise ShapeError(f"{name}: expected one {what} per sample, got a single number")
+    return array
+
+
+def as_floats(targets: np.ndarray, name: str) -> Any:
+    """Targets as contiguous floats, all of them finite."""
+    if targets.dtype.kind == "f" and not np.isfinite(targets).all():
+        index = int((~np.isfinite(targets.reshape(len(targets), -1))).any(axis=1).argmax())
+        raise DataError(f"{name}: NaN or Inf in the targets, first at index {index}")
+    dtype = targets.dtype if targets.dtype in (np.float32, np.float64) else settings.floatx()
+    return array_module().ascontiguousarray(targets, dtype=dtype)
