@@ -31,6 +31,8 @@ FEW_SECONDS, FEW_STEPS = 2.0, 200
 class _Clock(Callback):
     """The seconds of every step; asks for an end when they are enough."""
 
+    reads_logs = False
+
     def __init__(self) -> None:
         super().__init__()
         self.seconds: list[float] = []

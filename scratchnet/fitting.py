@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def fit(
     y : array
         Targets as the loss wants them.
     batch_size : int
-        32 when left out.
+        32 when left out; with ``steps_per_epoch``, so many that these are one pass over the samples, as in Keras.
     verbose : {"auto", 0, 1, 2}
         Nothing, a progress bar, or a line per epoch; "auto" draws the bar on a terminal only.
     validation_split : float
@@ -93,7 +94,8 @@ def fit(
     refuse_unknown("fit", unknown, arguments_of(fit))
     if validation_batch_size is None and validation_steps is not None:
         validation_batch_size = batch_size
-    batch_size = 32 if batch_size is None else whole("batch_size", batch_size)
+    if batch_size is not None:
+        whole("batch_size", batch_size)
     epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
     counts = {"steps_per_epoch": steps_per_epoch, "validation_steps": validation_steps}
     for name, value in {**counts, "validation_batch_size": validation_batch_size}.items():
@@ -108,6 +110,10 @@ def fit(
     if validation_data is not None:
         validation_data = fit_data.validation(validation_data)
     source, targets, sample_weight = fit_data.prepare(self, x, y, "x", sample_weight, class_weight)
+    if {*map(id, self.untrained())} != {*map(id, self.frozen)}:
+        warnings.warn("a layer's trainable was set since compile: it counts from the next compile on", stacklevel=2)
+    if batch_size is None:
+        batch_size = 32 if steps_per_epoch is None else -(-len(source) // steps_per_epoch)
     trainer = self.trainer()
     validator = None
     if validation_data is not None:

@@ -56,7 +56,7 @@ class LayerProbe:
             for where in (layer.params, layer.grads, layer.state):
                 where.update({key: value.astype(np.float64) for key, value in where.items()})
         if y is not None:
-            self.model.flat_params = None  # the model lays its vectors out again, in float64
+            self.model.flat_params, self.model.frozen = None, []  # it lays its vectors out again: float64, all layers
             self.trainer = self.model.trainer()
             self.targets = self.model.loss.prepare_targets(y, self.model.output_shape)
             self.model.loss_and_gradients(self.x, y)

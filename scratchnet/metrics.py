@@ -11,6 +11,7 @@ from .backend import to_numpy
 from .checks import arguments_of, number, refuse_unknown, snake_case, whole
 from .errors import ConfigError, ShapeError
 from .report import classification_report, confusion_matrix
+from .sample_weights import sample_weights
 
 __all__ = [
     "Accuracy",
@@ -39,7 +40,7 @@ class Metric:
         The key in the logs.
     counts_correct : bool
         Whether the metric is the share of samples whose largest output is at the right class. Losses that count those
-        themselves spare it the work.
+        themselves spare it the work (unless it is of a class of a user's own, which may do anything).
     direction : {"up", "down"} or None
         What is better, for callbacks that watch the metric; None: they have to be told.
 
@@ -55,23 +56,23 @@ class Metric:
     def __init__(self, name: str | None = None, **unknown: Any) -> None:
         refuse_unknown(self, unknown, arguments_of(type(self)))
         self.name = name or snake_case(type(self).__name__)
-        self.reset()
+        self.total, self.count = 0.0, 0.0  # of a subclass `reset_state` may need what it has not made yet
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         """The metric of every sample of a batch, an array with a batch axis; or its mean over the batch, a number."""
         raise TypeError(f"{type(self).__name__} does not define values(y_true, y_pred)")
 
-    def reset(self) -> None:
+    def reset_state(self) -> None:
         """Begin a new mean."""
-        self.total, self.count = 0.0, 0
+        self.total, self.count = 0.0, 0.0
 
-    def update(self, y_true: Any, y_pred: Any) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch into the mean; a number counts as often as the batch has samples.
 
         Raises
         ------
         ShapeError
-            If the targets do not fit the predictions.
+            If the targets or the weights do not fit the predictions.
         ConfigError
             If a user's function returns something that is not numbers.
         """
@@ -89,11 +90,15 @@ class Metric:
         if not fits:
             text = f"{given!r:.80}".replace("\n", " ")
             raise ConfigError(f"metric {self.name!r}: expected a number per sample or their mean, got {text}")
-        self.total += float(values.mean(dtype=np.float64)) * len(y_pred)
-        self.count += len(y_pred)
+        weights = np.ones(len(y_pred))
+        if sample_weight is not None:
+            weights = sample_weights(sample_weight, len(y_pred), np.float64, f"{self.name}: sample_weight", ShapeError)
+        each = values.reshape(len(y_pred), -1).mean(axis=1, dtype=np.float64) if values.ndim else values
+        self.total += float((each * weights).sum())
+        self.count += float(weights.sum())
 
     def result(self) -> float:
-        """The mean since `reset`; 0 before the first batch, as in Keras."""
+        """The mean since `reset_state`; 0 before the first batch, as in Keras."""
         return self.total / self.count if self.count else 0.0
 
     def state(self) -> list[float]:
@@ -102,14 +107,28 @@ class Metric:
 
     def load_state(self, state: list[float]) -> None:
         """Go on from what `state` gave."""
-        self.total, self.count = float(state[0]), int(state[1])
+        self.total, self.count = float(state[0]), float(state[1])
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """Take a batch into the mean, and say what it is then."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
         return {"name": self.name}
 
+    def get_config(self) -> dict[str, Any]:
+        """What `config` says."""
+        return self.config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """A metric like the one that said this in `get_config`."""
+        return cls(**config)
+
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}: {self.result():.4f} over {self.count} samples>"
+        return f"<{type(self).__name__} {self.name!r}: {self.result():.4f} over {self.count:g} samples>"
 
 
 class Accuracy(Metric):

@@ -62,6 +62,7 @@ class Sequential(Stack):
         self.flat_params: Any = None
         self.flat_grads: Any = None
         self.spans: list[tuple[int, int]] = []
+        self.frozen: list[Layer] = []  # what `compile` found not to be trainable
         self._views: list[tuple[dict[str, Any], str, Any]] = []  # where the vectors' parts are, and which they are
         self.buffers = Workspace()
         self.progress: training.Progress | None = None
@@ -85,17 +86,30 @@ class Sequential(Stack):
     # Parameters ---------------------------------------------------------------------------------------------------
 
     def flatten(self) -> None:
-        """Make all parameters views of one vector, and all gradients of another; the optimizer starts anew."""
+        """Make the parameters that are trained views of one vector, and their gradients of another.
+
+        The optimizer starts anew, unless it is that of these vectors' predecessors: compiled once more, it goes on.
+        """
         self.require_built()
         self._lay_out()
         self._trainer = None
-        if self.optimizer is not None:
+        if self.optimizer is None:
+            return
+        if self.optimizer.goes_on(self, self.spans):
+            self.optimizer.follow_backend()
+        else:
             self.optimizer.build(self.flat_params.size, self.spans, self.dtype)
             self.optimizer.model = weakref.ref(self)
 
+    def trained_layers(self) -> list[Layer]:
+        """The layers, inner ones too, that were trainable when the model was compiled."""
+        frozen = {id(layer) for layer in self.frozen}
+        return [layer for layer in self.walk() if id(layer) not in frozen]
+
     def _lay_out(self) -> None:
-        params = [(layer.params, name) for layer in self.walk() for name in layer.params]
-        grads = [(layer.grads, name) for layer in self.walk() for name in layer.params]
+        layers = self.trained_layers()
+        params = [(layer.params, name) for layer in layers for name in layer.params]
+        grads = [(layer.grads, name) for layer in layers for name in layer.params]
         self.flat_params, self.spans = flatten_into_views(params, self.dtype)
         self.flat_grads, _ = flatten_into_views(grads, self.dtype)
         self._views = [(where, name, where[name]) for where, name in params + grads]
@@ -206,7 +220,8 @@ class Sequential(Stack):
         if precision not in PRECISIONS:
             raise ConfigError(f"compile: precision: expected one of {', '.join(PRECISIONS)}, got {precision!r:.80}")
         self.precision, self.capture = precision, bool(capture)
-        self.flat_params = None  # the optimizer starts anew: the next step lays its vectors out
+        self.frozen = self.untrained()
+        self.flat_params = None  # the next step lays the vectors out
 
     def trainer(self) -> training.Trainer:
         """The compiled training step."""
@@ -233,8 +248,14 @@ class Sequential(Stack):
 
     @property
     def metrics_names(self) -> list[str]:
-        """What the numbers of `evaluate` and `train_on_batch` are: the loss, then the metrics."""
-        return ["loss", *(metric.name for metric in self.metrics)]
+        """What the numbers of `evaluate` and `train_on_batch` are: the loss, then the metrics, numbered where two have
+        one name.
+        """
+        names = ["loss"]
+        for metric in self.metrics:
+            others = sum(one.name == metric.name for one in self.metrics[: len(names) - 1])
+            names.append(f"{metric.name}_{others}" if others else metric.name)
+        return names
 
     @contextmanager
     def reusing_buffers(self) -> Iterator[None]:

@@ -30,6 +30,7 @@ class ProgressBar(EpochLines):
     """A bar with the running means, redrawn ten times a second at most; the finished epoch stays as a line."""
 
     width = 24
+    reads_logs = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         super().on_epoch_begin(epoch, logs)

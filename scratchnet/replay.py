@@ -69,7 +69,8 @@ class Settings:
 def _numbers(part: Any) -> list[str]:
     """The arguments of a layer or a loss that it keeps as plain values: kernels are launched with them."""
     plain = bool, int, float, str, tuple, np.generic
-    return [name for name in part.config() if name != "name" and isinstance(getattr(part, name, None), plain)]
+    names = [*part.config(), "trainable"]
+    return [name for name in names if name != "name" and isinstance(getattr(part, name, None), plain)]
 
 
 def ask_ahead(model: Sequential, steps: int, note: Callable[[], bool]) -> None:

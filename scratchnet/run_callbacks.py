@@ -16,6 +16,8 @@ from .signals import Stop
 class Recorder(Callback):
     """Writes the metrics of every epoch as it ends, and tells the reporter."""
 
+    reads_logs = False
+
     def __init__(self, folder: RunFolder, reporter: Reporter, steps: int, epochs: int) -> None:
         super().__init__()
         self.folder, self.reporter = folder, reporter
@@ -38,7 +40,7 @@ class Recorder(Callback):
         self._seen, self._stepped = self.model.progress.samples, time.perf_counter()
         if self.reporter.due():
             speed = (self._seen - self._seen_before) / (self._stepped - self._since)
-            self.reporter.step(batch + 1, dict(logs or {}), speed)
+            self.reporter.step(batch + 1, self.model.trainer().results(self._seen), speed)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         # Without a step there was no beginning either: the last epoch of a finished run that is taken up again.
@@ -68,6 +70,8 @@ class Recorder(Callback):
 
 class Stopper(Callback):
     """Ends the fit after the step in which a signal came, or after a number of steps."""
+
+    reads_logs = False
 
     def __init__(self, stop: Stop, steps: int | None) -> None:
         super().__init__()

@@ -45,7 +45,7 @@ def lines(model: Sequential) -> Iterator[str]:
     if not model.built:
         yield "The model is not built: its input shape is not known yet."
         return
-    trainable, other = _count(model, "params"), _count(model, "state")
-    yield f"Total params: {trainable + other:,}"
+    total, trainable = model.count_params(), sum(int(array.size) for array in model.trainable_weights)
+    yield f"Total params: {total:,}"
     yield f"Trainable params: {trainable:,}"
-    yield f"Non-trainable params: {other:,}"
+    yield f"Non-trainable params: {total - trainable:,}"

@@ -86,7 +86,8 @@ def evaluate(
     trainer = Trainer(self)  # one of its own: a callback may evaluate in the middle of an epoch
     batches = fit_data.batches(len(data[0]), batch_size, steps, usual_batch(trainer))
     run = Hooks(self, callbacks, verbose=verbose, epochs=1, steps=batches[1])
-    results = run_test(trainer, data, batches, run)
+    with self.trainer().apart():  # whose metrics are the same objects
+        results = run_test(trainer, data, batches, run)
     report_evaluation(results, shown)
     return answer(results, return_dict)
 

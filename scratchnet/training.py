@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import numpy as np
 from . import numerics, recording
 from .backend import array_module, to_numpy
 from .batches import Feed
+from .custom import ours
 from .errors import ConfigError
 from .pace import Pace
 from .workspace import nothing
@@ -86,7 +88,13 @@ class Trainer:
         # A loss on probabilities behind a final softmax or sigmoid is computed from the logits: stable, and one kernel.
         from_logits = getattr(model.loss, "from_logits", None)
         name = self.loss.fused_activation
-        cut = model.layers[-1].without_activation(name) if from_logits is False else None
+        cut = None if from_logits is None else model.layers[-1].without_activation(name)
+        if from_logits and cut is not None:
+            warnings.warn(
+                f"{self.loss.name}: from_logits=True, but the model ends in {name}: what stands before it is taken for "
+                "the logits",
+                stacklevel=4,
+            )
         self.logits = from_logits is True or cut is not None
         forwards: list[Callable[..., Any]] = [layer.forward for layer in model.layers]
         backwards: list[Callable[[Any], Any]] = [layer.backward for layer in model.layers]
@@ -94,12 +102,13 @@ class Trainer:
         if cut is not None:
             forwards[-1], backwards[-1], self.left_out = cut
         self.forwards = forwards
-        trainable = [i for i, layer in enumerate(model.layers) if any(inner.params for inner in layer.walk())]
+        trained = {id(layer) for layer in model.trained_layers() if layer.params}
+        trainable = [i for i, layer in enumerate(model.layers) if any(id(inner) in trained for inner in layer.walk())]
         first = trainable[0] if trainable else len(model.layers)
         self.backwards = backwards[first:][::-1]
         self.first_trainable = model.layers[first if trainable else -1]
         self.totals = array_module().zeros(2, np.float64)
-        self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct]
+        self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct and ours(type(m))]
         self.measured = [m for m in model.metrics if m not in self.counted]
         self.watches_loss = True  # a captured step looks at it on the GPU
         self.pace = Pace()
@@ -213,7 +222,7 @@ class Trainer:
         if self.measured and self.left_out is not None:
             y = self.left_out(y)
         for metric in self.measured:
-            metric.update(to_numpy(targets), to_numpy(y))
+            metric.update_state(to_numpy(targets), to_numpy(y))
 
     def step(self, x: Any, targets: Any, weights: Any) -> None:
         """One optimizer step with a batch."""
@@ -284,7 +293,7 @@ class Trainer:
         """Begin a new mean."""
         self.totals[...] = 0
         for metric in self.measured:
-            metric.reset()
+            metric.reset_state()
 
     def restore(self, progress: Progress) -> None:
         """Go on with the mean of an interrupted epoch."""
@@ -300,8 +309,8 @@ class Trainer:
 
     def results(self, samples: int) -> dict[str, float]:
         """Loss and metrics, as means over the samples since `reset`."""
-        loss, correct = (float(total) / samples for total in to_numpy(self.totals))
-        values = {"loss": loss}
-        for metric in self.model.metrics:
-            values[metric.name] = correct if metric in self.counted else float(metric.result())
-        return values
+        loss, correct = (float(total) for total in to_numpy(self.totals))
+        for metric in self.counted:
+            metric.load_state([correct, samples])
+        values = [loss / samples, *(float(metric.result()) for metric in self.model.metrics)]
+        return dict(zip(self.model.metrics_names, values, strict=True))

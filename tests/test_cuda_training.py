@@ -276,7 +276,7 @@ def test_arrays_that_are_on_the_gpu_are_taken(where: str, gpu: Driver) -> None:
             x, y, sample_weight=weights, class_weight={3: 2.0}, validation_split=0.2, batch_size=16, verbose=0
         )
         metric = sn.metrics.get("mse")
-        metric.update(y, y)
+        metric.update_state(y, y)
         return [made.predict(x), np.array([history.history["val_loss"], made.evaluate(x, y, verbose=0)[:1]])]
 
     with sn.use_backend(where):

@@ -35,9 +35,12 @@ def test_keras_defaults_pass_and_what_would_be_something_else_is_refused(
 
 @pytest.mark.parametrize("make", [L.Flatten, L.ReLU, lambda **k: L.Dense(2, **k), sn.Sequential, L.GlobalMaxPooling2D])
 def test_arguments_of_every_layer(make: Any) -> None:
-    make(trainable=True, activity_regularizer=None, autocast=True)
-    with pytest.raises(ConfigError, match="trainable: expected True, got False: every layer is trained"):
-        make(trainable=False)
+    assert make(trainable=True, activity_regularizer=None, autocast=True).trainable is True
+    frozen = make(trainable=False)
+    assert frozen.trainable is False
+    assert type(frozen).from_config(frozen.get_config()).trainable is False
+    with pytest.raises(ConfigError, match="autocast: expected True, got False: inputs are always converted"):
+        make(autocast=False)
     with pytest.raises(ConfigError, match="has no argument 'beta_regularizer'"):
         make(beta_regularizer=None)
 
@@ -56,7 +59,7 @@ class Mine(L.Dense):
         (lambda: L.Dense(3, actvation="relu"), "Dense has no argument 'actvation': did you mean 'activation'?"),
         (
             lambda: Mine(2.0, foo=1),
-            "Mine has no argument 'foo': it has: factor, name, dtype, input_shape",
+            "Mine has no argument 'foo': it has: factor, name, dtype, input_shape, trainable",
         ),
         (lambda: L.Tanh(foo=1), "Tanh has no argument 'foo': it has: name, dtype, input_shape"),
         (lambda: L.Tanh(activation="relu"), "Tanh has no argument 'activation': it has: name, dtype, input_shape"),

@@ -25,7 +25,7 @@ def test_accuracy_of_class_numbers_and_one_hot_rows(name: str) -> None:
     for targets in (labels, labels[:, None], np.eye(4)[labels]):
         metric = metrics.get(name)
         for rows in (slice(0, 10), slice(10, 20), slice(20, 23)):  # a short last batch counts by its size
-            metric.update(targets[rows], p[rows])
+            metric.update_state(targets[rows], p[rows])
         assert metric.result() == pytest.approx(expected)
         assert metric.name == name
         assert metric.counts_correct
@@ -36,13 +36,13 @@ def test_accuracy_of_a_single_output_is_binary() -> None:
     for targets in ([1, 0, 0, 0], [[1], [0], [0], [0]]):
         for name in ("accuracy", "binary_accuracy"):
             metric = metrics.get(name)
-            metric.update(targets, p)
+            metric.update_state(targets, p)
             assert metric.result() == 0.75
 
 
 def test_the_first_of_equal_maxima_counts() -> None:
     metric = metrics.Accuracy()
-    metric.update([0, 1], [[0.5, 0.5], [0.5, 0.5]])
+    metric.update_state([0, 1], [[0.5, 0.5], [0.5, 0.5]])
     assert metric.result() == 0.5
 
 
@@ -51,12 +51,12 @@ def test_top_k() -> None:
     for k, expected in ((1, [0, 0, 1]), (2, [0, 1, 1]), (3, [1, 1, 1])):
         for targets in ([1, 2, 3], np.eye(4)[[1, 2, 3]]):  # ties at the border are right
             metric = metrics.TopKCategoricalAccuracy(k)
-            metric.update(targets, p)
+            metric.update_state(targets, p)
             assert metric.result() == pytest.approx(np.mean(expected))
     assert metrics.get("top_k").k == 5  # type: ignore[attr-defined]
     for row in ([np.nan, 0.1, 0.2], [0.3, np.nan, 0.2], [0.3, 0.1, np.inf], [0.3, -np.inf, 0.1]):
         metric = metrics.SparseTopKCategoricalAccuracy(2)
-        metric.update([0], [row])
+        metric.update_state([0], [row])
         assert metric.result() == 0
 
 
@@ -64,11 +64,11 @@ def test_errors_of_regression() -> None:
     y, t = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([[0.0, 2.0], [3.0, 2.0], [5.0, 9.0]])
     for name, expected in (("mse", 14 / 6), ("mean_squared_error", 14 / 6), ("mae", 1), ("mean_absolute_error", 1)):
         metric = metrics.get(name)
-        metric.update(t[:2], y[:2])
-        metric.update(t[2:], y[2:])
+        metric.update_state(t[:2], y[:2])
+        metric.update_state(t[2:], y[2:])
         assert metric.result() == pytest.approx(expected)
     metric = metrics.MeanAbsoluteError()
-    metric.update([1.0, 2.0], [[1.5], [2.5]])
+    metric.update_state([1.0, 2.0], [[1.5], [2.5]])
     assert metric.result() == 0.5
 
 
@@ -79,45 +79,45 @@ def test_functions_of_ones_own() -> None:
     metric = metrics.get(largest)
     assert metric.name == "largest"
     assert not metric.counts_correct
-    metric.update([0, 1], [[0.2, 0.8], [0.6, 0.4]])
-    metric.update([0], [[0.1, 0.9]])
+    metric.update_state([0, 1], [[0.2, 0.8], [0.6, 0.4]])
+    metric.update_state([0], [[0.1, 0.9]])
     assert metric.result() == pytest.approx((0.8 + 0.6 + 0.9) / 3)
     mean = metrics.get(lambda t, p: float(p.mean()))  # a number counts as often as the batch has samples
-    mean.update([0, 1], [[1.0], [1.0]])
-    mean.update([0], [[4.0]])
+    mean.update_state([0, 1], [[1.0], [1.0]])
+    mean.update_state([0], [[4.0]])
     assert mean.result() == 2.0
     assert metrics.serialize(mean) is None
     nonsense: list[Any] = ["good", None, [], (1.0, 2.0), (np.ones(3), np.ones(2)), np.ones((3, 2))]
     for value in nonsense:
         with pytest.raises(sn.errors.ConfigError, match="expected a number per sample") as caught:
-            metrics.get(lambda t, p, value=value: value).update([0], [[1.0]])
+            metrics.get(lambda t, p, value=value: value).update_state([0], [[1.0]])
         assert "\n" not in str(caught.value)
 
     def broken(y_true: Any, y_pred: Any) -> Any:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):  # a user's own error stays the user's
-        metrics.get(broken).update([0], [[1.0]])
+        metrics.get(broken).update_state([0], [[1.0]])
 
 
 def test_reset_state_and_empty() -> None:
     labels, p = scores(10, 3)
     metric, other = metrics.Accuracy(), metrics.Accuracy()
     assert metric.result() == 0.0
-    metric.update(labels[:0], p[:0])
-    metric.update(labels[:7], p[:7])
+    metric.update_state(labels[:0], p[:0])
+    metric.update_state(labels[:7], p[:7])
     other.load_state(json.loads(json.dumps(metric.state())))
     for one in (metric, other):
-        one.update(labels[7:], p[7:])
+        one.update_state(labels[7:], p[7:])
     assert metric.result() == other.result() > 0
-    metric.reset()
+    metric.reset_state()
     assert metric.result() == 0.0
     assert "0 samples" in repr(metric)
 
 
 def test_nan_stays_visible() -> None:
     metric = metrics.MeanSquaredError()
-    metric.update([[1.0], [1.0]], [[1.0], [np.nan]])
+    metric.update_state([[1.0], [1.0]], [[1.0], [np.nan]])
     assert np.isnan(metric.result())
 
 
@@ -161,9 +161,9 @@ def test_get_serialize_and_refusals() -> None:
         metrics.get_all(5)
     for name in ("accuracy", "top_k", "mse"):
         with pytest.raises(sn.errors.ShapeError):
-            metrics.get(name).update(np.zeros((2, 3)), np.zeros((2, 4)))
+            metrics.get(name).update_state(np.zeros((2, 3)), np.zeros((2, 4)))
         with pytest.raises(sn.errors.ShapeError, match="2 predictions but 3 targets"):
-            metrics.get(name).update([0, 1, 2], np.zeros((2, 4)))
+            metrics.get(name).update_state([0, 1, 2], np.zeros((2, 4)))
 
 
 def test_confusion_matrix_and_report_are_those_of_scikit_learn() -> None:
@@ -188,7 +188,7 @@ def test_what_is_special_about_a_row_is_what_it_is_to_keras() -> None:
         for p in ([[0.2], [0.9], [0.7]], [[-1.0], [0.0], [5.0]]):
             for targets in ([[0.0], [1.0], [0.0]], [[0], [0], [0]], [[1], [1], [1]]):
                 ours, theirs = metrics.get(name), getattr(keras.metrics, name)()
-                ours.update(np.array(targets), np.array(p))
+                ours.update_state(np.array(targets), np.array(p))
                 theirs.update_state(np.array(targets), np.array(p))
                 assert ours.result() == pytest.approx(float(theirs.result())), (name, targets, p)
     for labels in (np.array([0, 3, 2, 1]), np.array([0, -1, 2, 9])):
@@ -196,7 +196,7 @@ def test_what_is_special_about_a_row_is_what_it_is_to_keras() -> None:
             p = rng.random((4, 4)).astype(np.float32)
             p[rng.integers(4), rng.integers(4)] = rng.choice([np.nan, np.inf, -np.inf, 0.5])
             ours, theirs = metrics.SparseTopKCategoricalAccuracy(2), keras.metrics.SparseTopKCategoricalAccuracy(2)
-            ours.update(labels, p)
+            ours.update_state(labels, p)
             theirs.update_state(labels, p)
             assert ours.result() == pytest.approx(float(theirs.result())), (labels, p)
 
@@ -213,7 +213,7 @@ def test_against_keras() -> None:
     for name, targets in pairs:
         ours, theirs = metrics.get(name), getattr(keras.metrics, name)()
         for rows in (slice(0, 25), slice(25, 40)):
-            ours.update(targets[rows], p[rows])
+            ours.update_state(targets[rows], p[rows])
             theirs.update_state(targets[rows], p[rows])
         assert ours.result() == pytest.approx(float(theirs.result()), rel=1e-6)
         assert metrics.get(name).name == theirs.name

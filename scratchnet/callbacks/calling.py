@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,31 +16,6 @@ from .terminate_on_nan import TerminateOnNaN
 if TYPE_CHECKING:
     from ..model import Sequential
     from ..training import Progress, Trainer
-
-
-class BatchLogs(Mapping[str, float]):
-    """The running means of an epoch or a test, computed when first looked at: reading them back costs time on a GPU."""
-
-    def __init__(self, trainer: Trainer, samples: int) -> None:
-        self._trainer, self._samples = trainer, samples
-        self._values: Logs | None = None
-
-    def _read(self) -> Logs:
-        if self._values is None:
-            self._values = self._trainer.results(self._samples)
-        return self._values
-
-    def __getitem__(self, name: str) -> float:
-        return self._read()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-    def __repr__(self) -> str:
-        return repr(self._read())
 
 
 class Hooks:
@@ -71,7 +46,7 @@ class Hooks:
 
     def on_test_batch_end(self, batch: int, trainer: Trainer, samples: int) -> None:
         if self._overriding["on_test_batch_end"]:
-            self.call("on_test_batch_end", batch, BatchLogs(trainer, samples))
+            self.call("on_test_batch_end", batch, trainer.results(samples))
 
 
 class CallbackList(Hooks):
@@ -128,7 +103,8 @@ class CallbackList(Hooks):
 
     def on_train_batch_end(self, batch: int, trainer: Trainer, progress: Progress) -> None:
         if self._overriding["on_train_batch_end"]:
-            self.call("on_train_batch_end", batch, BatchLogs(trainer, progress.samples))
+            read = any(callback.reads_logs for callback in self._overriding["on_train_batch_end"])
+            self.call("on_train_batch_end", batch, trainer.results(progress.samples) if read else {})
 
     @property
     def interrupts(self) -> bool:

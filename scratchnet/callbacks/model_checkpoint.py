@@ -71,6 +71,7 @@ class ModelCheckpoint(Monitor):
         if initial_value_threshold is not None:
             self.best = number(self, "initial_value_threshold", initial_value_threshold)
         self.epoch = self.steps = 0
+        self.reads_logs = save_freq != "epoch"
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:

@@ -63,7 +63,7 @@ class Monitor(Callback):
         name = self.monitor.removeprefix("val_")
         if self.mode != "auto" or name == "loss":
             return self.mode == "max"
-        metrics = {metric.name: metric.direction for metric in self.model.metrics}
+        metrics = dict(zip(self.model.metrics_names[1:], [one.direction for one in self.model.metrics], strict=True))
         if metrics.get(name) is not None:
             return bool(metrics[name] == "up")
         if any(word in name.lower() for word in _RISING):

@@ -60,6 +60,7 @@ class TensorBoard(Callback):
         self.histogram_freq, self.write_graph = histogram_freq, write_graph
         self.update_freq, self.images, self.class_names, self.grid = update_freq, images, class_names, grid
         self.hparams = dict(hparams or {})
+        self.reads_logs = update_freq != "epoch"
         self._writers: dict[str, Any] = {}
         self._last: Logs = {}
 

@@ -40,6 +40,7 @@ class TrainingCheckpoint(Callback):
 
     rank = 2
     interrupts = True
+    reads_logs = False
 
     def __init__(self, folder: str | os.PathLike[str], every_steps: int | None = None, **unknown: Any) -> None:
         super().__init__(**unknown)

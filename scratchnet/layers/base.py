@@ -33,8 +33,10 @@ class Layer(Part):
         Of parameters and activations; ``sn.config.floatx()`` when left out.
     input_shape : tuple of int, optional
         Shape of one sample, without the batch axis; a ``Sequential`` that starts with this layer builds itself.
+    trainable : bool
+        See the attribute.
     **unknown
-        What Keras's layers take beyond that (``trainable=True``, ``kernel_regularizer=None`` ...), at its default.
+        What Keras's layers take beyond that (``autocast=True``, ``kernel_regularizer=None`` ...), at its default.
 
     Attributes
     ----------
@@ -43,6 +45,9 @@ class Layer(Part):
         variable names. In a model, ``params`` and ``grads`` are views into its flat vectors.
     input_shape, output_shape : tuple of int
         Shapes of one sample, known after `build`.
+    trainable : bool
+        Whether training changes the parameters. Setting it does so for the layers inside, too. As in Keras a model
+        takes it as it is at `compile`; a `BatchNormalization` that is not trainable runs in inference mode.
 
     Raises
     ------
@@ -52,9 +57,17 @@ class Layer(Part):
 
     unnamed = False  # whether its name is one that a stack may change, so that the names in it are unique
 
-    def __init__(self, name: str | None = None, dtype: Any = None, input_shape: Any = None, **unknown: Any) -> None:
+    def __init__(
+        self,
+        name: str | None = None,
+        dtype: Any = None,
+        input_shape: Any = None,
+        trainable: bool = True,
+        **unknown: Any,
+    ) -> None:
         keras_arguments.refuse(self, unknown)
         self.name = name
+        self._trainable = bool(trainable)
         self.dtype = config.as_float_dtype(dtype or config.floatx())
         self.requested_input_shape: Shape | None = keras_arguments.sample_shape(self, input_shape)
         self.params: dict[str, Any] = {}
@@ -82,7 +95,21 @@ class Layer(Part):
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
-        return {"name": self.name, "dtype": self.dtype.name}
+        return {"name": self.name, "dtype": self.dtype.name, **({} if self._trainable else {"trainable": False})}
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the parameters."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.walk():
+            layer._trainable = bool(value)
+
+    def trained(self) -> list[Layer]:
+        """Those of `walk` that training changes: they, and what they are inside of, are trainable."""
+        return [self, *(one for layer in self.sublayers() for one in layer.trained())] if self._trainable else []
 
     # Keras's names ------------------------------------------------------------------------------------------------
 
@@ -90,6 +117,23 @@ class Layer(Part):
     def weights(self) -> list[Any]:
         """The arrays themselves, of this layer and those inside it: of each its parameters, then its state."""
         return [where[key] for _, where, key in places(self)]
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """Those of `weights` that training changes by their gradient."""
+        return [array for layer in self.trained() for array in layer.params.values()]
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """The other `weights`: those of frozen layers, and moving statistics."""
+        trained = {id(array) for array in self.trainable_weights}
+        return [array for array in self.weights if id(array) not in trained]
+
+    non_trainable_variables = non_trainable_weights
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of `weights`; none before the layer is built."""
@@ -122,6 +166,11 @@ class Layer(Part):
         from .serialization import make
 
         return make(cls, config)
+
+    def untrained(self) -> list[Layer]:
+        """The others of `walk`."""
+        trained = {id(layer) for layer in self.trained()}
+        return [layer for layer in self.walk() if id(layer) not in trained]
 
     # What subclasses use ------------------------------------------------------------------------------------------
 

@@ -8,10 +8,9 @@ from typing import Any
 from ..checks import arguments_of, refuse_unknown
 from ..errors import ConfigError
 
-BASE = ("name", "dtype", "input_shape")  # what every layer takes
+BASE = ("name", "dtype", "input_shape", "trainable")  # what every layer takes
 # The default of each, and what to say to another value.
 _EVERYWHERE = {
-    "trainable": (True, "every layer is trained"),
     "autocast": (True, "inputs are always converted to the layer's dtype"),
     "activity_regularizer": (None, "there are no regularizers"),
 }

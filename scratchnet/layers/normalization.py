@@ -18,7 +18,8 @@ class BatchNormalization(Layer):
     """``y = gamma (x - mean) / sqrt(variance + epsilon) + beta`` per channel; x and y (n, ..., c).
 
     In training, mean and (biased) variance are the batch's, over all axes but the last, and move the moving
-    ones: ``moving = momentum moving + (1 - momentum) batch``. In inference they are the moving ones.
+    ones: ``moving = momentum moving + (1 - momentum) batch``. In inference, and where the layer is not ``trainable``,
+    they are the moving ones.
     Source: Ioffe and Szegedy, ICML 2015; arguments, defaults and the order of the arrays are Keras 3's.
 
     Raises
@@ -60,7 +61,8 @@ class BatchNormalization(Layer):
             self.state[name] = array_module().asarray(values)
 
     def forward(self, x: Any, training: bool = False) -> Any:
-        self.x, self.training, c = self.check_input(x), training, self.input_shape[-1]
+        self.x, c = self.check_input(x), self.input_shape[-1]
+        self.training = training = training and self.trainable
         gamma, beta = (self.optional(self.params, name) for name in ("gamma", "beta"))
         moving = self.state["moving_mean"], self.state["moving_variance"]
         self.mean, self.inverse = (self.buffer(name, (c,), np.float64) for name in ("mean", "inverse"))

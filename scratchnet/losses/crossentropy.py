@@ -119,15 +119,11 @@ class BinaryCrossentropy(Elementwise, _Crossentropy):
 
     fused_activation = "sigmoid"
 
-    def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
-        targets = super().prepare_targets(y, output_shape)
-        outside = (targets < 0) | (targets > 1)
-        if outside.any():
-            place = tuple(int(axis[0]) for axis in outside.nonzero())
-            raise DataError(
-                f"{self.name}: expected targets from 0 to 1, got {targets[place].item():g} at index {place[0]}"
-            )
-        return targets
+    def check_targets(self, targets: np.ndarray) -> None:
+        outside = np.argwhere((targets < 0) | (targets > 1))
+        if len(outside):
+            first = tuple(outside[0])
+            raise DataError(f"{self.name}: expected targets from 0 to 1, got {targets[first]:g} at index {first[0]}")
 
     def kind(self, logits: bool) -> int:
         return BINARY_LOGITS if logits else BINARY

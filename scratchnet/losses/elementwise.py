@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..backend import ops
 from ..errors import ShapeError
 from ..kernels.elementwise_losses import ABSOLUTE, SQUARED
@@ -27,7 +29,11 @@ class Elementwise(Loss):
             targets = targets.reshape(-1, *output_shape)
         if targets.shape[1:] != output_shape:
             raise ShapeError(f"{self.name}: expected targets of shape {('n', *output_shape)}, got {targets.shape}")
+        self.check_targets(targets)
         return as_floats(targets, self.name)
+
+    def check_targets(self, targets: np.ndarray) -> None:
+        """Raise DataError for a target that makes no sense."""
 
     def evaluate(self, y_pred: Any, targets: Any, weights: Any, logits: bool, totals: Any, dy: Any) -> None:
         rows = (len(y_pred), -1)

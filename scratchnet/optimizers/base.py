@@ -142,6 +142,13 @@ class Optimizer:
                 self.slots[name] = empty(self.size, self.dtype)
                 self.slots[name][...] = value
 
+    def goes_on(self, model: Any, spans: list[tuple[int, int]]) -> bool:
+        """Whether it was built last for this model, with these variables."""
+        last = None if self.model is None else self.model()
+        if last is None or last is not model or self.dtype != model.dtype:
+            return False
+        return np.array_equal(to_numpy(self.spans), np.array(spans, np.int64).reshape(-1, 2))
+
     def taken_by(self, model: Any) -> Any:
         """The other model that has taken this optimizer since it was built for ``model``; None if there is none."""
         last = self.model() if self.model is not None else None
