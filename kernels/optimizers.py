@@ -4,9 +4,9 @@ Formulas, epsilons and their places are Keras 3's. Every op takes ``decay``, whi
 the parameters shrink by that fraction before the step (decoupled weight decay; Loshchilov, Hutter, arXiv:1711.05101).
 A slot of size 0 is one that the settings do not need.
 
-Beside the textbook, the twins set moments below a floor (1e-30 in float32) to 0: a weight whose gradient has become
-exactly 0 (the border pixels of MNIST) would leave moments among the denormal numbers for ever, where the processor
-computes many times slower. NaN and Inf are never replaced.
+Beside the textbook, the twins set moments below a floor (1e-30 in float32, less beside a tiny epsilon) to 0: a weight
+whose gradient has become exactly 0 (the border pixels of MNIST) would leave moments among the denormal numbers for
+ever, where the processor computes many times slower. NaN and Inf are never replaced.
 """
 
 from __future__ import annotations
@@ -86,6 +86,11 @@ def adadelta_reference(p, g, v, u, rate, rho, epsilon, decay):
 
 # Far enough above the smallest normal number that no product of a moment and a coefficient is denormal.
 FLOORS = {np.dtype(kind): 1e8 * float(np.finfo(kind).tiny) for kind in (np.float32, np.float64)}
+
+
+def floor_of(dtype, epsilon):
+    """What a moment is set to 0 below: in a root beside epsilon, four digits below what still counts."""
+    return min(FLOORS[dtype], (1e-4 * epsilon) ** 2)
 
 
 @jit
@@ -199,10 +204,10 @@ def _adadelta(task, p, g, v, u, numbers):
         q[k] = q[k] - decay * q[k] - rate * step
 
 
-def _update(kernel, arguments, *numbers):
+def _update(kernel, arguments, *numbers, epsilon=1.0):
     """Launch an optimizer's kernel over all parameters, the first of its arguments."""
     p = arguments[0]
-    launch(kernel, -(-p.size // CHUNK), *arguments, (*numbers, FLOORS[p.dtype]), serial=p.size <= SERIAL)
+    launch(kernel, -(-p.size // CHUNK), *arguments, (*numbers, floor_of(p.dtype, epsilon)), serial=p.size <= SERIAL)
 
 
 @twin("sgd")
@@ -212,24 +217,24 @@ def sgd(p, g, m, rate, momentum, nesterov, decay):
 
 @twin("adam")
 def adam(p, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, decay):
-    _update(_adam, (p, g, m, v, v_max), alpha, 1 - beta_1, 1 - beta_2, epsilon, decay)
+    _update(_adam, (p, g, m, v, v_max), alpha, 1 - beta_1, 1 - beta_2, epsilon, decay, epsilon=epsilon)
 
 
 @twin("nadam")
 def nadam(p, g, m, v, on_m, on_g, on_v, beta_1, beta_2, epsilon, decay):
-    _update(_nadam, (p, g, m, v), on_m, on_g, on_v, 1 - beta_1, 1 - beta_2, epsilon, decay)
+    _update(_nadam, (p, g, m, v), on_m, on_g, on_v, 1 - beta_1, 1 - beta_2, epsilon, decay, epsilon=epsilon)
 
 
 @twin("rmsprop")
 def rmsprop(p, g, v, a, m, rate, rho, momentum, epsilon, decay):
-    _update(_rmsprop, (p, g, v, a, m), rate, rho, 1 - rho, momentum, epsilon, decay)
+    _update(_rmsprop, (p, g, v, a, m), rate, rho, 1 - rho, momentum, epsilon, decay, epsilon=epsilon)
 
 
 @twin("adagrad")
 def adagrad(p, g, v, rate, epsilon, decay):
-    _update(_adagrad, (p, g, v), rate, epsilon, decay)
+    _update(_adagrad, (p, g, v), rate, epsilon, decay, epsilon=epsilon)
 
 
 @twin("adadelta")
 def adadelta(p, g, v, u, rate, rho, epsilon, decay):
-    _update(_adadelta, (p, g, v, u), rate, rho, 1 - rho, epsilon, decay)
+    _update(_adadelta, (p, g, v, u), rate, rho, 1 - rho, epsilon, decay, epsilon=epsilon)

@@ -39,10 +39,12 @@ def positions(x, window, strides):
 def max_pool_forward_reference(x, window, strides, pads):
     """``y = max over the window``, and where it was found first; NaN wins."""
     views = list(positions(padded(x, pads, -np.inf), window, strides))
-    y, argmax = views[0].copy(), np.zeros(views[0].shape, argmax_dtype(window))
-    for p, v in enumerate(views):
-        better = ~(v <= y) & (y == y)
-        y[better], argmax[better] = v[better], p
+    inside = positions(padded(np.ones(x.shape, bool), pads, False), window, strides)
+    y, argmax = np.full_like(views[0], -np.inf), np.zeros(views[0].shape, argmax_dtype(window))
+    found = np.zeros(y.shape, bool)  # a window of nothing but -inf has its maximum in the image, not beside it
+    for p, (v, there) in enumerate(zip(views, inside, strict=True)):
+        better = there & (~found | (~(v <= y) & (y == y)))
+        y[better], argmax[better], found = v[better], p, found | there
     return y, argmax
 
 

@@ -50,6 +50,10 @@ def pooling(id: str, shape: tuple[int, ...], window: Any, strides: Any, padding:
     def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
         return normal(rng, dtype, *shape), window, strides, pads
 
+    def nothing_there(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x = normal(rng, dtype, *shape)
+        return np.where(rng.random(shape) < 0.7, -np.inf, x).astype(dtype), window, strides, pads
+
     def max_backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
         argmax = run("max_pool_forward", *forward(rng, dtype))[1]
         return normal(rng, dtype, *pooled), argmax, window, strides, pads, shape
@@ -59,6 +63,7 @@ def pooling(id: str, shape: tuple[int, ...], window: Any, strides: Any, padding:
 
     return [
         OpCase("max_pool_forward", id, forward),
+        OpCase("max_pool_forward", f"{id}-infinite", nothing_there),
         OpCase("max_pool_backward", id, max_backward, unwanted=(0,)),
         OpCase("average_pool_forward", id, forward),
         OpCase("average_pool_backward", id, average_backward, unwanted=(0,)),
@@ -221,6 +226,7 @@ def optimizer(op: str, id: str, vectors: str, *hyperparameters: Any) -> list[OpC
 
 def assert_close(got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
     """Integers are equal; floats differ by no more than the tolerance's share of the largest one that is finite."""
+    assert got.shape == wanted.shape
     if wanted.dtype.kind in "iu":
         np.testing.assert_array_equal(got, wanted)
     elif wanted.size:

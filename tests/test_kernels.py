@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import OPS
-from op_arguments import OpCase
+from op_arguments import OpCase, assert_close
 from scratchnet.kernels import registry
 
 import scratchnet as sn
@@ -40,14 +40,6 @@ def run_twin(case: OpCase, outputs: list[Any], dtype: str) -> tuple[tuple[Any, .
     with sn.use_backend("numba"):
         op.implementation("numba")(*args, *outputs)
     return args, [args[i] for i in op.updates] + outputs
-
-
-def assert_close(got: Any, wanted: Any, tolerance: float) -> None:
-    assert got.shape == wanted.shape
-    if wanted.dtype.kind in "iu":
-        np.testing.assert_array_equal(got, wanted)
-    elif wanted.size:
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * max(np.abs(wanted).max(), 1e-30))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -176,3 +176,45 @@ def test_a_batch_that_is_not_finite_leaves_the_moving_statistics(backend):
         model.train_on_batch(np.full((3, 2), np.nan), np.zeros((3, 1)))
     for one, other in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_arrays_that_a_user_puts_in_place(backend: str) -> None:
+    """Kernels know addresses alone: a transposed weight was read as if it were none, a broadcast one far outside."""
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((4, 8)).astype("f4"), rng.standard_normal((3, 8)).astype("f4")
+    dense = L.Dense(3)
+    dense.build((8,), rng)
+    wide = np.repeat(w, 2, axis=1)
+    for kernel in (w.T, w[::-1].T, np.asfortranarray(w.T), wide[:, ::2].T, w.T.astype("f8"), w.T.tolist()):
+        dense.params["kernel"] = kernel
+        dense.params["bias"] = np.broadcast_to(np.float32(0.5), (3,))
+        np.testing.assert_allclose(dense.forward(x), x @ np.asarray(kernel, "f4") + 0.5, rtol=1e-5, atol=1e-6)
+        dense.grads["kernel"] = np.zeros((3, 8), "f4").T
+        dense.backward(np.ones((4, 3)))
+        np.testing.assert_allclose(dense.grads["kernel"], x.T @ np.ones((4, 3)), rtol=1e-5, atol=1e-6)
+    dense.params["kernel"] = w
+    with pytest.raises(
+        sn.errors.ShapeError, match=r"^Dense/kernel: expected an array of shape \(8, 3\), got one of \(3, 8\)$"
+    ):
+        dense.forward(x)
+    model = sn.Sequential([L.Input((8,)), L.Dense(3)])
+    model.compile("sgd", "mse")
+    model.fit(x, x[:, :3], verbose=0)
+    model.layers[0].params["kernel"] = w.T
+    bias = model.layers[0].params["bias"].copy()
+    np.testing.assert_allclose(model.predict(x), x @ w.T + bias, rtol=1e-5, atol=1e-6)
+    assert model.evaluate(x, x @ w.T + bias, verbose=0) < 1e-12
+    model.fit(x, x[:, :3], verbose=0)
+    assert (model.layers[0].params["kernel"] != w.T).any()
+
+
+@pytest.mark.parametrize("which", ["parameters", "gradients"])
+def test_an_optimizer_takes_contiguous_vectors(backend: str, which: str) -> None:
+    optimizer = sn.optimizers.SGD(0.1)
+    optimizer.build(4, [(0, 4)], "float32")
+    good = np.ones(4, "f4")
+    for bad in (np.ones(8, "f4")[::2], np.ones((2, 2), "f4"), np.ones(4)):
+        given = (bad, good) if which == "parameters" else (good, bad)
+        with pytest.raises(sn.errors.ShapeError, match=f"SGD: {which}: expected a contiguous vector of float32, got "):
+            optimizer.apply(*given)
+    assert (good == 1).all()

@@ -486,3 +486,21 @@ def test_nadam_multiplies_one_factor_a_step_however_many_were_replayed(monkeypat
         optimizer.count_step()
     assert len(asked) == 100
     assert optimizer.momentum_product(100) == math.prod(momentum(optimizer, t) for t in range(1, 101))
+
+
+@pytest.mark.parametrize("name", ["Adam", "Nadam", "RMSprop", "Adagrad", "Adadelta"])
+@pytest.mark.parametrize("epsilon", [1e-12, 1e-20])
+def test_a_tiny_epsilon(name: str, epsilon: float) -> None:
+    """What is flushed has to be far below what epsilon adds: a step was a moment divided by epsilon."""
+    found = []
+    for backend in ("numpy", "numba"):
+        with sn.use_backend(backend):
+            optimizer = getattr(sn.optimizers, name)(0.01, epsilon=epsilon)
+            optimizer.build(1, [(0, 1)], "float32")
+            for slot in optimizer.slots.values():
+                slot[...] = 0
+            p = np.ones(1, np.float32)
+            for _ in range(20):
+                optimizer.apply(p, np.full(1, 1e-15, np.float32))
+            found.append(p)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)

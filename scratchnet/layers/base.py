@@ -12,7 +12,7 @@ from ..custom import Part, ours
 from ..errors import BackendError, DataError, ShapeError
 from ..workspace import Workspace, nothing
 from . import keras_arguments
-from .weights import copies, places, put, require_built
+from .weights import copies, places, put, require_built, settle
 
 __all__ = ["Layer", "nothing", "ops"]
 
@@ -73,6 +73,7 @@ class Layer(Part):
         self.params: dict[str, Any] = {}
         self.grads: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
+        self.shapes: dict[str, Shape] = {}  # of the parameters
         self.input_shape: Shape = ()
         self.output_shape: Shape = ()
         self.built = False
@@ -181,6 +182,7 @@ class Layer(Part):
         self.require_backend()
         self.params[name] = array_module().asarray(initializer(shape, rng=rng, dtype=self.dtype))
         self.grads[name] = array_module().zeros(shape, self.dtype)
+        self.shapes[name] = tuple(shape)
 
     def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Any:
         """An output array with undefined content.
@@ -206,8 +208,8 @@ class Layer(Part):
         Raises
         ------
         ShapeError
-            If the layer was not built, or ``x`` is not a batch of its ``input_shape``: names the layer, what was
-            expected and what came.
+            If the layer was not built, ``x`` is not a batch of its ``input_shape``, or a parameter was replaced by an
+            array of another shape: names the layer, what was expected and what came.
         DataError
             If ``x`` does not hold numbers.
         BackendError
@@ -219,11 +221,12 @@ class Layer(Part):
         if xp is not np:
             self.require_backend()
         first = next(iter(self.params.values()), None)
-        if first is not None and not isinstance(first, xp.ndarray):
+        if hasattr(first, "dtype") and not isinstance(first, xp.ndarray):
             raise BackendError(
                 f"layer {self.name or type(self).__name__!r}: its weights are not where the {get_backend()} "
                 "backend computes; a model takes those of its layers along, a layer alone has to be built again"
             )
+        settle(self, self.params, self.shapes)
         if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
             x = self._converted(x)
         if x.shape[1:] != self.input_shape or x.ndim == 0:
@@ -248,6 +251,7 @@ class Layer(Part):
             dy = self._converted(dy)
         if dy.shape != (self._batch, *self.output_shape):
             self._refuse_gradient(dy.shape)
+        settle(self, self.grads, self.shapes)
         return dy
 
     def _refuse_gradient(self, shape: Shape) -> None:

@@ -46,6 +46,28 @@ def put(layer: Any, arrays: Any) -> None:
         where[key][...] = array if on_host else array_module().asarray(array)
 
 
+def settle(layer: Any, arrays: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Turn what a user has put in the place of a parameter or gradient into what kernels take: they know nothing but
+    the address, and read a transposed view as if it were none.
+
+    Raises
+    ------
+    ShapeError
+        If it has another shape.
+    """
+    xp = array_module()
+    for name, shape in shapes.items():
+        array = arrays[name]
+        if isinstance(array, xp.ndarray) and array.dtype == layer.dtype and array.flags.c_contiguous:
+            if array.shape == shape:
+                continue
+        elif np.shape(array) == shape:
+            arrays[name] = xp.ascontiguousarray(xp.asarray(array), dtype=layer.dtype)
+            continue
+        label = f"{layer.name or type(layer).__name__}/{name}"
+        raise ShapeError(f"{label}: expected an array of shape {shape}, got one of {np.shape(array)}")
+
+
 def _fitting(label: str, own: Any, value: Any) -> np.ndarray:
     array = numbers(value, f"set_weights: {label}", f"an array of shape {own.shape}")
     if array.shape != own.shape:

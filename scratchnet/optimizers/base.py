@@ -176,7 +176,7 @@ class Optimizer:
         ConfigError
             If the optimizer was not built, or was built for vectors of another size.
         ShapeError
-            If there are more or less gradients than parameters.
+            If there are more or less gradients than parameters, or if one of them is no contiguous vector of its dtype.
         """
         if self.dtype is None:
             raise ConfigError(f"{type(self).__name__} is not built: call build(size, spans, dtype) first")
@@ -186,6 +186,12 @@ class Optimizer:
             )
         if grads.size != params.size:
             raise ShapeError(f"{type(self).__name__}: expected {params.size} gradients, got {grads.size}")
+        for what, vector in (("parameters", params), ("gradients", grads)):
+            if vector.ndim != 1 or vector.dtype != self.dtype or not vector.flags.c_contiguous:
+                raise ShapeError(
+                    f"{type(self).__name__}: {what}: expected a contiguous vector of {self.dtype}, got {vector.dtype} "
+                    f"of shape {vector.shape}{'' if vector.flags.c_contiguous else ', not contiguous'}"
+                )
         if self.clipvalue is not None:
             ops.clip_by_value(grads, self.clipvalue)
         elif self.clipnorm is not None:
