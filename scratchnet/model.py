@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,14 @@ class Sequential(Stack):
     >>> history = model.fit(x_train, y_train, epochs=3, verbose=0)
     """
 
+    keras_hooks: ClassVar[dict[str, str]] = {
+        **Stack.keras_hooks,
+        **dict.fromkeys(
+            ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+            "write the loop yourself, with train_on_batch, or with loss_and_gradients and optimizer.apply",
+        ),
+    }
+
     def __init__(self, layers: Iterable[Layer] | None = None, name: str | None = None, **kwargs: Any) -> None:
         self.optimizer: Any = None
         self.loss: Any = None
@@ -74,9 +82,10 @@ class Sequential(Stack):
         super().add(layer)
         self.flat_params = None
 
-    def pop(self) -> None:
-        super().pop()
+    def pop(self) -> Layer:
+        last = super().pop()
         self.flat_params = None
+        return last
 
     def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> None:
         super().build(input_shape, rng)
@@ -108,8 +117,8 @@ class Sequential(Stack):
 
     def _joined(self) -> bool:
         """Whether each layer is built for what comes out of the one before it."""
-        ends = [self.input_shape, *(layer.output_shape for layer in self.layers)]
-        return all(layer.input_shape == end for layer, end in zip(self.layers, ends, strict=False))
+        ends = [self.input_shape, *(layer.output_shape for layer in self._layers)]
+        return all(layer.input_shape == end for layer, end in zip(self._layers, ends, strict=False))
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy, or a process of one's own, takes along: not the vectors, which arrays are views of."""

@@ -63,6 +63,7 @@ class Mine(L.Dense):
         (lambda: L.GlobalMaxPooling2D(strides=2), "GlobalMaxPooling2D has no argument 'strides': it has: data_format"),
         (lambda: sn.Sequential([], foo=1), "Sequential has no argument 'foo': it has: layers, name"),
         (lambda: L.Dense(3, input_shape=4), "Dense: input_shape: expected a tuple such as (28, 28, 1), without the"),
+        (lambda: L.Dense(3, input_dim="4"), "Dense: input_dim: expected an integer of at least 1, got '4'"),
         (lambda: L.Dense(3, input_shape="4"), "Dense: input_shape: expected a tuple such as (28, 28, 1), without the"),
         (lambda: L.Activation([1]), "activation: expected one of linear, relu, relu6,"),
         (lambda: L.Dense(3, activation=[1]), "activation: expected one of linear, relu, relu6,"),
@@ -96,6 +97,8 @@ def test_refusals(make: Any, message: str) -> None:
 def test_old_and_short_forms() -> None:
     assert L.LeakyReLU(alpha=0.2).negative_slope == 0.2
     assert L.LeakyReLU(alpha=0.2).config()["negative_slope"] == 0.2
+    assert sn.Sequential([L.Dense(3, input_dim=4)]).input_shape == (4,)
+    assert L.Dense(3, input_dim=4, input_shape=(2, 4)).requested_input_shape == (2, 4)
     assert L.Activation(None).config()["activation"] == "linear"
     assert L.Input(batch_shape=(None, 28, 28)).shape == L.Input(batch_shape=[32, 28, 28]).shape == (28, 28)
     assert sn.Sequential([L.Input(batch_shape=(None, 4)), L.Dense(2)]).output_shape == (2,)

@@ -176,3 +176,62 @@ def test_a_batch_that_is_not_finite_leaves_the_moving_statistics(backend):
         model.train_on_batch(np.full((3, 2), np.nan), np.zeros((3, 1)))
     for one, other in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+# Keras's names for what a layer holds, and its ways to build and call one --------------------------------------------
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+def test_a_shape_may_have_kerass_batch_axis(case: LayerCase) -> None:
+    shape = case.shape[1:]
+    ours, kerass = built(case.make(dtype="float32"), *shape), case.make(dtype="float32")
+    kerass.build((None, *shape))
+    assert (kerass.input_shape, kerass.output_shape) == (ours.input_shape, ours.output_shape)
+    assert [array.shape for array in kerass.weights] == [array.shape for array in ours.weights]
+
+
+def test_a_shape_may_have_kerass_batch_axis_in_a_class_of_ones_own() -> None:
+    class Shifted(L.Dense):
+        def build(self, input_shape: Any, rng: Any = None) -> None:
+            super().build(input_shape, rng)
+            self.seen = input_shape
+
+    layer = Shifted(2)
+    layer.build([None, 5])
+    assert layer.seen == layer.input_shape == (5,)
+
+
+def test_weights_are_attributes_under_their_names() -> None:
+    norm, dense = built(L.BatchNormalization(), 3), built(L.Dense(2, use_bias=False), 3)
+    for name in ("gamma", "beta"):
+        assert getattr(norm, name) is norm.params[name]
+    for name in ("moving_mean", "moving_variance"):
+        assert getattr(norm, name) is norm.state[name]
+    assert dense.kernel is dense.params["kernel"]
+    for layer, name, hint in (
+        (dense, "bias", "'Dense' object has no attribute 'bias'$"),
+        (norm, "kernel", "'BatchNormalization' object has no attribute 'kernel'$"),
+        (L.Dense(2), "kernel", "no attribute 'kernel'; the layer is not built, and has no weights yet$"),
+    ):
+        with pytest.raises(AttributeError, match=hint):
+            getattr(layer, name)
+
+
+@pytest.mark.parametrize("x", [L.Input((4,)), [L.Input((4,)), L.Dense(2)], L.Flatten()])
+def test_there_is_no_functional_api(x: Any) -> None:
+    for layer in (L.Dense(3), built(L.Dense(3), 4), sn.Sequential([L.Dense(3)])):
+        with pytest.raises(ConfigError, match=r"got a layer: there is no functional API: use Sequential\(\[\.\.\.\]\)"):
+            layer(x)
+
+
+def test_the_list_of_layers_is_a_copy() -> None:
+    model = sn.Sequential([L.Dense(3, input_shape=(4,)), L.Dense(2)])
+    first, last = model.layers
+    model.layers.pop()
+    model.layers[0] = last
+    assert model.layers == [first, last]
+    assert model.pop() is last
+    assert (model.layers, model.output_shape) == ([first], (3,))
+    assert model.pop() is first
+    with pytest.raises(ConfigError, match="sequential: there is no layer to take off"):
+        model.pop()

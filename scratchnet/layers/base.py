@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from .. import config, initializers
 from ..backend import array_module, get_backend, ops
 from ..custom import Part, ours
-from ..errors import BackendError, DataError, ShapeError
+from ..errors import BackendError, ConfigError, DataError, ShapeError
 from ..workspace import Workspace, nothing
 from . import keras_arguments
+from .subclassing import KERAS_HOOKS, taking_batch_axis
 from .weights import copies, places, put, require_built
 
 __all__ = ["Layer", "nothing", "ops"]
@@ -33,6 +34,7 @@ class Layer(Part):
         Of parameters and activations; ``sn.config.floatx()`` when left out.
     input_shape : tuple of int, optional
         Shape of one sample, without the batch axis; a ``Sequential`` that starts with this layer builds itself.
+        ``input_dim=4`` stands for ``input_shape=(4,)``.
     **unknown
         What Keras's layers take beyond that (``trainable=True``, ``kernel_regularizer=None`` ...), at its default.
 
@@ -40,7 +42,8 @@ class Layer(Part):
     ----------
     params, grads, state : dict of str to array
         Trainable parameters, the gradient of each, and arrays that training changes without a gradient, under Keras's
-        variable names. In a model, ``params`` and ``grads`` are views into its flat vectors.
+        variable names. In a model, ``params`` and ``grads`` are views into its flat vectors. ``layer.kernel`` is
+        ``layer.params["kernel"]``, and so on.
     input_shape, output_shape : tuple of int
         Shapes of one sample, known after `build`.
 
@@ -50,13 +53,20 @@ class Layer(Part):
         For an argument that the class does not have, or one of Keras's that asks for what scratchnet does not do.
     """
 
+    keras_hooks: ClassVar[dict[str, str]] = KERAS_HOOKS
     unnamed = False  # whether its name is one that a stack may change, so that the names in it are unique
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = taking_batch_axis(cls.build)  # type: ignore[method-assign]
+
     def __init__(self, name: str | None = None, dtype: Any = None, input_shape: Any = None, **unknown: Any) -> None:
+        input_shape = keras_arguments.sample_shape(self, input_shape, unknown)
         keras_arguments.refuse(self, unknown)
         self.name = name
         self.dtype = config.as_float_dtype(dtype or config.floatx())
-        self.requested_input_shape: Shape | None = keras_arguments.sample_shape(self, input_shape)
+        self.requested_input_shape: Shape | None = input_shape
         self.params: dict[str, Any] = {}
         self.grads: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
@@ -67,8 +77,12 @@ class Layer(Part):
         self.needs_input_gradient = True
         self.workspace: Workspace | None = None
 
+    @taking_batch_axis
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
-        """Make the parameters for inputs of this shape (without the batch axis) and set ``output_shape``."""
+        """Make the parameters for inputs of this shape and set ``output_shape``.
+
+        The shape has no batch axis; Keras's ``(None, 28, 28, 1)`` is taken for ``(28, 28, 1)``, of every subclass.
+        """
         self.input_shape = self.output_shape = tuple(int(extent) for extent in input_shape)
         self.built, self._batch = True, None
 
@@ -122,6 +136,16 @@ class Layer(Part):
         from .serialization import make
 
         return make(cls, config)
+
+    if not TYPE_CHECKING:  # else mypy would take every misspelt attribute for a weight
+
+        def __getattr__(self, name: str) -> Any:
+            """A weight under its name: ``layer.kernel``, ``layer.moving_mean``."""
+            for arrays in ("params", "state"):
+                if name in vars(self).get(arrays, ()):
+                    return vars(self)[arrays][name]
+            hint = "" if vars(self).get("built", True) else "; the layer is not built, and has no weights yet"
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     # What subclasses use ------------------------------------------------------------------------------------------
 
@@ -237,7 +261,18 @@ class Layer(Part):
         return [self, *(inner for layer in self.sublayers() for inner in layer.walk())]
 
     def __call__(self, x: Any, training: bool = False) -> Any:
-        """Build on first use, then `forward`: ``layer(x)``, as in Keras."""
+        """Build on first use, then `forward`: ``layer(x)``, as in Keras.
+
+        Raises
+        ------
+        ConfigError
+            If ``x`` is a layer.
+        """
+        if any(isinstance(one, Layer) for one in (x if isinstance(x, list | tuple) else [x])):
+            raise ConfigError(
+                f"{type(self).__name__}: expected an array, got a layer: there is no functional API: use "
+                "Sequential([...]), and Residual for a way around layers"
+            )
         if not self.built:
             self.build(tuple(np.shape(x))[1:], initializers.default_rng())
         return self.forward(x, training=training)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,10 @@ class Loss(Part):
         For an argument that the class does not have.
     """
 
+    keras_hooks: ClassVar[dict[str, str]] = {
+        "call": "define prepare_targets(y, output_shape) and evaluate(y_pred, targets, weights, logits, totals, dy)",
+        "get_config": "define config(), which it says too",
+    }
     counts_correct = False
     rounds_targets = False
     fused_activation = "softmax"
