@@ -120,7 +120,7 @@ def test_functions_of_libraries_stand_for_their_names() -> None:
     assert L.Activation(np.tanh).activation == "tanh"
     assert L.Dense(2, activation=np.tanh).activation.activation == "tanh"
     relu = library_function("keras.src.activations.activations", "relu")
-    assert L.Dense(2, activation=relu).relu
+    assert L.Dense(2, activation=relu).activation.activation == "relu"
     assert activations.get(library_function("tensorflow.python.ops.math_ops", "sigmoid")).activation == "sigmoid"
     assert activations.get(library_function("keras.src.activations.activations", "linear")) is None
     for function in (library_function("mine", "relu"), lambda x: x, np.cos):  # who knows what they compute

@@ -143,7 +143,7 @@ def test_weights_that_do_not_fit_change_nothing(given: Any, message: str) -> Non
 @pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
 def test_from_config(case: LayerCase) -> None:
     layer = case.make(dtype="float64")
-    assert type(layer).from_config(layer.get_config()).get_config() == layer.config()
+    assert type(layer).from_config(layer.get_config()).config() == layer.config()
 
 
 def test_from_config_of_a_model_and_of_ones_own_class() -> None:
