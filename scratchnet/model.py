@@ -162,11 +162,6 @@ class Sequential(Stack):
         self.follow_backend()
         return super().forward(x, training)
 
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights in Keras's order: layer by layer, parameters, then moving statistics."""
-        self.require_built()
-        return of_layers.copies(self)
-
     def set_weights(self, weights: Any) -> None:
         """Put weights in place, in the order of `get_weights`; nothing is changed unless all of them fit."""
         self.require_built()

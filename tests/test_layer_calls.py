@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,14 @@ def test_from_config_of_a_model_and_of_ones_own_class() -> None:
         pass
 
     model = sn.Sequential([L.Input((3,)), L.Dense(2)])
-    assert sn.Sequential.from_config(model.get_config()).layers[0].units == 2
+    again = sn.Sequential.from_config(json.loads(json.dumps(model.get_config())))
+    assert (again.layers[0].units, again.built, again.input_shape) == (2, True, (3,))
+    late = sn.Sequential([L.Dense(2), sn.Sequential([L.Dense(3, activation="softmax")])])
+    assert not sn.Sequential.from_config(late.get_config()).built
+    late.build((None, 4))
+    again = sn.Sequential.from_config(late.get_config())
+    assert (again.config(), again.input_shape, again.output_shape) == (late.config(), (4,), (3,))
+    assert late.get_config()["layers"][1]["config"]["layers"][0]["config"]["activation"] == "softmax"
     assert type(Own.from_config(Own(4).get_config())) is Own
     for config, message in [
         ({"unit": 3}, "layer Dense: .*missing 1 required positional argument: 'units'"),

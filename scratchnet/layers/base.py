@@ -106,7 +106,7 @@ class Layer(Part):
         return [where[key] for _, where, key in places(self)]
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of `weights`; none before the layer is built."""
+        """Copies of `weights`, in Keras's order; none before the layer is built."""
         return copies(self)
 
     def set_weights(self, arrays: Any) -> None:
@@ -132,7 +132,7 @@ class Layer(Part):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
-        """A layer like the one that said this in `get_config`, not built."""
+        """A layer like the one that said this in `get_config`; only a model that knew its input's shape is built."""
         from .serialization import make
 
         return make(cls, config)

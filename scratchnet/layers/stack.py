@@ -174,3 +174,9 @@ class Stack(Layer):
         from .serialization import serialize
 
         return {**super().config(), "layers": [serialize(layer) for layer in self._layers]}
+
+    def get_config(self) -> dict[str, Any]:
+        """What `config` says, and the shape of the input where it is known: `from_config` then gives a built stack."""
+        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._layers]
+        shape = self.input_shape if self.built else self.requested_input_shape
+        return {**super().get_config(), "layers": layers, "input_shape": shape}
