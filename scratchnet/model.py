@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from . import fitting, losses, optimizers, summary, training
+from . import fitting, keras_defaults, losses, optimizers, summary, training
 from . import metrics as metrics_module
 from .backend import PRECISIONS, array_module, products_in, to_numpy
 from .callbacks import CallbackList, History
+from .checks import whole
 from .errors import ConfigError, ShapeError
 from .layers import weights as of_layers
 from .layers.base import Layer
 from .layers.serialization import register
 from .layers.stack import Stack
+from .layers.subclassing import MODEL_HOOKS
 from .workspace import Workspace, flatten_into_views
 
 UNNAMED = "sequential"
@@ -52,13 +54,7 @@ class Sequential(Stack):
     >>> history = model.fit(x_train, y_train, epochs=3, verbose=0)
     """
 
-    keras_hooks: ClassVar[dict[str, str]] = {
-        **Stack.keras_hooks,
-        **dict.fromkeys(
-            ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
-            "write the loop yourself, with train_on_batch, or with loss_and_gradients and optimizer.apply",
-        ),
-    }
+    keras_hooks = MODEL_HOOKS
 
     def __init__(self, layers: Iterable[Layer] | None = None, name: str | None = None, **kwargs: Any) -> None:
         self.optimizer: Any = None
@@ -173,16 +169,25 @@ class Sequential(Stack):
         self.require_built()
         return sum(int(where[key].size) for _, where, key in of_layers.places(self))
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the table of layers, output shapes and parameter counts."""
-        for line in summary.lines(self):
-            print_fn(line)
+    def summary(
+        self, line_length: int | None = None, *, print_fn: Callable[[str], Any] | None = print, **others: Any
+    ) -> None:
+        """Print the table of layers, output shapes and parameter counts, at least ``line_length`` wide.
+
+        Raises
+        ------
+        ConfigError
+            For an argument that makes no sense, or one of Keras's that asks for another table.
+        """
+        keras_defaults.refuse_others(Sequential.summary, others, keras_defaults.SUMMARY)
+        for line in summary.lines(self, 0 if line_length is None else whole("line_length", line_length)):
+            (print_fn or print)(line)
 
     # Training -----------------------------------------------------------------------------------------------------
 
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, *,
-        precision: str = "float32", capture: bool = True,
+        precision: str = "float32", capture: bool = True, **others: Any,
     ) -> None:  # fmt: skip
         """Choose the optimizer, the loss and what else to measure, by name or as objects.
 
@@ -202,8 +207,9 @@ class Sequential(Stack):
         Raises
         ------
         ConfigError
-            For names or values that make no sense.
+            For names or values that make no sense, or arguments of Keras's that ask for what there is not.
         """
+        keras_defaults.refuse_others(Sequential.compile, others, keras_defaults.COMPILE)
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
         self.metrics = metrics_module.get_all(metrics)
@@ -258,16 +264,26 @@ class Sequential(Stack):
 
     # Saving -------------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
-        """Write architecture, weights, compile settings and optimizer state into one ``.safetensors`` file."""
+    def save(self, path: str | Path, **others: Any) -> None:
+        """Write architecture, weights, compile settings and optimizer state into one ``.safetensors`` file.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be written.
+        ConfigError
+            For an argument of Keras's that asks for something else.
+        """
         from . import checkpoint
 
+        keras_defaults.refuse_others(Sequential.save, others, keras_defaults.SAVE_MODEL)
         checkpoint.save_model(self, path)
 
-    def save_weights(self, path: str | Path) -> None:
-        """Write the weights alone into a ``.safetensors`` file."""
+    def save_weights(self, path: str | Path, **others: Any) -> None:
+        """Write the weights alone into a ``.safetensors`` file. Raises as `save` does."""
         from . import checkpoint
 
+        keras_defaults.refuse_others(Sequential.save_weights, others, keras_defaults.SAVE)
         checkpoint.save_weights(self, path)
 
     def load_weights(self, path: str | Path) -> None:

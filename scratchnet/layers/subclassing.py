@@ -11,6 +11,14 @@ KERAS_HOOKS = {
     "get_config": "define config(), which it says too",
 }
 """Methods that Keras would call, and what takes their place."""
+MODEL_HOOKS = {
+    **KERAS_HOOKS,
+    **dict.fromkeys(
+        ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+        "write the loop yourself, with train_on_batch, or with loss_and_gradients and optimizer.apply",
+    ),
+}
+"""Those of a model."""
 
 
 def taking_batch_axis(build: Callable[..., None]) -> Callable[..., None]:

@@ -12,6 +12,7 @@ from ..checks import arguments_of, refuse_unknown, snake_case
 from ..custom import Part
 from ..errors import DataError, ShapeError
 from ..host_arrays import numbers
+from ..keras_defaults import LOSS, Rules, take
 from ..sample_weights import sample_weights
 from ..workspace import nothing
 
@@ -36,18 +37,20 @@ class Loss(Part):
     Raises
     ------
     ConfigError
-        For an argument that the class does not have.
+        For an argument that the class does not have, or one of Keras's that asks for what it does not do.
     """
 
     keras_hooks: ClassVar[dict[str, str]] = {
         "call": "define prepare_targets(y, output_shape) and evaluate(y_pred, targets, weights, logits, totals, dy)",
         "get_config": "define config(), which it says too",
     }
+    keras_arguments: ClassVar[Rules] = LOSS  # of Keras's for what it does not do, and the values that pass
     counts_correct = False
     rounds_targets = False
     fused_activation = "softmax"
 
     def __init__(self, name: str | None = None, **unknown: Any) -> None:
+        take(self, unknown, self.keras_arguments)
         refuse_unknown(self, unknown, arguments_of(type(self)))
         self.name = name or snake_case(type(self).__name__)
 
