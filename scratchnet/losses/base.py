@@ -9,6 +9,7 @@ import numpy as np
 from .. import config as settings
 from ..backend import array_module, to_numpy
 from ..checks import arguments_of, refuse_unknown, snake_case
+from ..configured import Configured
 from ..custom import Part
 from ..errors import DataError, ShapeError
 from ..host_arrays import numbers
@@ -17,7 +18,7 @@ from ..sample_weights import sample_weights
 from ..workspace import nothing
 
 
-class Loss(Part):
+class Loss(Configured, Part):
     """Base class of all losses.
 
     ``loss(y_true, y_pred, sample_weight=None)`` is ``sum_i w_i loss_i / n`` over the n samples of a batch, a float; n,

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backend import array_module, ops, to_numpy
 from ..checks import number, refuse_unknown
+from ..configured import Configured
 from ..custom import refuse_keras_hooks
 from ..errors import ConfigError, ShapeError
 from ..workspace import empty, nothing
@@ -24,7 +25,7 @@ KERAS_DEFAULTS = {
 }
 
 
-class Optimizer:
+class Optimizer(Configured):
     """Base class of all optimizers.
 
     A step is: clip the gradients in place, shrink the parameters by ``learning_rate * weight_decay``, then `update`.
