@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,28 @@ def _finite(rows: np.ndarray) -> bool:
     return bool(np.isfinite(squares)) or bool(np.isfinite(rows).all())
 
 
+def refuse_streams(x: Any, name: str) -> None:
+    """Raise DataError for what gives samples one after the other: a generator, a data set of another library."""
+    if hasattr(x, "__array__") or isinstance(x, Sequence):
+        return
+    if any(hasattr(x, how) for how in ("__iter__", "__next__", "__getitem__")):
+        home = type(x).__module__.partition(".")[0]
+        came = type(x).__name__ + (f" of {home}" if home != "builtins" else "")
+        raise DataError(
+            f"{name}: expected an array of all samples, got {came}: there are no generators, iterators or data sets "
+            "of other libraries here; make arrays of what it gives"
+        )
+
+
 def samples(x: Any, name: str) -> np.ndarray:
     """An array of numbers with a batch axis, out of whatever NumPy makes one of, in a type that kernels know.
 
     Raises
     ------
     DataError
-        If it is empty, ragged, or does not hold numbers.
+        If it is a stream, is empty, ragged, or does not hold numbers.
     """
+    refuse_streams(x, name)
     try:
         array = to_numpy(x)
     except ValueError:

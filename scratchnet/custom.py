@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from .backend import BACKENDS, get_backend
 from .errors import BackendError, ConfigError
@@ -30,6 +30,7 @@ class Part:
     """
 
     backends: tuple[str, ...] = BACKENDS
+    keras_hooks: ClassVar[dict[str, str]] = {}  # see `refuse_keras_hooks`
     name: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -37,6 +38,7 @@ class Part:
         says = next(base for base in cls.__mro__ if "backends" in vars(base))
         if ours(says) and not ours(cls):
             cls.backends = HOST
+        refuse_keras_hooks(cls, cls.keras_hooks)
 
     def require_backend(self) -> None:
         """Raise BackendError if the part does not run on the backend in use."""
@@ -52,6 +54,16 @@ class Part:
 def ours(cls: type) -> bool:
     """Whether a class is one of scratchnet's."""
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def refuse_keras_hooks(cls: type, hooks: Mapping[str, str]) -> None:
+    """Raise ConfigError for a class of a user's own with a method that Keras would call and scratchnet does not.
+
+    ``hooks`` says what takes the place of each; the method would be passed over in silence otherwise.
+    """
+    for name, instead in hooks.items():
+        if name in vars(cls) and not ours(cls):
+            raise ConfigError(f"{cls.__name__}: {name} is a hook of Keras's, which is not called here: {instead}")
 
 
 def _bases() -> dict[str, type]:

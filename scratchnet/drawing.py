@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .checks import arguments_of, refuse_unknown
+from .configured import Configured
 from .errors import ConfigError
 
 _global_rng = np.random.default_rng()
@@ -51,7 +52,7 @@ def _blank(shape: tuple[int, ...], dtype: Any, left: list[int]) -> np.ndarray:
     return np.zeros(shape, dtype)
 
 
-class Initializer:
+class Initializer(Configured):
     """Base class: ``initializer(shape, rng=None, dtype="float32")`` gives a NumPy array.
 
     Parameters

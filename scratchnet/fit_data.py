@@ -12,7 +12,7 @@ import numpy as np
 
 from . import host_arrays
 from .backend import array_module
-from .batches import Source, samples
+from .batches import Source, refuse_streams, samples
 from .checks import is_number, is_whole, whole
 from .datasets import Pixels
 from .errors import ConfigError, DataError
@@ -38,12 +38,9 @@ def prepare(
         Naming ``what``.
     """
     require_compiled(model)
-    if y is None:
-        hint = "; samples and targets are two arguments" if isinstance(x, tuple) else ""
-        raise DataError(f"{what}: targets are missing{hint}")
+    _require_targets(x, y, what)
     x = _sliceable(x, what)
-    if not model.built:
-        model.build(tuple(x.shape[1:]))
+    build_for(model, x, what)
     source = Source(x, model.input_shape, model.dtype, what)
     targets = targets_of(model, y)
     _require_as_many(what, len(source), targets)
@@ -51,18 +48,29 @@ def prepare(
     return source, targets, weights_of(model, y, len(source), sample_weight, class_weight, name)
 
 
+def build_for(model: Sequential, x: Any, what: str) -> None:
+    """Build a model for these samples, if it is not built. Raises DataError or ShapeError, naming ``what``."""
+    if model.built:
+        return
+    if not model.layers:
+        model.require_built()
+    model.build(tuple(_sliceable(x, what).shape[1:]))
+
+
 def batch(
     model: Sequential, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
 ) -> tuple[Any, Any, Any]:
-    """Samples, targets and sample weights (or None) of a single step, as arrays of the backend.
+    """Samples, targets and sample weights (or None) of a single step, as arrays of the backend; the model is built if
+    it was not.
 
     Raises
     ------
     ConfigError, DataError, ShapeError
         As `prepare` does.
     """
-    if y is None:
-        raise DataError("x: targets are missing")
+    require_compiled(model)
+    _require_targets(x, y, "x")
+    build_for(model, x, "x")
     x = model.check_input(np.asarray(x) if isinstance(x, Pixels) else x)
     if len(x) == 0:
         raise DataError(f"x: expected at least one sample, got an array of shape {x.shape}")
@@ -97,8 +105,7 @@ def split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Triple, 
     DataError
         If they cannot be taken apart.
     """
-    if y is None:
-        raise DataError("x: targets are missing")
+    _require_targets(x, y, "x")
     x = _sliceable(x, "x")
     y = host_arrays.numbers(y, "y", "numbers for targets")
     _require_as_many("x", len(x), y)
@@ -172,6 +179,13 @@ def batches(n: int, batch_size: Any, steps: Any, usual: int) -> tuple[int, int]:
     if count > there:
         warnings.warn(f"{count} batches of {size} were asked for, there are {there}", stacklevel=3)
     return size, min(count, there)
+
+
+def _require_targets(x: Any, y: Any, what: str) -> None:
+    refuse_streams(x, what)  # which would have brought the targets along
+    if y is None:
+        hint = "; samples and targets are two arguments" if isinstance(x, tuple) else ""
+        raise DataError(f"{what}: targets are missing{hint}")
 
 
 def _sliceable(x: Any, name: str) -> Any:

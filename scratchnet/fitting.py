@@ -201,8 +201,8 @@ def train_on_batch(
     NumericsError
         If the loss is not finite; the weights are as they were.
     """
-    trainer = self.trainer()
     x, targets, weights = fit_data.batch(self, x, y, sample_weight, class_weight)
+    trainer = self.trainer()
     explained = gpu_memory.explained(self, len(x), partial(trainer.take_memory, targets))
     with trainer.apart(), explained, trainer.running():
         trainer.step(x, targets, trainer.weights(len(x), weights))
@@ -211,8 +211,8 @@ def train_on_batch(
 
 def test_on_batch(self: Sequential, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
     """Loss (and metrics) of one batch. Raises as `train_on_batch` does."""
-    trainer = self.trainer()
     x, targets, weights = fit_data.batch(self, x, y, sample_weight)
+    trainer = self.trainer()
     explained = gpu_memory.explained(self, len(x), partial(predict_nothing, self))
     with trainer.apart(), explained, self.reusing_buffers():
         trainer.test(x, targets, trainer.weights(len(x), weights))
@@ -221,8 +221,8 @@ def test_on_batch(self: Sequential, x: Any, y: Any = None, sample_weight: Any = 
 
 def loss_and_gradients(self: Sequential, x: Any, y: Any, sample_weight: Any = None) -> float:
     """The loss of one batch in training mode, and its gradient in every layer's ``grads``; no step is taken."""
-    trainer = self.trainer()
     x, targets, weights = fit_data.batch(self, x, y, sample_weight)
+    trainer = self.trainer()
     with trainer.apart():
         trainer.gradients(x, targets, trainer.weights(len(x), weights))
         return trainer.results(len(x))["loss"]

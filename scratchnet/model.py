@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import fitting, losses, optimizers, summary, training
+from . import fitting, keras_defaults, losses, optimizers, summary, training
 from . import metrics as metrics_module
-from .backend import PRECISIONS, array_module, products_in, to_numpy
+from .backend import PRECISIONS, products_in
 from .callbacks import CallbackList, History
-from .errors import ConfigError, ShapeError
+from .checks import whole
+from .errors import ConfigError
+from .flattened import Flattened
 from .layers import weights as of_layers
 from .layers.base import Layer
 from .layers.serialization import register
-from .layers.stack import Stack
-from .workspace import Workspace, flatten_into_views
+from .layers.subclassing import MODEL_HOOKS
 
 UNNAMED = "sequential"
 
 
 @register
-class Sequential(Stack):
+class Sequential(Flattened):
     """A stack of layers, each fed with the output of the one before it.
 
     ``y = layer_k(... layer_2(layer_1(x)))``; the backward pass goes through the layers in reverse.
@@ -52,125 +51,18 @@ class Sequential(Stack):
     >>> history = model.fit(x_train, y_train, epochs=3, verbose=0)
     """
 
+    keras_hooks = MODEL_HOOKS
+
     def __init__(self, layers: Iterable[Layer] | None = None, name: str | None = None, **kwargs: Any) -> None:
-        self.optimizer: Any = None
         self.loss: Any = None
         self.metrics: list[Any] = []
         self.history: History | None = None
         self.callbacks: CallbackList | None = None
         self.stop_training = False
-        self.flat_params: Any = None
-        self.flat_grads: Any = None
-        self.spans: list[tuple[int, int]] = []
-        self.frozen: list[Layer] = []  # what `compile` found not to be trainable
-        self._views: list[tuple[dict[str, Any], str, Any]] = []  # where the vectors' parts are, and which they are
-        self.buffers = Workspace()
         self.progress: training.Progress | None = None
-        self._trainer: training.Trainer | None = None
         self.precision, self.capture = "float32", True
         self.unnamed = name in (None, UNNAMED)
         super().__init__(layers, name=name or UNNAMED, **kwargs)
-
-    def add(self, layer: Layer) -> None:
-        super().add(layer)
-        self.flat_params = None
-
-    def pop(self) -> None:
-        super().pop()
-        self.flat_params = None
-
-    def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> None:
-        super().build(input_shape, rng)
-        self.flat_params = None
-
-    # Parameters ---------------------------------------------------------------------------------------------------
-
-    def flatten(self) -> None:
-        """Make the parameters that are trained views of one vector, and their gradients of another.
-
-        The optimizer starts anew, unless it is that of these vectors' predecessors: compiled once more, it goes on.
-        """
-        self.require_built()
-        self._lay_out()
-        self._trainer = None
-        if self.optimizer is None:
-            return
-        if self.optimizer.goes_on(self, self.spans):
-            self.optimizer.follow_backend()
-        else:
-            self.optimizer.build(self.flat_params.size, self.spans, self.dtype)
-            self.optimizer.model = weakref.ref(self)
-
-    def trained_layers(self) -> list[Layer]:
-        """The layers, inner ones too, that were trainable when the model was compiled."""
-        frozen = {id(layer) for layer in self.frozen}
-        return [layer for layer in self.walk() if id(layer) not in frozen]
-
-    def _lay_out(self) -> None:
-        layers = self.trained_layers()
-        params = [(layer.params, name) for layer in layers for name in layer.params]
-        grads = [(layer.grads, name) for layer in layers for name in layer.params]
-        self.flat_params, self.spans = flatten_into_views(params, self.dtype)
-        self.flat_grads, _ = flatten_into_views(grads, self.dtype)
-        self._views = [(where, name, where[name]) for where, name in params + grads]
-
-    def _reclaim(self) -> None:
-        """Lay the vectors out again if another model, that layers of this one are in as well, has done so since."""
-        if self.flat_params is not None and any(where.get(name) is not view for where, name, view in self._views):
-            self._lay_out()
-            self._trainer = None
-
-    def _joined(self) -> bool:
-        """Whether each layer is built for what comes out of the one before it."""
-        ends = [self.input_shape, *(layer.output_shape for layer in self.layers)]
-        return all(layer.input_shape == end for layer, end in zip(self.layers, ends, strict=False))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a copy, or a process of one's own, takes along: not the vectors, which arrays are views of."""
-        left: dict[str, Any] = {"_trainer": None, "_views": [], "buffers": Workspace(), "flat_grads": None}
-        return {**vars(self), **left, "flat_params": None, "laid_out": self.flat_params is not None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        laid_out = state.pop("laid_out")
-        vars(self).update(state)
-        if laid_out:
-            self._lay_out()
-
-    def require_built(self) -> None:
-        """Raise ShapeError unless the model is built."""
-        if not self.built:
-            raise ShapeError(
-                f"model {self.name!r} is not built: call build(input_shape), or start it with Input(shape)"
-            )
-
-    def follow_backend(self) -> None:
-        """Take weights, gradients and the optimizer's vectors to where the backend in use computes."""
-        if self.built and not self._joined():  # another model has built a layer of this one for inputs of its own
-            super().build(self.input_shape, self._rng)
-            self._trainer = None
-        xp = array_module()
-        some = [*(where[key] for _, where, key in islice(of_layers.places(self), 1)), *self.buffers.arrays[:1]]
-        if all(isinstance(array, xp.ndarray) for array in some):
-            return
-        for layer in self.walk():
-            for arrays in (layer.params, layer.grads, layer.state):
-                for name, array in arrays.items():
-                    arrays[name] = xp.asarray(to_numpy(array))
-        self.buffers.clear()
-        self._trainer = None
-        if self.flat_params is not None:
-            self._lay_out()
-            if self.optimizer is not None:
-                self.optimizer.follow_backend()
-
-    def forward(self, x: Any, training: bool = False) -> Any:
-        self.follow_backend()
-        return super().forward(x, training)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights in Keras's order: layer by layer, parameters, then moving statistics."""
-        self.require_built()
-        return of_layers.copies(self)
 
     def set_weights(self, weights: Any) -> None:
         """Put weights in place, in the order of `get_weights`; nothing is changed unless all of them fit."""
@@ -183,16 +75,25 @@ class Sequential(Stack):
         self.require_built()
         return sum(int(where[key].size) for _, where, key in of_layers.places(self))
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the table of layers, output shapes and parameter counts."""
-        for line in summary.lines(self):
-            print_fn(line)
+    def summary(
+        self, line_length: int | None = None, *, print_fn: Callable[[str], Any] | None = print, **others: Any
+    ) -> None:
+        """Print the table of layers, output shapes and parameter counts, at least ``line_length`` wide.
+
+        Raises
+        ------
+        ConfigError
+            For an argument that makes no sense, or one of Keras's that asks for another table.
+        """
+        keras_defaults.refuse_others(Sequential.summary, others, keras_defaults.SUMMARY)
+        for line in summary.lines(self, 0 if line_length is None else whole("line_length", line_length)):
+            (print_fn or print)(line)
 
     # Training -----------------------------------------------------------------------------------------------------
 
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, *,
-        precision: str = "float32", capture: bool = True,
+        precision: str = "float32", capture: bool = True, **others: Any,
     ) -> None:  # fmt: skip
         """Choose the optimizer, the loss and what else to measure, by name or as objects.
 
@@ -212,8 +113,9 @@ class Sequential(Stack):
         Raises
         ------
         ConfigError
-            For names or values that make no sense.
+            For names or values that make no sense, or arguments of Keras's that ask for what there is not.
         """
+        keras_defaults.refuse_others(Sequential.compile, others, keras_defaults.COMPILE)
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
         self.metrics = metrics_module.get_all(metrics)
@@ -227,7 +129,7 @@ class Sequential(Stack):
         """The compiled training step."""
         self.require_built()
         self.follow_backend()
-        self._reclaim()
+        self.reclaim()
         if self.flat_params is not None and self.optimizer is not None:
             self.optimizer.require_model(self)
         if self._trainer is None or self.flat_params is None:
@@ -275,16 +177,26 @@ class Sequential(Stack):
 
     # Saving -------------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
-        """Write architecture, weights, compile settings and optimizer state into one ``.safetensors`` file."""
+    def save(self, path: str | Path, **others: Any) -> None:
+        """Write architecture, weights, compile settings and optimizer state into one ``.safetensors`` file.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be written.
+        ConfigError
+            For an argument of Keras's that asks for something else.
+        """
         from . import checkpoint
 
+        keras_defaults.refuse_others(Sequential.save, others, keras_defaults.SAVE_MODEL)
         checkpoint.save_model(self, path)
 
-    def save_weights(self, path: str | Path) -> None:
-        """Write the weights alone into a ``.safetensors`` file."""
+    def save_weights(self, path: str | Path, **others: Any) -> None:
+        """Write the weights alone into a ``.safetensors`` file. Raises as `save` does."""
         from . import checkpoint
 
+        keras_defaults.refuse_others(Sequential.save_weights, others, keras_defaults.SAVE)
         checkpoint.save_weights(self, path)
 
     def load_weights(self, path: str | Path) -> None:

@@ -19,8 +19,8 @@ def _rule(character: str, widths: list[int]) -> str:
     return character * (sum(widths) + 2 * len(widths) - 2)
 
 
-def lines(model: Sequential) -> Iterator[str]:
-    """The table of a model: layer (type), output shape, number of parameters; then the totals."""
+def lines(model: Sequential, least: int = 0) -> Iterator[str]:
+    """The table of a model, at least so wide: layer (type), output shape, number of parameters; then the totals."""
     header = ("Layer (type)", "Output Shape", "Param #")
     rows = [
         (
@@ -31,6 +31,7 @@ def lines(model: Sequential) -> Iterator[str]:
         for layer in model.layers
     ]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(3)]
+    widths[1] += max(0, least - len(_rule("_", widths)))
 
     def line(row: tuple[str, str, str]) -> str:
         return f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}"

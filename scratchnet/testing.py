@@ -113,11 +113,11 @@ def predict(
     Raises
     ------
     ConfigError, DataError, ShapeError
-        If the model is not built, or the samples do not fit it.
+        If the samples do not fit the model, which is built if it was not.
     """
     refuse_unknown("predict", unknown, arguments_of(predict))
     verbosity(verbose, 0)
-    self.require_built()
+    fit_data.build_for(self, x, "x")
     source = Source(x, self.input_shape, self.dtype)
     size, count = fit_data.batches(len(source), batch_size, steps, PREDICT_BATCH)
     result = np.empty((min(size * count, len(source)), *self.output_shape), self.dtype)

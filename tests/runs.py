@@ -14,7 +14,7 @@ import numpy as np
 
 TRAINEE = [sys.executable, str(Path(__file__).parent / "trainee.py")]
 CLI = [sys.executable, "-m", "scratchnet"]
-LEFT = ("result.json", "log.csv", "best")  # what the trainee leaves
+LEFT = ("result.json", "log.csv", "best.safetensors")  # what the trainee leaves
 TRACED = "trace=openat,fsync,rename,renameat,renameat2,write,pwrite64,writev"
 
 

@@ -257,7 +257,7 @@ def test_callbacks_in_a_fit(tmp_path):
     model = small()
     callbacks = [
         sn.callbacks.ModelCheckpoint(tmp_path / "new" / "{epoch:02d}-{val_loss:.2f}.safetensors"),
-        sn.callbacks.ModelCheckpoint(tmp_path / "weights", save_weights_only=True, save_freq=5),
+        sn.callbacks.ModelCheckpoint(tmp_path / "weights.safetensors", save_weights_only=True, save_freq=5),
         sn.callbacks.CSVLogger(tmp_path / "log.csv"),
         sn.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2),
         sn.callbacks.LambdaCallback(
@@ -275,7 +275,7 @@ def test_callbacks_in_a_fit(tmp_path):
     assert [batch for batch, *_ in batches] == [0, 1, 2] * 3
     assert batches[-1][2] == {"loss": history["loss"][-1], "accuracy": history["accuracy"][-1]}
     other = small()
-    other.load_weights(tmp_path / "weights")
+    other.load_weights(tmp_path / "weights.safetensors")
     last = sn.load_model(max((tmp_path / "new").iterdir()))
     np.testing.assert_array_equal(last.predict(X), model.predict(X))
     assert last.history is None
@@ -313,13 +313,13 @@ def test_early_stopping_in_a_fit_restores_the_best_weights():
     [
         sn.callbacks.EarlyStopping("val_acuracy", mode="max"),
         sn.callbacks.ReduceLROnPlateau("val_acuracy", mode="max"),
-        sn.callbacks.ModelCheckpoint("unused", "val_acuracy", mode="max", save_best_only=True),
+        sn.callbacks.ModelCheckpoint("unused.safetensors", "val_acuracy", mode="max", save_best_only=True),
     ],
     ids=lambda callback: type(callback).__name__,
 )
 def test_a_quantity_that_does_not_exist_is_a_warning_that_names_those_that_do(callback, tmp_path):
     if hasattr(callback, "filepath"):
-        callback.filepath = str(tmp_path / "m")
+        callback.filepath = str(tmp_path / "m.safetensors")
     with pytest.warns(UserWarning, match="val_acuracy.*not there; there is: loss, accuracy, val_loss, val_accuracy"):
         assert len(fit(small(), callback).epoch) == 3
 
@@ -332,7 +332,7 @@ def test_a_direction_that_cannot_be_told_is_asked_for():
     asking = [
         lambda name: sn.callbacks.EarlyStopping(name, patience=1),
         lambda name: sn.callbacks.ReduceLROnPlateau(name),
-        lambda name: sn.callbacks.ModelCheckpoint("unused", name, save_best_only=True),
+        lambda name: sn.callbacks.ModelCheckpoint("unused.safetensors", name, save_best_only=True),
     ]
     for make in asking:
         model = small()
@@ -370,8 +370,11 @@ def test_a_direction_that_cannot_be_told_is_asked_for():
         (lambda: sn.callbacks.CSVLogger(5), "CSVLogger: filename: expected a path, got 5"),
         (lambda: sn.callbacks.CSVLogger("log", sep=";"), "^CSVLogger has no argument 'sep'"),
         (lambda: sn.callbacks.ModelCheckpoint(None), "ModelCheckpoint: filepath: expected a path, got None"),
-        (lambda: sn.callbacks.ModelCheckpoint("m", period=2), "^ModelCheckpoint has no argument 'period'"),
-        (lambda: sn.callbacks.ModelCheckpoint("m", initial_value_threshold="a"), "initial_value_threshold: expected a"),
+        (lambda: sn.callbacks.ModelCheckpoint("m.safetensors", period=2), "^ModelCheckpoint has no argument 'period'"),
+        (
+            lambda: sn.callbacks.ModelCheckpoint("m.safetensors", initial_value_threshold="a"),
+            "initial_value_threshold: expected a",
+        ),
         (lambda: sn.callbacks.TrainingCheckpoint(5), "TrainingCheckpoint: folder: expected a path, got 5"),
         (lambda: sn.callbacks.TensorBoard(log_dir=5), "TensorBoard: log_dir: expected a path, got 5"),
         (
@@ -388,14 +391,20 @@ def test_a_direction_that_cannot_be_told_is_asked_for():
             lambda: sn.callbacks.LambdaCallback(on_epoch_end=5),
             "LambdaCallback: on_epoch_end: expected a function, got 5",
         ),
-        (lambda: sn.callbacks.ModelCheckpoint("m", save_freq="step"), "save_freq: expected 'epoch' or a number"),
-        (lambda: sn.callbacks.ModelCheckpoint("m", save_freq=0), "save_freq: expected 'epoch' or a number"),
+        (
+            lambda: sn.callbacks.ModelCheckpoint("m.safetensors", save_freq="step"),
+            "save_freq: expected 'epoch' or a number",
+        ),
+        (lambda: sn.callbacks.ModelCheckpoint("m.safetensors", save_freq=0), "save_freq: expected 'epoch' or a number"),
         (lambda: sn.callbacks.TrainingCheckpoint("d", every_steps=0), "every_steps: expected a positive integer"),
         (lambda: fit(small(), "EarlyStopping"), "expected Callback objects, got 'EarlyStopping'"),
         (lambda: fit(small(), sn.callbacks.CSVLogger("/nowhere/log.csv")), "/nowhere/log.csv: cannot be written: No"),
         (lambda: fit(small(), sn.callbacks.LearningRateScheduler(lambda e, r: "x")), "return a float, got 'x'"),
-        (lambda: fit(small(), sn.callbacks.ModelCheckpoint("{lost}")), "'lost'; there is: epoch, loss, accuracy"),
-        (lambda: fit(small(), sn.callbacks.ModelCheckpoint("{epoch.x}")), "cannot be filled in"),
+        (
+            lambda: fit(small(), sn.callbacks.ModelCheckpoint("{lost}.safetensors")),
+            "'lost'; there is: epoch, loss, accuracy",
+        ),
+        (lambda: fit(small(), sn.callbacks.ModelCheckpoint("{epoch.x}.safetensors")), "cannot be filled in"),
     ],
 )
 def test_refusals(make, message):
@@ -444,7 +453,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
         if epoch == 1:
             model.layers[1].params["kernel"][0, 0] = np.nan
 
-    path = tmp_path / "model"
+    path = tmp_path / "model.safetensors"
     model = small()
     with pytest.raises(NumericsError, match=r"step 6: NaN in 'kernel' of layer 'dense_1'.*learning rate"):
         fit(model, sn.callbacks.LambdaCallback(on_epoch_end=spoil), sn.callbacks.ModelCheckpoint(path))
@@ -484,7 +493,7 @@ def test_weights_that_the_last_step_spoilt_are_seen():
 
 def test_a_model_checkpoint_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    for path in (tmp_path / "file" / "model", "bad\0name"):
+    for path in (tmp_path / "file" / "model.safetensors", "bad\0name.safetensors"):
         with pytest.raises(CheckpointError) as caught:
             fit(small(), sn.callbacks.ModelCheckpoint(path))
         assert "\n" not in str(caught.value)

@@ -39,7 +39,7 @@ def victim():
 
 @pytest.mark.parametrize("what", CRAFTED)
 def test_crafted_files_are_refused_in_one_line_in_little_memory(tmp_path, what, victim):
-    path = tmp_path / "model"
+    path = tmp_path / "model.safetensors"
     path.write_bytes(CRAFTED[what])
     before = victim.get_weights()
     readers = [
@@ -75,16 +75,16 @@ def test_crafted_files_are_refused_in_one_line_in_little_memory(tmp_path, what, 
     ],
 )
 def test_a_refusal_says_what_is_wrong(tmp_path, what, message):
-    path = tmp_path / "model"
+    path = tmp_path / "model.safetensors"
     path.write_bytes(CRAFTED[what])
     refused(sn.load_model, path, match=message)
 
 
 def test_many_layers_take_no_time_that_grows_with_their_square(tmp_path):
     inner = [{"class_name": "ReLU", "config": {"name": f"layer-{i}", "dtype": "float32"}} for i in range(20_000)]
-    (tmp_path / "m").write_bytes(forge(architecture(*inner), A, EIGHT))
+    (tmp_path / "m.safetensors").write_bytes(forge(architecture(*inner), A, EIGHT))
     began = time.perf_counter()
-    refused(sn.load_model, tmp_path / "m", match="has a weight 'a', the model has none of that name")
+    refused(sn.load_model, tmp_path / "m.safetensors", match="has a weight 'a', the model has none of that name")
     assert time.perf_counter() - began < 5
 
 
@@ -101,7 +101,12 @@ def test_what_is_no_file(tmp_path):
     ):
         refused(sn.load_model, path, match=message)
     model = tiny()
-    for path, message in ((tmp_path, "directory"), (tmp_path / "none" / "x", "No such file"), ("nul\0byte", "null")):
+    (tmp_path / "folder.safetensors").mkdir()
+    for path, message in (
+        (tmp_path / "folder.safetensors", "directory"),
+        (tmp_path / "none" / "x.safetensors", "No such file"),
+        ("nul\0byte.safetensors", "null"),
+    ):
         refused(model.save, path, match=message)
 
 
@@ -113,9 +118,11 @@ def saved(tmp_path_factory):
         sn.utils.set_random_seed(0)
         model = tiny()
         model.fit(X, Y, epochs=1, verbose=0, callbacks=[sn.callbacks.TrainingCheckpoint(folder)])
-        model.save(folder / "model")
-        model.save_weights(folder / "weights")
-    return [(folder / name).read_bytes() for name in ("model", "weights", checkpoint.NAMES[0])], model
+        model.save(folder / "model.safetensors")
+        model.save_weights(folder / "weights.safetensors")
+    return [
+        (folder / name).read_bytes() for name in ("model.safetensors", "weights.safetensors", checkpoint.NAMES[0])
+    ], model
 
 
 def reader_of(model):
@@ -148,23 +155,23 @@ def test_no_mutated_file_is_accepted(tmp_path, saved):
     tracemalloc.start()
     try:
         for content in originals:
-            (tmp_path / "m").write_bytes(content)
-            assert reader_of(model)(tmp_path / "m") is not None
-        assert accepted_wrongly(tmp_path / "m", originals, model, 600, 1) == 0
+            (tmp_path / "m.safetensors").write_bytes(content)
+            assert reader_of(model)(tmp_path / "m.safetensors") is not None
+        assert accepted_wrongly(tmp_path / "m.safetensors", originals, model, 600, 1) == 0
     finally:
         tracemalloc.stop()
 
 
 def test_every_single_byte_counts(tmp_path):
     model = sn.Sequential([layers.Dense(1, input_shape=(1,))])
-    model.save_weights(tmp_path / "m")
-    content = (tmp_path / "m").read_bytes()
+    model.save_weights(tmp_path / "m.safetensors")
+    content = (tmp_path / "m.safetensors").read_bytes()
     for at, flip in itertools.product(range(len(content)), (0x01, 0x20, 0x80)):
-        (tmp_path / "m").write_bytes(content[:at] + bytes([content[at] ^ flip]) + content[at + 1 :])
-        refused(model.load_weights, tmp_path / "m")
+        (tmp_path / "m.safetensors").write_bytes(content[:at] + bytes([content[at] ^ flip]) + content[at + 1 :])
+        refused(model.load_weights, tmp_path / "m.safetensors")
     for end in range(len(content)):
-        (tmp_path / "m").write_bytes(content[:end])
-        refused(model.load_weights, tmp_path / "m")
+        (tmp_path / "m.safetensors").write_bytes(content[:end])
+        refused(model.load_weights, tmp_path / "m.safetensors")
 
 
 AUDIT = """
@@ -176,15 +183,15 @@ sn, folder = t.sn, pathlib.Path(sys.argv[2])
 sn.set_backend("numpy")
 model = t.tiny()
 model.fit(t.X, t.Y, epochs=1, verbose=0, callbacks=[sn.callbacks.TrainingCheckpoint(folder / "c")])
-model.save(folder / "honest")
-shutil.copy(folder / "c" / t.checkpoint.NAMES[0], folder / "training")
+model.save(folder / "honest.safetensors")
+shutil.copy(folder / "c" / t.checkpoint.NAMES[0], folder / "training.safetensors")
 names = []
 for i, content in enumerate(t.CRAFTED.values()):
     (folder / f"{i}").write_bytes(content)
     names.append(folder / f"{i}")
 (folder / "link").symlink_to("/etc/passwd")
-names += [folder / "link", folder / ".." / "honest", "/etc/passwd", "../../etc/passwd"]
-names += [folder / "honest", folder / "training"]
+names += [folder / "link", folder / ".." / "honest.safetensors", "/etc/passwd", "../../etc/passwd"]
+names += [folder / "honest.safetensors", folder / "training.safetensors"]
 read = t.reader_of(model)
 for name in ("honest", "training", "0"):  # whatever is imported on first use
     read(folder / name)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import scratchnet as sn
-from scratchnet.errors import ConfigError, ScratchnetError
+from scratchnet.errors import ConfigError, DataError, ScratchnetError, ShapeError
 
 RNG = np.random.default_rng(4)
 X, Y, W = RNG.random((20, 4)), np.arange(20) % 3, RNG.uniform(0.5, 2, 20)
@@ -183,12 +183,69 @@ def test_fit_refuses_in_one_line_before_it_trains(arguments: dict[str, Any], mes
 
 
 def test_what_cannot_be_trained_on_does_not_build_the_model() -> None:
-    for arguments in ({"x": [["a"]] * 20}, {"x": []}, {"y": None}, {"validation_freq": 0}, {"steps_per_epoch": 0}):
+    def unbuilt() -> Any:
         model = sn.Sequential([sn.layers.Dense(3)])
         model.compile("sgd", "mse")
+        return model
+
+    for arguments in ({"x": [["a"]] * 20}, {"x": []}, {"y": None}, {"validation_freq": 0}, {"steps_per_epoch": 0}):
+        model = unbuilt()
         with pytest.raises(ScratchnetError):
             model.fit(**{"x": X, "y": X[:, :3], **arguments})
         assert not model.built
+    for arguments in ({"x": [["a"]] * 20}, {"x": []}, {"y": None}):
+        for step in ("train_on_batch", "test_on_batch", "loss_and_gradients"):
+            model = unbuilt()
+            with pytest.raises(ScratchnetError):
+                getattr(model, step)(**{"x": X, "y": X[:, :3], **arguments})
+            assert not model.built
+
+
+def test_data_build_the_model_whoever_sees_them_first() -> None:
+    calls: dict[str, Any] = {
+        "fit": lambda m: m.fit(X, X[:, :3], verbose=0),
+        "evaluate": lambda m: m.evaluate(X, X[:, :3], verbose=0),
+        "predict": lambda m: m.predict(X),
+        "predict_classes": lambda m: m.predict_classes(X.tolist()),
+        "train_on_batch": lambda m: m.train_on_batch(sn.datasets.Pixels(np.ones((2, 4), np.uint8)), X[:2, :3]),
+        "test_on_batch": lambda m: m.test_on_batch(X, X[:, :3]),
+        "loss_and_gradients": lambda m: m.loss_and_gradients(X.tolist(), X[:, :3]),
+    }
+    for name, call in calls.items():
+        model = sn.Sequential([sn.layers.Dense(3)])
+        model.compile("sgd", "mse")
+        assert model.get_weights() == model.weights == []
+        call(model)
+        assert [array.shape for array in model.get_weights()] == [(4, 3), (3,)], name
+    with pytest.raises(ShapeError, match="model 'sequential' is not built"):
+        sn.Sequential().predict(X)
+
+
+def a_generator() -> Any:
+    yield X, Y
+
+
+STREAMS = [
+    (a_generator, "generator"), (lambda: iter([X]), "list_iterator"), (lambda: {"x": X}, "dict"),
+    (lambda: type("Set", (), {"__iter__": a_generator, "__module__": "tensorflow.data"})(), "Set of tensorflow"),
+    (lambda: type("Loader", (), {"__getitem__": int, "__module__": "torch.utils"})(), "Loader of torch"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stream", "came"), STREAMS, ids=[came for _, came in STREAMS])
+def test_what_gives_samples_one_after_the_other_is_refused(stream: Any, came: str) -> None:
+    model = network()
+    for call in (
+        lambda x: model.fit(x),
+        lambda x: model.fit(x, epochs=2, validation_split=0.2),
+        lambda x: model.fit(x, Y),
+        model.evaluate,
+        model.predict,
+        model.train_on_batch,
+        model.test_on_batch,
+    ):
+        with pytest.raises(DataError, match=f"^x: expected an array of all samples, got {came}: there are no generato"):
+            call(stream())
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,27 @@ def test_steps_stay_together_where_nobody_looks_between_them(monkeypatch):
     assert max(taken) == 1
 
 
+def params_of(library: Any, **arguments: Any) -> list[Any]:
+    """What a callback finds in ``params`` in a fit, a test and a prediction."""
+    found: list[Any] = []
+    hooks = ("on_train_begin", "on_test_begin", "on_predict_begin")
+    watch = library.callbacks.LambdaCallback(**dict.fromkeys(hooks, lambda logs: found.append(dict(watch.params))))
+    model = network(library)
+    model.fit(X, Y, batch_size=16, epochs=2, callbacks=[watch], **arguments)
+    for test in (model.evaluate, model.predict):
+        test(X, *([Y] if test == model.evaluate else []), batch_size=16, callbacks=[watch], **arguments)
+    return found
+
+
+@keras_side.GROUP
+@pytest.mark.parametrize("verbose", ["auto", 0, 1, 2])
+def test_callbacks_know_kerass_params(verbose: Any) -> None:
+    ours, theirs = (params_of(library, verbose=verbose) for library in (sn, keras_side.keras()))
+    assert ours[0].pop("samples") == len(X)
+    assert ours == theirs
+    assert ours[0] == {"verbose": verbose, "epochs": 2, "steps": 3}
+
+
 # Stopping -------------------------------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,7 @@ class Mine(L.Dense):
         (lambda: L.GlobalMaxPooling2D(strides=2), "GlobalMaxPooling2D has no argument 'strides': it has: data_format"),
         (lambda: sn.Sequential([], foo=1), "Sequential has no argument 'foo': it has: layers, name"),
         (lambda: L.Dense(3, input_shape=4), "Dense: input_shape: expected a tuple such as (28, 28, 1), without the"),
+        (lambda: L.Dense(3, input_dim="4"), "Dense: input_dim: expected an integer of at least 1, got '4'"),
         (lambda: L.Dense(3, input_shape="4"), "Dense: input_shape: expected a tuple such as (28, 28, 1), without the"),
         (lambda: L.Activation([1]), "activation: expected one of linear, relu, relu6,"),
         (lambda: L.Dense(3, activation=[1]), "activation: expected one of linear, relu, relu6,"),
@@ -99,6 +100,8 @@ def test_refusals(make: Any, message: str) -> None:
 def test_old_and_short_forms() -> None:
     assert L.LeakyReLU(alpha=0.2).negative_slope == 0.2
     assert L.LeakyReLU(alpha=0.2).config()["negative_slope"] == 0.2
+    assert sn.Sequential([L.Dense(3, input_dim=4)]).input_shape == (4,)
+    assert L.Dense(3, input_dim=4, input_shape=(2, 4)).requested_input_shape == (2, 4)
     assert L.Activation(None).config()["activation"] == "linear"
     assert L.Input(batch_shape=(None, 28, 28)).shape == L.Input(batch_shape=[32, 28, 28]).shape == (28, 28)
     assert sn.Sequential([L.Input(batch_shape=(None, 4)), L.Dense(2)]).output_shape == (2,)
@@ -120,7 +123,7 @@ def test_functions_of_libraries_stand_for_their_names() -> None:
     assert L.Activation(np.tanh).activation == "tanh"
     assert L.Dense(2, activation=np.tanh).activation.activation == "tanh"
     relu = library_function("keras.src.activations.activations", "relu")
-    assert L.Dense(2, activation=relu).relu
+    assert L.Dense(2, activation=relu).activation.activation == "relu"
     assert activations.get(library_function("tensorflow.python.ops.math_ops", "sigmoid")).activation == "sigmoid"
     assert activations.get(library_function("keras.src.activations.activations", "linear")) is None
     for function in (library_function("mine", "relu"), lambda x: x, np.cos):  # who knows what they compute

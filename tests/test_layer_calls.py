@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ def test_weights_that_do_not_fit_change_nothing(given: Any, message: str) -> Non
 @pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
 def test_from_config(case: LayerCase) -> None:
     layer = case.make(dtype="float64")
-    assert type(layer).from_config(layer.get_config()).get_config() == layer.config()
+    assert type(layer).from_config(layer.get_config()).config() == layer.config()
 
 
 def test_from_config_of_a_model_and_of_ones_own_class() -> None:
@@ -151,7 +152,14 @@ def test_from_config_of_a_model_and_of_ones_own_class() -> None:
         pass
 
     model = sn.Sequential([L.Input((3,)), L.Dense(2)])
-    assert sn.Sequential.from_config(model.get_config()).layers[0].units == 2
+    again = sn.Sequential.from_config(json.loads(json.dumps(model.get_config())))
+    assert (again.layers[0].units, again.built, again.input_shape) == (2, True, (3,))
+    late = sn.Sequential([L.Dense(2), sn.Sequential([L.Dense(3, activation="softmax")])])
+    assert not sn.Sequential.from_config(late.get_config()).built
+    late.build((None, 4))
+    again = sn.Sequential.from_config(late.get_config())
+    assert (again.config(), again.input_shape, again.output_shape) == (late.config(), (4,), (3,))
+    assert late.get_config()["layers"][1]["config"]["layers"][0]["config"]["activation"] == "softmax"
     assert type(Own.from_config(Own(4).get_config())) is Own
     for config, message in [
         ({"unit": 3}, "layer Dense: .*missing 1 required positional argument: 'units'"),
@@ -218,3 +226,62 @@ def test_an_optimizer_takes_contiguous_vectors(backend: str, which: str) -> None
         with pytest.raises(sn.errors.ShapeError, match=f"SGD: {which}: expected a contiguous vector of float32, got "):
             optimizer.apply(*given)
     assert (good == 1).all()
+
+
+# Keras's names for what a layer holds, and its ways to build and call one --------------------------------------------
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+def test_a_shape_may_have_kerass_batch_axis(case: LayerCase) -> None:
+    shape = case.shape[1:]
+    ours, kerass = built(case.make(dtype="float32"), *shape), case.make(dtype="float32")
+    kerass.build((None, *shape))
+    assert (kerass.input_shape, kerass.output_shape) == (ours.input_shape, ours.output_shape)
+    assert [array.shape for array in kerass.weights] == [array.shape for array in ours.weights]
+
+
+def test_a_shape_may_have_kerass_batch_axis_in_a_class_of_ones_own() -> None:
+    class Shifted(L.Dense):
+        def build(self, input_shape: Any, rng: Any = None) -> None:
+            super().build(input_shape, rng)
+            self.seen = input_shape
+
+    layer = Shifted(2)
+    layer.build([None, 5])
+    assert layer.seen == layer.input_shape == (5,)
+
+
+def test_weights_are_attributes_under_their_names() -> None:
+    norm, dense = built(L.BatchNormalization(), 3), built(L.Dense(2, use_bias=False), 3)
+    for name in ("gamma", "beta"):
+        assert getattr(norm, name) is norm.params[name]
+    for name in ("moving_mean", "moving_variance"):
+        assert getattr(norm, name) is norm.state[name]
+    assert dense.kernel is dense.params["kernel"]
+    for layer, name, hint in (
+        (dense, "bias", "'Dense' object has no attribute 'bias'$"),
+        (norm, "kernel", "'BatchNormalization' object has no attribute 'kernel'$"),
+        (L.Dense(2), "kernel", "no attribute 'kernel'; the layer is not built, and has no weights yet$"),
+    ):
+        with pytest.raises(AttributeError, match=hint):
+            getattr(layer, name)
+
+
+@pytest.mark.parametrize("x", [L.Input((4,)), [L.Input((4,)), L.Dense(2)], L.Flatten()])
+def test_there_is_no_functional_api(x: Any) -> None:
+    for layer in (L.Dense(3), built(L.Dense(3), 4), sn.Sequential([L.Dense(3)])):
+        with pytest.raises(ConfigError, match=r"got a layer: there is no functional API: use Sequential\(\[\.\.\.\]\)"):
+            layer(x)
+
+
+def test_the_list_of_layers_is_a_copy() -> None:
+    model = sn.Sequential([L.Dense(3, input_shape=(4,)), L.Dense(2)])
+    first, last = model.layers
+    model.layers.pop()
+    model.layers[0] = last
+    assert model.layers == [first, last]
+    assert model.pop() is last
+    assert (model.layers, model.output_shape) == ([first], (3,))
+    assert model.pop() is first
+    with pytest.raises(ConfigError, match="sequential: there is no layer to take off"):
+        model.pop()

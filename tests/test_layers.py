@@ -146,6 +146,41 @@ def test_get() -> None:
     assert layers.Dense(3, activation=layers.LeakyReLU(0.1)).activation.negative_slope == 0.1
 
 
+NAMED = [None, "relu", "softmax", "tanh", "leaky_relu"]
+
+
+@pytest.mark.parametrize("before", NAMED)
+@pytest.mark.parametrize("then", NAMED)
+def test_an_activation_can_be_set_later(before: Any, then: Any, backend: str) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 5, 4, 3))
+    for make in (lambda name: layers.Dense(4, activation=name), lambda name: layers.Conv2D(4, 3, activation=name)):
+        changed, made = built(make(before), 5, 4, 3), built(make(then), 5, 4, 3)
+        changed.forward(x)
+        changed.activation = then
+        np.testing.assert_array_equal(changed.forward(x), made.forward(x))
+        dy = np.random.default_rng(1).standard_normal((2, *made.output_shape))
+        np.testing.assert_array_equal(changed.backward(dy), made.backward(dy))
+        assert changed.config() == made.config()
+        assert (changed.activation is None) == (then is None)
+        with pytest.raises(ConfigError, match="activation: expected one of"):
+            changed.activation = "rleu"
+        assert changed.get_config()["activation"] == then
+
+
+def test_an_activation_goes_by_its_name_where_the_name_makes_it() -> None:
+    def said(activation: Any) -> Any:
+        return layers.Dense(2, activation=activation).get_config()["activation"]
+
+    assert [said(name) for name in NAMED] == NAMED
+    assert said(layers.Softmax()) == "softmax"
+    assert said({"class_name": "Softmax", "config": {"axis": -1, "name": None, "dtype": "float32"}}) == "softmax"
+    for layer in (layers.LeakyReLU(0.1), layers.Softmax(name="mine"), layers.ReLU(), layers.Tanh(dtype="float64")):
+        assert said(layer) == serialize(layer)
+    softmax = layers.Dense(2, activation="softmax")
+    assert layers.Dense.from_config(softmax.get_config()).config() == softmax.config()
+    assert layers.Dense(2, activation="relu").activation([[-1.0, 2.0]]).tolist() == [[0, 2]]
+
+
 # Pooling --------------------------------------------------------------------------------------------------------------
 
 

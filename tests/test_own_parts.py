@@ -95,3 +95,25 @@ def test_plain_numpy_is_refused_on_a_gpu_in_one_line(monkeypatch):
             call()
     with pytest.raises(BackendError, match=r"^Shift \(no name\)"):
         Shift().add_param("gain", (1,), sn.initializers.Ones(), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("base", "hook", "instead"),
+    [
+        (layers.Layer, "call", r"define forward\(x, training=False\) and backward\(dy\)"),
+        (layers.Dense, "call", "define forward"),
+        (layers.Dense, "get_config", r"define config\(\)"),
+        (sn.losses.Loss, "call", "define prepare_targets.* and evaluate"),
+        (sn.losses.MeanSquaredError, "get_config", r"define config\(\)"),
+        (sn.optimizers.Optimizer, "update_step", r"define update\(params, grads, rate, decay\)"),
+        (sn.optimizers.Adam, "get_config", "name the arguments in the class's `arguments`"),
+        (sn.Sequential, "call", "define forward"),
+        *(
+            (sn.Sequential, hook, "write the loop yourself, with train_on_batch, or with loss_and_gradients")
+            for hook in ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+        ),
+    ],
+)
+def test_a_hook_of_keras_that_nobody_would_call_is_refused(base, hook, instead):
+    with pytest.raises(ConfigError, match=rf"^Own: {hook} is a hook of Keras's, which is not called here: {instead}"):
+        type("Own", (base,), {hook: lambda self: None})

@@ -171,8 +171,13 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         before = wrong.get_weights()
         refused(checkpoint.resume, tmp_path / "c", wrong, match=message)
         assert all((a == b).all() for a, b in zip(before, wrong.get_weights(), strict=True))
-    model.save(tmp_path / "model")
-    refused(checkpoint.resume, tmp_path / "model", tiny(), match="holds no training checkpoint; load_model opens it")
+    model.save(tmp_path / "model.safetensors")
+    refused(
+        checkpoint.resume,
+        tmp_path / "model.safetensors",
+        tiny(),
+        match="holds no training checkpoint; load_model opens it",
+    )
     assert checkpoint.resume(tmp_path / "nothing", tiny()) is None
     refused(lambda: model.fit(X, Y, callbacks=[sn.callbacks.TrainingCheckpoint(tmp_path / "c")]), match="another fit")
     progress = checkpoint.resume(tmp_path / "c", model)
@@ -190,9 +195,9 @@ def test_a_model_checkpoint_can_be_gone_on_from(tmp_path, backend):
         return model
 
     whole = train(4)
-    saving = sn.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}", save_freq=3)
+    saving = sn.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.safetensors", save_freq=3)
     train(3, saving)
-    assert sorted(os.listdir(tmp_path)) == ["1-3", "2-1", "2-4", "3-2", "3-5"]
+    assert sorted(os.listdir(tmp_path)) == [f"{name}.safetensors" for name in ("1-3", "2-1", "2-4", "3-2", "3-5")]
     for name in os.listdir(tmp_path):
         model = tiny()
         progress = checkpoint.resume(tmp_path / name, model)

@@ -19,11 +19,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Who may import whom: a module imports only from its own line or from lines above it.
 ORDER = [
-    "errors paths checks signals process",
+    "errors paths checks configured keras_defaults signals process",
     "kernels",
     "backend config drawing initializers",
     "workspace pace host_arrays sample_weights",
     "custom layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
+    "flattened",
     "numerics training batches fit_data callbacks progress summary checkpoint safetensors_io saved_model gpu_memory "
     "replay capture recording testing fitting model",
     "gradient_probes gradient_check utils compiling compile_ahead environment",

@@ -83,7 +83,7 @@ def train(data: Path, folder: Path, epochs: int, every: int | None, *more: Any, 
             *more,
             callbacks.TrainingCheckpoint(folder, every),
             stopping,
-            callbacks.ModelCheckpoint(folder / "best", "val_accuracy", save_best_only=True),
+            callbacks.ModelCheckpoint(folder / "best.safetensors", "val_accuracy", save_best_only=True),
             callbacks.CSVLogger(folder / "log.csv"),
         ],
     )  # fmt: skip

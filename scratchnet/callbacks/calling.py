@@ -58,7 +58,7 @@ class CallbackList(Hooks):
     def __init__(self, model: Sequential, callbacks: Any, verbose: Any, **params: Any) -> None:
         given = callbacks if isinstance(callbacks, Iterable) else [] if callbacks is None else [callbacks]
         history = History()
-        super().__init__(model, [*given, *progress_callbacks(verbose), history], **params)
+        super().__init__(model, [*given, *progress_callbacks(verbose), history], verbose=verbose, **params)
         model.history, model.callbacks = history, self
 
     def _named(self) -> Iterator[tuple[str, Callback]]:

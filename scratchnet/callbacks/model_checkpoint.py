@@ -11,6 +11,7 @@ from ..checks import file_path, is_whole, number
 from ..datasets.files import shown
 from ..errors import CheckpointError, ConfigError
 from ..numerics import require_finite
+from ..safetensors_io import require_name
 from .base import Logs
 from .monitor import Monitor
 
@@ -24,7 +25,8 @@ class ModelCheckpoint(Monitor):
     Parameters
     ----------
     filepath : path-like
-        May hold ``{epoch:02d}``, ``{batch}`` (with a ``save_freq`` in steps) and names of logs: ``{val_loss:.2f}``.
+        Ends in ``.safetensors``; may hold ``{epoch:02d}``, ``{batch}`` (with a ``save_freq`` in steps) and names of
+        logs: ``{val_loss:.2f}``.
     monitor, mode
         See `Monitor`.
     verbose : {0, 1}
@@ -43,7 +45,7 @@ class ModelCheckpoint(Monitor):
         If ``save_freq`` is neither, another argument makes no sense, or the path names a log that does not exist; or as
         `Monitor` does, where only the best is saved.
     CheckpointError
-        If a file cannot be written.
+        If the path ends otherwise, or a file cannot be written.
     NumericsError
         If the weights hold NaN or Inf: what was saved before stays.
     """
@@ -66,6 +68,7 @@ class ModelCheckpoint(Monitor):
         if not (isinstance(save_freq, str) and save_freq == "epoch") and not is_whole(save_freq):
             raise ConfigError(f"ModelCheckpoint: save_freq: expected 'epoch' or a number of steps, got {save_freq!r}")
         self.filepath, self.verbose = file_path(self, "filepath", filepath), verbose
+        require_name(self.filepath)  # here, not after the first epoch
         self.save_freq = "epoch" if isinstance(save_freq, str) else int(save_freq)
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         if initial_value_threshold is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import to_numpy
 from ..checks import file_path, is_whole, whole
 from ..errors import ConfigError, DependencyError, ShapeError
+from ..keras_defaults import TENSORBOARD, take
 from ..layers.base import Layer
 from .base import Callback, Logs
 
@@ -51,6 +52,7 @@ class TensorBoard(Callback):
         update_freq: str | int = "epoch", images: Any = None, class_names: Any = None, grid: int = 5,
         hparams: dict[str, Any] | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
+        take(self, unknown, TENSORBOARD)
         super().__init__(**unknown)
         whole("TensorBoard: histogram_freq", histogram_freq, 0)
         whole("TensorBoard: grid", grid)
@@ -95,9 +97,10 @@ class TensorBoard(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         optimizer = self.model.optimizer
+        fit = {name: value for name, value in self.params.items() if name != "verbose"}
         settings = {
             "optimizer": type(optimizer).__name__, **{f"optimizer_{k}": v for k, v in optimizer.config().items()},
-            "loss": self.model.loss.name, **self.params, **self.hparams,
+            "loss": self.model.loss.name, **fit, **self.hparams,
         }  # fmt: skip
         given = {key: value for key, value in settings.items() if value is not None}
         plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in given.items()}

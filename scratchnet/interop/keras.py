@@ -92,7 +92,7 @@ def _layer(keras: Any, layer: Layer) -> Any:
         raise ConfigError(f"layer {layer.name!r}: Keras has no {name}")
     # The weights are there already, so how they would be drawn is left out; so is the dropout masks' key.
     kept = {key: value for key, value in settings.items() if not key.endswith("_initializer") and key != "seed"}
-    inner = getattr(layer, "activation", None)
-    if isinstance(inner, Layer):
+    if isinstance(kept.get("activation"), dict):
+        (inner,) = layer.sublayers()
         kept["activation"] = _layer(keras, inner)
     return getattr(keras.layers, name)(**kept)

@@ -126,7 +126,7 @@ def write(graph: Graph, layer: Layer, path: str, x: Value) -> Value:
 def _activated(graph: Graph, layer: Any, label: str, y: Value) -> Value:
     if layer.relu:
         return Value(graph.node("Relu", label, y.name), y.shape, y.first)
-    return y if layer.activation is None else _activation(graph, layer.activation, label, y)
+    return y if layer.after is None else _activation(graph, layer.after, label, y)
 
 
 def _dense(graph: Graph, layer: Any, label: str, x: Value) -> Value:

@@ -15,23 +15,46 @@ class WithActivation(Layer):
 
     ReLU is fused into the linear map's kernel (one pass less over memory); any other activation is a layer of its
     own. A subclass defines ``linear_forward(x, training)`` and ``linear_backward(dy)``, and calls `finish_build`.
+
+    Attributes
+    ----------
+    relu : bool
+        Whether the linear map's kernel takes ReLU along.
+    after : Layer or None
+        What runs after the linear map: the activation, unless it is fused.
     """
 
     def __init__(self, activation: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.linear_shape: Shape = ()
+        self.activation = activation
+
+    @property
+    def activation(self) -> Layer | None:
+        """The activation as a layer, fused or not; None for a linear one.
+
+        It can be set, to whatever the constructor takes. As in Keras, a model that was compiled before learns of it by
+        `compile`.
+        """
+        return self._activation
+
+    @activation.setter
+    def activation(self, value: Any) -> None:
         from . import activations
 
-        activation = activations.name_of(activation)
-        self.relu = isinstance(activation, str) and activation == "relu"
-        self.activation: Layer | None = None if self.relu else activations.get(activation, dtype=self.dtype.name)
-        self.linear_shape: Shape = ()
+        value = activations.name_of(value)
+        self._activation = activations.get(value, dtype=self.dtype.name)
+        self.relu = isinstance(value, str) and value == "relu"
+        self.after = None if self.relu else self._activation
+        if self.built and self._activation is not None:
+            self._activation.build(self.linear_shape)
 
     def finish_build(self, input_shape: Shape, linear_shape: Shape, rng: np.random.Generator) -> None:
         """Set the shapes and build the activation."""
         super().build(input_shape, rng)
         self.output_shape = self.linear_shape = linear_shape
-        if self.activation is not None:
-            self.activation.build(linear_shape, rng)
+        if self._activation is not None:
+            self._activation.build(linear_shape, rng)
 
     def linear_forward(self, x: Any, training: bool) -> Any:
         """The linear map and, where it is fused, ReLU."""
@@ -43,23 +66,31 @@ class WithActivation(Layer):
 
     def forward(self, x: Any, training: bool = False) -> Any:
         y = self.linear_forward(x, training)
-        return y if self.activation is None else self.activation.forward(y, training)
+        return y if self.after is None else self.after.forward(y, training)
 
     def backward(self, dy: Any) -> Any:
         dy = self.check_gradient(dy)
-        return self.linear_backward(dy if self.activation is None else self.activation.backward(dy))
+        return self.linear_backward(dy if self.after is None else self.after.backward(dy))
 
     def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:
-        if self.activation is None or self.activation.without_activation(name) is None:
+        if self.after is None or self.after.without_activation(name) is None:
             return None
-        return self.linear_forward, lambda dy: self.linear_backward(self.check_gradient(dy)), self.activation.forward
+        return self.linear_forward, lambda dy: self.linear_backward(self.check_gradient(dy)), self.after.forward
 
     def sublayers(self) -> list[Layer]:
-        return [] if self.activation is None else [self.activation]
+        return [] if self.after is None else [self.after]
 
     def config(self) -> dict[str, Any]:
-        if self.relu or self.activation is None:
-            activation: Any = "relu" if self.relu else None
-        else:
-            activation = serialize(self.activation)
-        return {"activation": activation, **super().config()}
+        fused = "relu" if self.relu else None
+        return {"activation": fused if self.after is None else serialize(self.after), **super().config()}
+
+    def get_config(self) -> dict[str, Any]:
+        """What `config` says, the activation by its name where a name makes it, as in Keras."""
+        from . import activations
+
+        name = getattr(self.after, "activation", None)
+        named = isinstance(name, str) and activations.get(name, dtype=self.dtype.name)
+        config = super().get_config()
+        if self.after is not None and named and serialize(named) == serialize(self.after):
+            config["activation"] = name
+        return config

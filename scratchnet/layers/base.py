@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import config, initializers
 from ..backend import array_module, get_backend, ops
 from ..custom import Part, ours
-from ..errors import BackendError, DataError, ShapeError
+from ..errors import BackendError, ConfigError, DataError, ShapeError
 from ..workspace import Workspace, nothing
 from . import keras_arguments
-from .weights import copies, places, put, require_built, settle
+from .keras_names import KerasNames
+from .subclassing import KERAS_HOOKS, taking_batch_axis
+from .weights import require_built, settle
 
 __all__ = ["Layer", "nothing", "ops"]
 
 Shape = tuple[int, ...]
 
 
-class Layer(Part):
+class Layer(KerasNames, Part):
     """Base class of all layers.
 
     A subclass sets ``output_shape`` and makes its parameters in `build`, computes in `forward`, and returns the
@@ -33,6 +35,7 @@ class Layer(Part):
         Of parameters and activations; ``sn.config.floatx()`` when left out.
     input_shape : tuple of int, optional
         Shape of one sample, without the batch axis; a ``Sequential`` that starts with this layer builds itself.
+        ``input_dim=4`` stands for ``input_shape=(4,)``.
     trainable : bool
         See the attribute.
     **unknown
@@ -42,7 +45,8 @@ class Layer(Part):
     ----------
     params, grads, state : dict of str to array
         Trainable parameters, the gradient of each, and arrays that training changes without a gradient, under Keras's
-        variable names. In a model, ``params`` and ``grads`` are views into its flat vectors.
+        variable names. In a model, ``params`` and ``grads`` are views into its flat vectors. ``layer.kernel`` is
+        ``layer.params["kernel"]``, and so on.
     input_shape, output_shape : tuple of int
         Shapes of one sample, known after `build`.
     trainable : bool
@@ -55,21 +59,24 @@ class Layer(Part):
         For an argument that the class does not have, or one of Keras's that asks for what scratchnet does not do.
     """
 
+    keras_hooks: ClassVar[dict[str, str]] = KERAS_HOOKS
     unnamed = False  # whether its name is one that a stack may change, so that the names in it are unique
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = taking_batch_axis(cls.build)  # type: ignore[method-assign]
+
     def __init__(
-        self,
-        name: str | None = None,
-        dtype: Any = None,
-        input_shape: Any = None,
-        trainable: bool = True,
+        self, name: str | None = None, dtype: Any = None, input_shape: Any = None, trainable: bool = True,
         **unknown: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
+        input_shape = keras_arguments.sample_shape(self, input_shape, unknown)
         keras_arguments.refuse(self, unknown)
         self.name = name
         self._trainable = bool(trainable)
         self.dtype = config.as_float_dtype(dtype or config.floatx())
-        self.requested_input_shape: Shape | None = keras_arguments.sample_shape(self, input_shape)
+        self.requested_input_shape: Shape | None = input_shape
         self.params: dict[str, Any] = {}
         self.grads: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
@@ -81,8 +88,12 @@ class Layer(Part):
         self.needs_input_gradient = True
         self.workspace: Workspace | None = None
 
+    @taking_batch_axis
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
-        """Make the parameters for inputs of this shape (without the batch axis) and set ``output_shape``."""
+        """Make the parameters for inputs of this shape and set ``output_shape``.
+
+        The shape has no batch axis; Keras's ``(None, 28, 28, 1)`` is taken for ``(28, 28, 1)``, of every subclass.
+        """
         self.input_shape = self.output_shape = tuple(int(extent) for extent in input_shape)
         self.built, self._batch = True, None
 
@@ -97,81 +108,6 @@ class Layer(Part):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
         return {"name": self.name, "dtype": self.dtype.name, **({} if self._trainable else {"trainable": False})}
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes the parameters."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self.walk():
-            layer._trainable = bool(value)
-
-    def trained(self) -> list[Layer]:
-        """Those of `walk` that training changes: they, and what they are inside of, are trainable."""
-        return [self, *(one for layer in self.sublayers() for one in layer.trained())] if self._trainable else []
-
-    # Keras's names ------------------------------------------------------------------------------------------------
-
-    @property
-    def weights(self) -> list[Any]:
-        """The arrays themselves, of this layer and those inside it: of each its parameters, then its state."""
-        return [where[key] for _, where, key in places(self)]
-
-    variables = weights
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        """Those of `weights` that training changes by their gradient."""
-        return [array for layer in self.trained() for array in layer.params.values()]
-
-    trainable_variables = trainable_weights
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        """The other `weights`: those of frozen layers, and moving statistics."""
-        trained = {id(array) for array in self.trainable_weights}
-        return [array for array in self.weights if id(array) not in trained]
-
-    non_trainable_variables = non_trainable_weights
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of `weights`; none before the layer is built."""
-        return copies(self)
-
-    def set_weights(self, arrays: Any) -> None:
-        """Put arrays in place, in the order of `get_weights`; nothing is changed unless all of them fit.
-
-        Raises
-        ------
-        ShapeError
-            If the layer is not built, or their number or a shape is another.
-        DataError
-            If one does not hold numbers.
-        """
-        put(self, arrays)
-
-    def count_params(self) -> int:
-        """Number of weights, trainable or not."""
-        require_built(self)
-        return sum(int(array.size) for array in self.weights)
-
-    def get_config(self) -> dict[str, Any]:
-        """What `config` says."""
-        return self.config()
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Layer:
-        """A layer like the one that said this in `get_config`, not built."""
-        from .serialization import make
-
-        return make(cls, config)
-
-    def untrained(self) -> list[Layer]:
-        """The others of `walk`."""
-        trained = {id(layer) for layer in self.trained()}
-        return [layer for layer in self.walk() if id(layer) not in trained]
 
     # What subclasses use ------------------------------------------------------------------------------------------
 
@@ -290,7 +226,18 @@ class Layer(Part):
         return [self, *(inner for layer in self.sublayers() for inner in layer.walk())]
 
     def __call__(self, x: Any, training: bool = False) -> Any:
-        """Build on first use, then `forward`: ``layer(x)``, as in Keras."""
+        """Build on first use, then `forward`: ``layer(x)``, as in Keras.
+
+        Raises
+        ------
+        ConfigError
+            If ``x`` is a layer.
+        """
+        if any(isinstance(one, Layer) for one in (x if isinstance(x, list | tuple) else [x])):
+            raise ConfigError(
+                f"{type(self).__name__}: expected an array, got a layer: there is no functional API: use "
+                "Sequential([...]), and Residual for a way around layers"
+            )
         if not self.built:
             self.build(tuple(np.shape(x))[1:], initializers.default_rng())
         return self.forward(x, training=training)

@@ -73,20 +73,20 @@ class Conv2D(WithActivation):
         self.add_param("kernel", (*self.kernel_size, c // self.groups, self.filters), self.kernel_initializer, rng)
         if self.use_bias:
             self.add_param("bias", (self.filters,), self.bias_initializer, rng)
-        self.window = (self.strides, self.pads, self.dilation_rate, self.groups, self.relu)
+        self.window = (self.strides, self.pads, self.dilation_rate, self.groups)
         self.finish_build((h, w, c), (*size, self.filters), rng)
 
     def linear_forward(self, x: Any, training: bool) -> Any:
         self.x = self.check_input(x)
         self.y = self.buffer("y", (len(x), *self.linear_shape))
         bias = self.optional(self.params, "bias")
-        ops.conv2d_forward(self.x, self.params["kernel"], bias, *self.window, self.y)
+        ops.conv2d_forward(self.x, self.params["kernel"], bias, *self.window, self.relu, self.y)
         return self.y
 
     def linear_backward(self, dy: Any) -> Any:
         dx = self.input_gradient(self.x.shape)
         dw, db = self.grads["kernel"], self.optional(self.grads, "bias")
-        ops.conv2d_backward(self.x, self.params["kernel"], self.y, dy, *self.window, dw, db, dx)
+        ops.conv2d_backward(self.x, self.params["kernel"], self.y, dy, *self.window, self.relu, dw, db, dx)
         return dx
 
     def config(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..checks import arguments_of, refuse_unknown
+from ..checks import arguments_of, refuse_unknown, whole
 from ..errors import ConfigError
 
 BASE = ("name", "dtype", "input_shape", "trainable")  # what every layer takes
@@ -44,14 +44,16 @@ def layer_arguments(cls: type) -> list[str]:
     return list(dict.fromkeys([*arguments_of(cls), *BASE]))
 
 
-def sample_shape(layer: Any, shape: Any) -> tuple[int, ...] | None:
-    """``input_shape=`` as a tuple.
+def sample_shape(layer: Any, shape: Any, others: dict[str, Any]) -> tuple[int, ...] | None:
+    """``input_shape=`` as a tuple; ``input_dim=4``, which is taken out of the other arguments, is ``(4,)``.
 
     Raises
     ------
     ConfigError
-        If it is no sequence.
+        If it is no sequence, or ``input_dim`` no positive integer.
     """
+    if (dim := others.pop("input_dim", None)) is not None and shape is None:
+        return (whole(f"{type(layer).__name__}: input_dim", dim),)
     if shape is None:
         return None
     if isinstance(shape, str) or not isinstance(shape, Iterable):

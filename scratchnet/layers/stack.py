@@ -34,13 +34,18 @@ class Stack(Layer):
 
     def __init__(self, layers: Iterable[Layer] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.layers: list[Layer] = []
+        self._layers: list[Layer] = []
         self._rng: np.random.Generator | None = None
         # Looked up instead of walking the stack for each new layer: 8,000 layers took 32 s that way, and take 0.2.
         self._inside: set[int] = set()
         self._names: dict[str | None, int] = {}
         for layer in layers or []:
             self.add(layer)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in a list of the caller's own, as in Keras: `add` and `pop` change the stack."""
+        return list(self._layers)
 
     def add(self, layer: Layer) -> None:
         """Put a layer on top; it is built at once if the model's input shape is known."""
@@ -51,7 +56,7 @@ class Stack(Layer):
                 f"{label(self)}: the layer {layer.name or type(layer).__name__!r} is in the model already"
             )
         requested, built = self.requested_input_shape, self.built
-        first = not self.layers and requested is None
+        first = not self._layers and requested is None
         if first and layer.requested_input_shape is not None:
             self.requested_input_shape = layer.requested_input_shape
         if isinstance(layer, Input):
@@ -59,13 +64,13 @@ class Stack(Layer):
                 raise ConfigError(f"{label(self)}: Input comes first, before all layers")
             return
         self._give_name(layer)
-        if not self.layers:
+        if not self._layers:
             self.dtype = layer.dtype
         if any(inner.dtype != self.dtype for inner in layer.walk()):
             raise ConfigError(
                 f"{label(self)}: all layers share one dtype: expected {self.dtype}, {layer.name!r} has {layer.dtype}"
             )
-        self.layers.append(layer)
+        self._layers.append(layer)
         try:
             if self.built:
                 self._build_layer(layer, self.output_shape)
@@ -77,12 +82,21 @@ class Stack(Layer):
             raise
         self._inside.update(map(id, layer.walk()))
 
-    def pop(self) -> None:
-        """Take the last layer off."""
-        self.layers.pop()
-        self._names = {layer.name: 0 for layer in self.layers}
+    def pop(self) -> Layer:
+        """Take the last layer off, and return it.
+
+        Raises
+        ------
+        ConfigError
+            If there is none.
+        """
+        if not self._layers:
+            raise ConfigError(f"{label(self)}: there is no layer to take off")
+        last = self._layers.pop()
+        self._names = {layer.name: 0 for layer in self._layers}
         if self.built:
-            self.output_shape = self.layers[-1].output_shape if self.layers else self.input_shape
+            self.output_shape = self._layers[-1].output_shape if self._layers else self.input_shape
+        return last
 
     def _give_name(self, layer: Layer) -> None:
         if layer.name is None or (layer.unnamed and layer.name in self._names):
@@ -102,13 +116,11 @@ class Stack(Layer):
         Layers that are built already keep their weights.
         """
         shape = tuple(input_shape)
-        if shape and shape[0] is None:
-            shape = shape[1:]
         if not all(isinstance(extent, (int, np.integer)) and extent > 0 for extent in shape):
             raise ShapeError(f"{label(self)}: expected an input shape of positive integers, got {tuple(input_shape)}")
         self._rng = rng or initializers.default_rng()
         super().build(shape)
-        for layer in self.layers:
+        for layer in self._layers:
             self._build_layer(layer, self.output_shape)
 
     def _build_layer(self, layer: Layer, input_shape: Shape) -> None:
@@ -116,43 +128,43 @@ class Stack(Layer):
         self.output_shape = layer.output_shape
 
     def sublayers(self) -> list[Layer]:
-        return list(self.layers)
+        return list(self._layers)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer with this name, or at this index."""
         if index is not None:
-            return self.layers[index]
-        for layer in self.layers:
+            return self._layers[index]
+        for layer in self._layers:
             if layer.name == name:
                 return layer
-        raise ConfigError(f"no layer is named {name!r}; there are: {', '.join(str(one.name) for one in self.layers)}")
+        raise ConfigError(f"no layer is named {name!r}; there are: {', '.join(str(one.name) for one in self._layers)}")
 
     def forward(self, x: Any, training: bool = False) -> Any:
         x = self.check_input(x)
-        for layer in self.layers:
+        for layer in self._layers:
             x = layer.forward(x, training)
         return x
 
     def backward(self, dy: Any) -> Any:
-        for layer in reversed(self.layers):
+        for layer in reversed(self._layers):
             dy = layer.backward(dy)
         return dy
 
     def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:
-        cut = self.layers[-1].without_activation(name) if self.layers else None
+        cut = self._layers[-1].without_activation(name) if self._layers else None
         if cut is None:
             return None
         last_forward, last_backward, activation = cut
 
         def forward(x: Any, training: bool = False) -> Any:
             x = self.check_input(x)
-            for layer in self.layers[:-1]:
+            for layer in self._layers[:-1]:
                 x = layer.forward(x, training)
             return last_forward(x, training)
 
         def backward(dy: Any) -> Any:
             dy = last_backward(dy)
-            for layer in reversed(self.layers[:-1]):
+            for layer in reversed(self._layers[:-1]):
                 dy = layer.backward(dy)
             return dy
 
@@ -161,4 +173,10 @@ class Stack(Layer):
     def config(self) -> dict[str, Any]:
         from .serialization import serialize
 
-        return {**super().config(), "layers": [serialize(layer) for layer in self.layers]}
+        return {**super().config(), "layers": [serialize(layer) for layer in self._layers]}
+
+    def get_config(self) -> dict[str, Any]:
+        """What `config` says, and the shape of the input where it is known: `from_config` then gives a built stack."""
+        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._layers]
+        shape = self.input_shape if self.built else self.requested_input_shape
+        return {**super().get_config(), "layers": layers, "input_shape": shape}

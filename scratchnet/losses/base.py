@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import config as settings
 from ..backend import array_module, to_numpy
 from ..checks import arguments_of, refuse_unknown, snake_case
+from ..configured import Configured
 from ..custom import Part
 from ..errors import DataError, ShapeError
 from ..host_arrays import numbers
+from ..keras_defaults import LOSS, Rules, take
 from ..sample_weights import sample_weights
 from ..workspace import nothing
 
 
-class Loss(Part):
+class Loss(Configured, Part):
     """Base class of all losses.
 
     ``loss(y_true, y_pred, sample_weight=None)`` is ``sum_i w_i loss_i / n`` over the n samples of a batch, a float; n,
@@ -36,14 +38,20 @@ class Loss(Part):
     Raises
     ------
     ConfigError
-        For an argument that the class does not have.
+        For an argument that the class does not have, or one of Keras's that asks for what it does not do.
     """
 
+    keras_hooks: ClassVar[dict[str, str]] = {
+        "call": "define prepare_targets(y, output_shape) and evaluate(y_pred, targets, weights, logits, totals, dy)",
+        "get_config": "define config(), which it says too",
+    }
+    keras_arguments: ClassVar[Rules] = LOSS  # of Keras's for what it does not do, and the values that pass
     counts_correct = False
     rounds_targets = False
     fused_activation = "softmax"
 
     def __init__(self, name: str | None = None, **unknown: Any) -> None:
+        take(self, unknown, self.keras_arguments)
         refuse_unknown(self, unknown, arguments_of(type(self)))
         self.name = name or snake_case(type(self).__name__)
 

@@ -8,12 +8,15 @@ import numpy as np
 
 from ..backend import array_module, ops
 from ..errors import ConfigError, DataError, ShapeError
+from ..keras_defaults import CROSSENTROPY, SPARSE_CROSSENTROPY
 from ..kernels.elementwise_losses import BINARY, BINARY_LOGITS
 from .base import Loss, as_dtype, as_floats, as_numbers
 from .elementwise import Elementwise
 
 
 class _Crossentropy(Loss):
+    keras_arguments = CROSSENTROPY
+
     def __init__(
         self, from_logits: bool = False, label_smoothing: float = 0.0, name: str | None = None, **unknown: Any
     ) -> None:
@@ -53,6 +56,8 @@ class SparseCategoricalCrossentropy(_Categorical):
     label_smoothing : float in [0, 1]
         Targets become ``(1 - s) onehot + s / classes``.
     """
+
+    keras_arguments = SPARSE_CROSSENTROPY
 
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
         classes, labels = self.classes(output_shape), as_numbers(y, self.name)

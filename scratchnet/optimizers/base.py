@@ -9,6 +9,8 @@ import numpy as np
 
 from ..backend import array_module, ops, to_numpy
 from ..checks import number, refuse_unknown
+from ..configured import Configured
+from ..custom import refuse_keras_hooks
 from ..errors import ConfigError, ShapeError
 from ..workspace import empty, nothing
 from . import schedules
@@ -23,7 +25,7 @@ KERAS_DEFAULTS = {
 }
 
 
-class Optimizer:
+class Optimizer(Configured):
     """Base class of all optimizers.
 
     A step is: clip the gradients in place, shrink the parameters by ``learning_rate * weight_decay``, then `update`.
@@ -83,6 +85,16 @@ class Optimizer:
         self.size = 0
         self.spans: Any = None
         self.model: weakref.ref[Any] | None = None  # whose parameters it was built for
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_keras_hooks(
+            cls,
+            {
+                "update_step": "define update(params, grads, rate, decay), a step of all parameters at once",
+                "get_config": "name the arguments in the class's `arguments`, or define config()",
+            },
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "model": None}  # a copy is that of the model's copy

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..checks import arguments_of, number, refuse_unknown
+from ..configured import Configured
 from ..errors import ConfigError
 
 __all__ = [
@@ -19,7 +20,7 @@ __all__ = [
 ]
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Configured):
     """Base class: a subclass defines ``__call__(step) -> float``, in Python floats. Attributes are the arguments.
 
     Parameters

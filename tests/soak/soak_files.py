@@ -108,9 +108,9 @@ def _npz(context: Context, count: int, tally: Tally) -> tuple[int, int]:
 def _model_files(context: Context) -> tuple[list[bytes], Any]:
     model, folder = tiny(), Path(tempfile.mkdtemp(dir=context.folder))
     model.fit(X, Y, epochs=1, verbose=0, callbacks=[sn.callbacks.TrainingCheckpoint(folder)])
-    model.save(folder / "model")
-    model.save_weights(folder / "weights")
-    paths = [folder / "model", folder / "weights", folder / checkpoint.NAMES[0]]
+    model.save(folder / "model.safetensors")
+    model.save_weights(folder / "weights.safetensors")
+    paths = [folder / "model.safetensors", folder / "weights.safetensors", folder / checkpoint.NAMES[0]]
     return [path.read_bytes() for path in paths], model
 
 

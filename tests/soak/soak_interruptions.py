@@ -154,7 +154,7 @@ def order(context: Context) -> Iterator[Figure]:
         yield Figure("temporary file, fsync, rename, fsync of the folder", "not tried: strace is not installed", True)
         return
     for name, command, names in (
-        ("trainee", these.trainee(context.folder / "a", "numpy"), r"checkpoint-[ab]\.safetensors|best"),
+        ("trainee", these.trainee(context.folder / "a", "numpy"), r"(?:checkpoint-[ab]|best)\.safetensors"),
         ("command", these.command_line(context.folder / "b"), r"[\w-]+\.(?:safetensors|toml|json|jsonl|csv|txt|png)"),
     ):
         with tally.trial(name):

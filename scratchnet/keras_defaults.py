@@ -1,0 +1,65 @@
+"""Arguments of Keras's for what scratchnet does not do: their defaults pass, anything else is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .checks import arguments_of, refuse_unknown
+from .errors import ConfigError
+
+Rules = Mapping[str, tuple[tuple[Any, ...], str]]
+"""Of each argument the values that pass, Keras's default first, and why no other one does."""
+
+COMPILE: Rules = {
+    "loss_weights": ((None,), "a model has one loss"),
+    "weighted_metrics": ((None,), "metrics are not weighted"),
+    "run_eagerly": ((False, None), "capture=False runs each step from Python"),
+    "steps_per_execution": ((1,), "fit takes many steps at a time by itself"),
+    "jit_compile": (("auto", None, False), "kernels are compiled, whatever the model"),
+    "auto_scale_loss": ((True,), "losses are not scaled"),
+}
+SUMMARY: Rules = {
+    "positions": ((None,), "columns are as wide as what is in them"),
+    "expand_nested": ((False,), "a nested model has a summary() of its own"),
+    "show_trainable": ((False,), "the last lines say how much is trained"),
+    "layer_range": ((None,), "all layers are shown"),
+}
+SAVE: Rules = {"overwrite": ((True,), "a file of that name is replaced")}
+SAVE_MODEL: Rules = {**SAVE, "include_optimizer": ((True,), "save_weights leaves the optimizer out")}
+LOSS: Rules = {
+    "reduction": (("sum_over_batch_size",), "a loss is the mean over the batch"),
+    "dtype": ((None,), "a loss has the dtype of the outputs"),
+}
+CROSSENTROPY: Rules = {**LOSS, "axis": ((-1,), "classes are along the last axis")}
+SPARSE_CROSSENTROPY: Rules = {**CROSSENTROPY, "ignore_class": ((None,), "sample_weight leaves samples out")}
+TENSORBOARD: Rules = {
+    "write_images": ((False,), "images=(x, y) shows those that are misclassified"),
+    "write_steps_per_second": ((False,), "steps are not timed"),
+    "profile_batch": ((0,), "steps are not profiled"),
+    "embeddings_freq": ((0,), "there are no embeddings"),
+    "embeddings_metadata": ((None,), "there are no embeddings"),
+}
+
+
+def take(owner: Any, arguments: dict[str, Any], rules: Rules) -> None:
+    """Take the arguments that there are rules for out of a call's others.
+
+    The owner is an object of the class that was asked for, or the name of a function.
+
+    Raises
+    ------
+    ConfigError
+        For the first one whose value does not pass.
+    """
+    for name in [name for name in arguments if name in rules]:
+        value, (passing, reason) = arguments.pop(name), rules[name]
+        if not any(type(value) is type(one) and value == one for one in passing):
+            label = owner if isinstance(owner, str) else type(owner).__name__
+            raise ConfigError(f"{label}: {name}: expected {passing[0]!r}, got {value!r:.80}: {reason}")
+
+
+def refuse_others(method: Callable[..., Any], others: dict[str, Any], rules: Rules) -> None:
+    """Raise ConfigError unless all other arguments of a method are of Keras's that pass."""
+    take(method.__name__, others, rules)
+    refuse_unknown(method.__name__, others, arguments_of(method))

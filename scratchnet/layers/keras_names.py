@@ -1,0 +1,107 @@
+"""What Keras's layers are asked by name: their weights, which of them are trained, their config."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from .weights import copies, places, put, require_built
+
+if TYPE_CHECKING:
+    from .base import Layer
+
+
+class KerasNames:
+    """The part of `Layer` that answers them."""
+
+    if TYPE_CHECKING:
+        params: dict[str, Any]
+        _trainable: bool
+
+        def walk(self) -> list[Layer]: ...
+        def sublayers(self) -> list[Layer]: ...
+        def config(self) -> dict[str, Any]: ...
+
+    @property
+    def weights(self) -> list[Any]:
+        """The arrays themselves, of this layer and those inside it: of each its parameters, then its state."""
+        return [where[key] for _, where, key in places(self)]
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """Those of `weights` that training changes by their gradient."""
+        return [array for layer in self.trained() for array in layer.params.values()]
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """The other `weights`: those of frozen layers, and moving statistics."""
+        trained = {id(array) for array in self.trainable_weights}
+        return [array for array in self.weights if id(array) not in trained]
+
+    non_trainable_variables = non_trainable_weights
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of `weights`, in Keras's order; none before the layer is built."""
+        return copies(self)
+
+    def set_weights(self, arrays: Any) -> None:
+        """Put arrays in place, in the order of `get_weights`; nothing is changed unless all of them fit.
+
+        Raises
+        ------
+        ShapeError
+            If the layer is not built, or their number or a shape is another.
+        DataError
+            If one does not hold numbers.
+        """
+        put(self, arrays)
+
+    def count_params(self) -> int:
+        """Number of weights, trainable or not."""
+        require_built(self)
+        return sum(int(array.size) for array in self.weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """What `config` says."""
+        return self.config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        """A layer like the one that said this in `get_config`; only a model that knew its input's shape is built."""
+        from .serialization import make
+
+        return make(cast(Any, cls), config)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the parameters."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.walk():
+            layer._trainable = bool(value)
+
+    def trained(self: Any) -> list[Layer]:
+        """Those of `walk` that training changes: they, and what they are inside of, are trainable."""
+        return [self, *(one for layer in self.sublayers() for one in layer.trained())] if self._trainable else []
+
+    def untrained(self) -> list[Layer]:
+        """The others of `walk`."""
+        trained = {id(layer) for layer in self.trained()}
+        return [layer for layer in self.walk() if id(layer) not in trained]
+
+    if not TYPE_CHECKING:  # else mypy would take every misspelt attribute for a weight
+
+        def __getattr__(self, name: str) -> Any:
+            """A weight under its name: ``layer.kernel``, ``layer.moving_mean``."""
+            for arrays in ("params", "state"):
+                if name in vars(self).get(arrays, ()):
+                    return vars(self)[arrays][name]
+            hint = "" if vars(self).get("built", True) else "; the layer is not built, and has no weights yet"
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
