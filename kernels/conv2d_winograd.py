@@ -37,7 +37,7 @@ _d_input5, _d_output5, _d_filters5 = two_sided(_B5, add=True), two_sided(_A5), t
 
 
 @exported("piipiiii")
-def tiles3(image, row, channels, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
+def tiles3(image, row, channels, planes, plane, down, across, kind):
     """Transform all tiles of one image (rows ``row`` numbers apart) to or from the 36 planes of a group, 3x3 filters.
 
     INPUT: ``V = B' x B``. OUTPUT: ``Y = A' M A``. D_OUTPUT: ``dM = A dY A'``. D_INPUT: ``dx += B dV B'``, where tiles
@@ -61,7 +61,7 @@ def tiles3(image, row, channels, planes, plane, down, across, kind):  # type: ig
 
 
 @exported("piipiiii")
-def tiles5(image, row, channels, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
+def tiles5(image, row, channels, planes, plane, down, across, kind):
     """`tiles3` for 5x5 filters."""
     for tile in range(down * across):
         a = shift(image, tile // across * 2 * row + tile % across * 2 * channels)
@@ -81,7 +81,7 @@ def tiles5(image, row, channels, planes, plane, down, across, kind):  # type: ig
 
 
 @jit
-def transform_tiles(r, image, first, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
+def transform_tiles(r, image, first, planes, plane, down, across, kind):
     """All tiles of a padded image (h, w, c); they are the tiles from ``first`` on of their group."""
     channels = image.shape[2]
     row = image.shape[1] * channels
@@ -92,7 +92,7 @@ def transform_tiles(r, image, first, planes, plane, down, across, kind):  # type
 
 
 @jit
-def transform_filters(w, planes, task, kind):  # type: ignore[no-untyped-def]
+def transform_filters(w, planes, task, kind):
     """16 of the in * out filters of w (r, r, in, out), to or from planes of in * out numbers."""
     r, depth, first = w.shape[0], w.shape[2] * w.shape[3], task * 16
     if r == 3:
@@ -102,7 +102,7 @@ def transform_filters(w, planes, task, kind):  # type: ignore[no-untyped-def]
 
 
 @jit
-def pad_masked(y, dy, relu, target, db):  # type: ignore[no-untyped-def]
+def pad_masked(y, dy, relu, target, db):
     """Put ``dz = dy [y > 0]`` of one image at the upper left of a larger one; its sum is added to db."""
     h, w, f = dy.shape
     for i in range(h):
@@ -114,7 +114,7 @@ def pad_masked(y, dy, relu, target, db):  # type: ignore[no-untyped-def]
 
 
 @jit
-def finish(padded, b, relu, y):  # type: ignore[no-untyped-def]
+def finish(padded, b, relu, y):
     """``y = relu?(padded + b)``, cut to size."""
     for i in range(y.shape[0]):
         for j in range(y.shape[1]):
@@ -126,12 +126,12 @@ def finish(padded, b, relu, y):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _transform_filters(task, w, u):  # type: ignore[no-untyped-def]
+def _transform_filters(task, w, u):
     transform_filters(w, u, task, FILTERS)
 
 
 @kernel
-def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):  # type: ignore[no-untyped-def]
+def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):
     n, _, _, c = x.shape
     r, f = w.shape[0], w.shape[3]
     side, depth = SIDE + 1 - r, c * f
@@ -156,7 +156,7 @@ def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):  
 
 
 @kernel
-def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, dus, dws, dbs, dx):  # type: ignore[no-untyped-def]
+def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, dus, dws, dbs, dx):
     n, h, width, c = x.shape
     r, f = w.shape[0], w.shape[3]
     side, depth = SIDE + 1 - r, c * f
@@ -207,7 +207,7 @@ class Plan:
     Each of ``parts`` parts of the batch is worked on in ``rounds`` groups of about the same size.
     """
 
-    def __init__(self, x, w, y, budget, parts):  # type: ignore[no-untyped-def]
+    def __init__(self, x, w, y, budget, parts):
         threads, (r, _, c, f) = max_threads(), w.shape
         side, points = SIDE + 1 - r, SIDE * SIDE
         down, across = -(-y.shape[1] // side), -(-y.shape[2] // side)
@@ -217,7 +217,7 @@ class Plan:
         self.rounds = -(-images // most)
         self.group = -(-images // self.rounds)
 
-        def take(name, *shape):  # type: ignore[no-untyped-def]
+        def take(name, *shape):
             return scratch(f"winograd.{name}", shape, x.dtype)
 
         self.take = take
@@ -228,7 +228,7 @@ class Plan:
         self.output = take("output", threads, down * side, across * side, f)
 
 
-def run_forward(x, w, b, pads, relu, y):  # type: ignore[no-untyped-def]
+def run_forward(x, w, b, pads, relu, y):
     """Take the scratch memory, transform the filters and launch `_forward`."""
     p = Plan(x, w, y, FORWARD_BYTES, max_threads())
     tasks = max_threads() * p.rounds
@@ -236,7 +236,7 @@ def run_forward(x, w, b, pads, relu, y):  # type: ignore[no-untyped-def]
     launch(_forward, tasks, tasks, x, w, b, pads, relu, p.u, p.v, p.m, p.image, p.output, y)
 
 
-def run_backward(x, w, y, dy, pads, relu, dw, db, dx):  # type: ignore[no-untyped-def]
+def run_backward(x, w, y, dy, pads, relu, dw, db, dx):
     """Take the scratch memory, transform the filters turned round, launch `_backward` and add its slices up."""
     slices, (r, _, c, f) = min(SLICES, len(x)), w.shape
     p = Plan(x, w, y, BACKWARD_BYTES, SLICES)

@@ -76,7 +76,7 @@ def _offer_processor(typingctx: Any) -> Any:
 
 
 @jit
-def _wait(done, tasks):  # type: ignore[no-untyped-def]
+def _wait(done, tasks):
     looks = 0
     while _now(done) < tasks:
         looks += 1
@@ -87,7 +87,7 @@ def _wait(done, tasks):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _take_part(me, threads, rows, counters, watched):  # type: ignore[no-untyped-def]
+def _take_part(me, threads, rows, counters, watched):
     """One thread's part: of every launch first the tasks of its own share, then what others have not begun."""
     for k in range(rows.shape[0]):
         if rows[k, GUARDED] and not math.isfinite(watched[0]):
@@ -110,7 +110,7 @@ def _take_part(me, threads, rows, counters, watched):  # type: ignore[no-untyped
 
 
 @jit(parallel=True)
-def _run(threads, rows, counters, watched, slots, places, table, row):  # type: ignore[no-untyped-def]
+def _run(threads, rows, counters, watched, slots, places, table, row):
     """Whether ``watched[0]`` was finite when the first guarded launch came."""
     for k in range(places.size):
         slots[places[k]] = table[row, k]
@@ -129,7 +129,7 @@ def _run(threads, rows, counters, watched, slots, places, table, row):  # type: 
 
 
 @jit
-def _run_steps(count, threads, rows, counters, watched, slots, places, table, row, moving, start, stride):  # type: ignore[no-untyped-def]
+def _run_steps(count, threads, rows, counters, watched, slots, places, table, row, moving, start, stride):
     """How many of so many runs were taken, each with the next row of the table and the next address in ``moving``."""
     for step in range(count):
         for place in moving:
@@ -140,7 +140,7 @@ def _run_steps(count, threads, rows, counters, watched, slots, places, table, ro
 
 
 @jit
-def move(slots, places, array):  # type: ignore[no-untyped-def]
+def move(slots, places, array):
     """Let the launches read another array, of the same shape and dtype, where ``places`` says."""
     for place in places:
         slots[place] = address_of(array)
