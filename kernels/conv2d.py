@@ -3,8 +3,8 @@ c, f])``.
 
 The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the
 filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution) and conv2d_winograd.py (3x3 and
-5x5 with stride 1, three to four times fewer multiplications); `algorithm` says which one runs, and `force` overrules
-it.
+5x5 with stride 1, three to four times fewer multiplications); `algorithm` says which one runs, and inside
+`without_winograd` it is the first one for all.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def conv2d_backward_reference(x, w, y, dy, strides, pads, dilation, groups, relu
     return dw, dz.sum(axis=(0, 1, 2)), col2im(np.concatenate(dcolumns, -1), x.shape, strides, pads, dilation)
 
 
-_forced: str | None = None
+_winograd = True  # whether it may be used
 
 
 def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:
@@ -67,20 +67,18 @@ def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:
     kh, kw, c, f = w_shape
     plain = strides == (1, 1) and dilation == (1, 1) and groups == 1
     fits = plain and kh == kw and kh in conv2d_winograd.SIZES and c % 16 == 0 and f % 16 == 0  # whole vectors
-    if _forced is not None:
-        return "winograd" if _forced == "winograd" and fits else "im2col"
-    return "winograd" if fits else "im2col"
+    return "winograd" if fits and _winograd else "im2col"
 
 
 @contextmanager
-def force(name: str) -> Iterator[None]:
-    """``with force("im2col"): ...``: run every convolution that can be run so by this algorithm."""
-    global _forced
-    _forced, previous = name, _forced
+def without_winograd() -> Iterator[None]:
+    """Inside the block every convolution runs by im2col, to compare the two algorithms."""
+    global _winograd
+    _winograd, before = False, _winograd
     try:
         yield
     finally:
-        _forced = previous
+        _winograd = before
 
 
 @twin("conv2d_forward")

@@ -1,4 +1,4 @@
-"""Any convolution on the CPU: im2col as two tables of places instead of a copy.
+"""Any convolution on the CPU: im2col as two tables of offsets instead of a copy.
 
 In a padded image the number under tap ``(kh, kw, c)`` of the window at pixel ``(i, j)`` lies at ``pixels[i, j] +
 taps[kh, kw, c]``. So the matrix of all windows, (pixels, taps), is never laid out: the matrix product reads it
@@ -26,7 +26,7 @@ BLOCK = 64  # pixels whose window gradients are made at a time, to stay in the c
 
 
 @lru_cache(maxsize=64)
-def places(size, kernel_size, strides, dilation, padded_width, channels, group):
+def offsets(size, kernel_size, strides, dilation, padded_width, channels, group):
     """The tables ``pixels`` and ``taps`` of an image (h, padded_width, channels) with ``group`` channels in a group."""
     (oh, ow), (kh, kw), (sh, sw), (dh, dw) = size, kernel_size, strides, dilation
     i, j = np.mgrid[:oh, :ow]
@@ -144,7 +144,7 @@ def _prepare(x, w, y, strides, pads, dilation):
     _, h, width, c = x.shape
     kh, kw, group, _ = w.shape
     height, width = h + pads[0] + pads[1], width + pads[2] + pads[3]
-    tables = places(y.shape[1:3], (kh, kw), strides, dilation, width, c, group)
+    tables = offsets(y.shape[1:3], (kh, kw), strides, dilation, width, c, group)
     return scratch("conv2d.image", (max_threads(), height, width, c), x.dtype), *tables
 
 

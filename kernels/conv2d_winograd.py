@@ -1,8 +1,8 @@
 """3x3 and 5x5 convolutions with stride 1 on the CPU by Winograd's algorithm: F(4x4, 3x3) and F(2x2, 5x5).
 
 winograd_transforms.py has the formula. Per group of images: transform tiles of the input (V), multiply by the
-transformed filters (U) at each of the 6 x 6 points (M = V U), transform back. Everything of a group fits into the
-core's own cache.
+transformed filters (U) at each of the 6 x 6 points (M = V U), transform back. A group is as many images as the core's
+own cache has room for, or more where U is larger than that (FORWARD_BYTES below).
 
 A 4x4 tile of a 3x3 convolution takes 2.25 multiplications per output where a 2x2 tile takes 4: 128 images of 7 x 7,
 from 64 to 128 channels, took 1.2 instead of 2.1 ms, and 2.9 instead of 4.9 ms backward (two Zen 5 cores).
@@ -19,11 +19,10 @@ from .scratch import clear, scratch
 from .transposition import transposed
 from .winograd_transforms import matrices, two_sided
 
-SIDE = 6  # inputs of a tile along each axis; outputs are 4 for a 3x3 filter, 2 for a 5x5 one
+TILE_IN = 6  # inputs of a tile along each axis; outputs (``tile_out``) are 4 for a 3x3 filter, 2 for a 5x5 one
 SIZES = (3, 5)
-PLANE_GAP = (
-    16  # extra numbers between the planes of V, M and U: distances that are powers of two would share cache sets
-)
+# Extra numbers between the planes of V, M and U: distances that are powers of two would share cache sets.
+PLANE_GAP = 16
 
 INPUT, OUTPUT, D_OUTPUT, D_INPUT, FILTERS, D_FILTERS = range(6)
 
@@ -47,17 +46,17 @@ def tiles3(image, row, channels, planes, plane, down, across, kind):
         a = shift(image, tile // across * 4 * row + tile % across * 4 * channels)
         b = shift(planes, tile * channels)
         if kind == INPUT:
-            _input3(a, row, channels, b, SIDE * plane, plane, channels)
+            _input3(a, row, channels, b, TILE_IN * plane, plane, channels)
         elif kind == OUTPUT:
-            _output3(b, SIDE * plane, plane, a, row, channels, channels)
+            _output3(b, TILE_IN * plane, plane, a, row, channels, channels)
         elif kind == D_OUTPUT:
-            _d_output3(a, row, channels, b, SIDE * plane, plane, channels)
+            _d_output3(a, row, channels, b, TILE_IN * plane, plane, channels)
         elif kind == D_INPUT:
-            _d_input3(b, SIDE * plane, plane, a, row, channels, channels)
+            _d_input3(b, TILE_IN * plane, plane, a, row, channels, channels)
         elif kind == FILTERS:
-            _filters3(a, row, row // 3, b, SIDE * plane, plane, channels)
+            _filters3(a, row, row // 3, b, TILE_IN * plane, plane, channels)
         else:
-            _d_filters3(b, SIDE * plane, plane, a, row, row // 3, channels)
+            _d_filters3(b, TILE_IN * plane, plane, a, row, row // 3, channels)
 
 
 @exported("piipiiii")
@@ -67,17 +66,17 @@ def tiles5(image, row, channels, planes, plane, down, across, kind):
         a = shift(image, tile // across * 2 * row + tile % across * 2 * channels)
         b = shift(planes, tile * channels)
         if kind == INPUT:
-            _input5(a, row, channels, b, SIDE * plane, plane, channels)
+            _input5(a, row, channels, b, TILE_IN * plane, plane, channels)
         elif kind == OUTPUT:
-            _output5(b, SIDE * plane, plane, a, row, channels, channels)
+            _output5(b, TILE_IN * plane, plane, a, row, channels, channels)
         elif kind == D_OUTPUT:
-            _d_output5(a, row, channels, b, SIDE * plane, plane, channels)
+            _d_output5(a, row, channels, b, TILE_IN * plane, plane, channels)
         elif kind == D_INPUT:
-            _d_input5(b, SIDE * plane, plane, a, row, channels, channels)
+            _d_input5(b, TILE_IN * plane, plane, a, row, channels, channels)
         elif kind == FILTERS:
-            _filters5(a, row, row // 5, b, SIDE * plane, plane, channels)
+            _filters5(a, row, row // 5, b, TILE_IN * plane, plane, channels)
         else:
-            _d_filters5(b, SIDE * plane, plane, a, row, row // 5, channels)
+            _d_filters5(b, TILE_IN * plane, plane, a, row, row // 5, channels)
 
 
 @jit
@@ -134,8 +133,8 @@ def _transform_filters(task, w, u):
 def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):
     n, _, _, c = x.shape
     r, f = w.shape[0], w.shape[3]
-    side, depth = SIDE + 1 - r, c * f
-    down, across = (y.shape[1] + side - 1) // side, (y.shape[2] + side - 1) // side
+    tile_out, depth = TILE_IN + 1 - r, c * f
+    down, across = (y.shape[1] + tile_out - 1) // tile_out, (y.shape[2] + tile_out - 1) // tile_out
     tiles, me = down * across, thread_id()
     v, m, image, output = vs[me], ms[me], images[me], outputs[me]
     first, last = task * n // tasks, (task + 1) * n // tasks
@@ -145,7 +144,7 @@ def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):
     for i in range(first, last):
         pad(x[i], pads[0], pads[2], image)
         transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, INPUT)
-    for point in range(SIDE * SIDE):
+    for point in range(TILE_IN * TILE_IN):
         gemm(
             at(v, point * v_plane), c, 1, at(u, point * (depth + PLANE_GAP)), f, at(m, point * m_plane), f, at(v, 0),
             count, f, c, ZERO, False,
@@ -159,9 +158,9 @@ def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):
 def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, dus, dws, dbs, dx):
     n, h, width, c = x.shape
     r, f = w.shape[0], w.shape[3]
-    side, depth = SIDE + 1 - r, c * f
+    tile_out, depth = TILE_IN + 1 - r, c * f
     wanted, me = dx.size > 0, thread_id()
-    down, across = (y.shape[1] + side - 1) // side, (y.shape[2] + side - 1) // side
+    down, across = (y.shape[1] + tile_out - 1) // tile_out, (y.shape[2] + tile_out - 1) // tile_out
     tiles, slices = down * across, dws.shape[0]
     v, m, image, output, db = vs[me], ms[me], images[me], outputs[me], dbs[s]
     du = dus[me] if dus.shape[0] < slices else dus[s]
@@ -179,7 +178,7 @@ def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, du
             pad_masked(y[i], dy[i], relu, output, db)
             transform_tiles(r, output, (i - first) * tiles, m, m_plane, down, across, D_OUTPUT)
         start = ZERO if first == begin else ACCUMULATE
-        for point in range(SIDE * SIDE):
+        for point in range(TILE_IN * TILE_IN):
             v_at, m_at = at(v, point * v_plane), at(m, point * m_plane)
             gemm(v_at, 1, c, m_at, f, at(du, point * u_plane), f, v_at, c, f, count, start, False)
             if wanted:
@@ -192,7 +191,7 @@ def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, du
                     for b in range(width):
                         for k in range(c):
                             dx[i, a, b, k] = image[pads[0] + a, pads[2] + b, k]
-    for task in range(depth // 16):  # before the slices are added up: a quarter of the numbers to add
+    for task in range(depth // 16):  # before the slices are added up: 9 or 25 planes to add instead of 36
         transform_filters(dws[s], du, task, D_FILTERS)
 
 
@@ -209,8 +208,8 @@ class Plan:
 
     def __init__(self, x, w, y, budget, parts):
         threads, (r, _, c, f) = max_threads(), w.shape
-        side, points = SIDE + 1 - r, SIDE * SIDE
-        down, across = -(-y.shape[1] // side), -(-y.shape[2] // side)
+        tile_out, points = TILE_IN + 1 - r, TILE_IN * TILE_IN
+        down, across = -(-y.shape[1] // tile_out), -(-y.shape[2] // tile_out)
         tiles = down * across
         most = max(1, max(budget, points * c * f * x.itemsize) // (points * tiles * (c + f) * x.itemsize))
         images = max(1, -(-len(x) // parts))
@@ -224,8 +223,8 @@ class Plan:
         self.u = take("u", points * (c * f + PLANE_GAP))
         self.v = take("v", threads, points * (self.group * tiles * c + PLANE_GAP))
         self.m = take("m", threads, points * (self.group * tiles * f + PLANE_GAP))
-        self.image = take("image", threads, down * side + r - 1, across * side + r - 1, c)
-        self.output = take("output", threads, down * side, across * side, f)
+        self.image = take("image", threads, down * tile_out + r - 1, across * tile_out + r - 1, c)
+        self.output = take("output", threads, down * tile_out, across * tile_out, f)
 
 
 def run_forward(x, w, b, pads, relu, y):
