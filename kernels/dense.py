@@ -13,15 +13,16 @@ from .scratch import scratch
 from .transposition import transpose
 from .zero_terms import gradient, gradient_pays, multiply, multiply_pays
 
-# Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs.
+# Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs. So
+# small a product is not cut in halves either, and not searched for zeros.
 SERIAL = 150_000
 # A task computes this much of the result: small enough that eight threads find work, large enough to use a tile well.
 COLUMNS, FORWARD_ROWS, GRADIENT_ROWS = 64, 64, 28
 ADDED = 2048  # numbers of y that a task adds
 STRIP = 32  # columns that a tile of the product has with AVX-512: it takes as long for 16
-# With so many inputs to a sample the sum over them is computed in two halves, and a thread reads those rows of w that
-# the optimizer had it update: Adam over 784-200-10 takes 14 us instead of 26, its products at 100 images 90 instead of
-# 84.
+# Where there are so many times as many inputs as samples, the sum over the inputs is computed in two halves. Of two
+# threads, each then multiplies by that half of w's rows that it updates in the optimizer, and has them in its cache:
+# Adam over 784-200-10 takes 14 us instead of 26, the product at 100 images 90 instead of 84.
 INPUTS_PER_SAMPLE = 4
 ROW_GAP = 16  # numbers put between rows whose distance would be a power of two
 
@@ -126,7 +127,7 @@ def dense_forward(x, w, b, relu, y):
     else:
         tasks = parts * blocks(n, outputs, forward_rows(n))
         launch(_forward, tasks, spread("dense.x", x), w, b, rectify, sums, serial=serial)
-    if parts > 1:
+    if parts > 1:  # from Python always by one thread: it is a small part of a product that has so many inputs
         launch(_add, -(-y.size // ADDED), sums, relu, y, serial=True)
 
 
@@ -199,6 +200,7 @@ def dense_backward(x, w, y, dy, relu, dw, db, dx):
     serial = dw.size * n < SERIAL
     sparse = not serial and gradient_pays(x, outputs)
     checks = scratch("dense.checks", (strips if sparse else 0,), dy.dtype)
+    # From Python by one thread: one pass over dy beside two products with it.
     launch(_dz, strips, y, dy, relu, dz, db, checks, serial=True)
     if sparse:
         gradient(x, dz, checks, dw)

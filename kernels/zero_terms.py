@@ -1,7 +1,7 @@
 """Terms that are 0 take no part in a product: four fifths of the pixels of a digit, half of those of a shirt.
 
-A tile of ``C = A B`` has five rows and goes only through those p for which one of its five numbers of A is not 0. They
-are found 64 at a time, as the bits of a word::
+A tile of ``C = A B`` has five rows (three where the machine has 16 vector registers, not 32) and goes only through
+those p for which one of its five numbers of A is not 0. They are found 64 at a time, as the bits of a word::
 
     word = bits(A[i : i + 5, p : p + 64] != 0)  # or over the rows
     while word:
@@ -19,7 +19,9 @@ five are pixels side by side. On one core at 240 GFLOP/s, us::
     784 x 128, 64 pieces          57     45               59     38
 
 The other terms are added in the same order as ever and ``s + 0 * b`` is ``s``, so this changes no bit, as long as B is
-finite; where it is not, no term is left out.
+finite; where it is not, no term is left out. That is seen anew each time. Whether it pays to look for zeros at all is
+asked once for each launch from Python, of the first rows of A: a recorded step (scratchnet/recording.py) stays with the
+answer that its first batch gave.
 """
 
 from __future__ import annotations
@@ -114,8 +116,8 @@ def _down_the_rows(
                     builder.store(simd.load(*part(bias, v)), first)
             sums = [[simd.variable(simd.vector) for _ in range(vectors)] for _ in range(ROWS)]
             with simd.loop(simd.int(0), simd.ceiling(rows, ROWS)) as group:
-                places = [builder.add(builder.mul(group, simd.int(ROWS)), simd.int(r)) for r in range(ROWS)]
-                here = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in places]
+                wanted = [builder.add(builder.mul(group, simd.int(ROWS)), simd.int(r)) for r in range(ROWS)]
+                here = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in wanted]
                 lines = [simd.opaque(simd.address(a, a_row, i)) for i in here]
                 for row in sums:
                     for total, first in zip(row, starts, strict=True):
@@ -263,12 +265,12 @@ def _pays(x, rows, columns, outputs):
 
 
 def multiply_pays(x, outputs):
-    """Whether it looks as if enough columns were 0 in five rows of x."""
+    """Whether it looks as if enough columns were 0 in ROWS rows of x."""
     return _pays(x, ROWS, 1, outputs)
 
 
 def gradient_pays(x, outputs):
-    """Whether it looks as if five neighbours in a row of x were 0 often enough."""
+    """Whether it looks as if ROWS neighbours in a row of x were 0 often enough."""
     return _pays(x, 1, ROWS, outputs)
 
 
