@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import fitting, losses, optimizers, summary, training
+from . import fitting, losses, optimizers, summary, testing, training
 from . import metrics as metrics_module
 from .backend import PRECISIONS, array_module, products_in, to_numpy
 from .callbacks import CallbackList, History
@@ -220,9 +220,9 @@ class Sequential(Stack):
         return self._trainer
 
     fit = fitting.fit
-    evaluate = fitting.evaluate
-    predict = fitting.predict
-    predict_classes = fitting.predict_classes
+    evaluate = testing.evaluate
+    predict = testing.predict
+    predict_classes = testing.predict_classes
     train_on_batch = fitting.train_on_batch
     test_on_batch = fitting.test_on_batch
     loss_and_gradients = fitting.loss_and_gradients
