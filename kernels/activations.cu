@@ -12,15 +12,23 @@ __device__ __forceinline__ REAL sigmoid(REAL x) {
     return (x < 0 ? e : REAL(1)) / (1 + e);
 }
 
-// Of ELU the first two numbers are a and the scale.
-__device__ __forceinline__ REAL value(REAL x, int kind, REAL slope, REAL threshold, REAL ceiling) {
+__device__ __forceinline__ REAL relu(REAL x, REAL slope, REAL threshold, REAL ceiling) {
+    return x <= threshold ? (slope == 0 ? REAL(0) : slope * (x - threshold)) : x > ceiling ? ceiling : x;
+}
+
+__device__ __forceinline__ REAL relu_derivative(REAL x, REAL slope, REAL threshold, REAL ceiling) {
+    return x <= threshold ? slope : x < ceiling ? REAL(1) : REAL(0);
+}
+
+// What the three numbers of alpha mean depends on the kind: see activations.py.
+__device__ __forceinline__ REAL value(REAL x, int kind, REAL alpha_0, REAL alpha_1, REAL alpha_2) {
     switch (kind) {
-        case RELU: return x <= threshold ? (slope == 0 ? REAL(0) : slope * (x - threshold)) : x > ceiling ? ceiling : x;
+        case RELU: return relu(x, alpha_0, alpha_1, alpha_2);
         case SIGMOID: return sigmoid(x);
         case TANH: return tanh(x);
         case GELU: return x * erfc(-x * SQRT_HALF) / 2;
         case GELU_TANH: return x * (1 + tanh(SQRT_2_PI * (x + CUBIC * x * x * x))) / 2;
-        case ELU: return threshold * (x > 0 ? x : slope * expm1(x));
+        case ELU: return alpha_1 * (x > 0 ? x : alpha_0 * expm1(x));
         case SILU: return x * sigmoid(x);
         case SOFTPLUS: return (x > 0 ? x : REAL(0)) + log1p(exp(-fabs(x)));
         case SOFTSIGN: return x / (1 + fabs(x));
@@ -32,9 +40,9 @@ __device__ __forceinline__ REAL value(REAL x, int kind, REAL slope, REAL thresho
     }
 }
 
-__device__ __forceinline__ REAL derivative(REAL x, REAL y, int kind, REAL slope, REAL threshold, REAL ceiling) {
+__device__ __forceinline__ REAL derivative(REAL x, REAL y, int kind, REAL alpha_0, REAL alpha_1, REAL alpha_2) {
     switch (kind) {
-        case RELU: return x <= threshold ? slope : x < ceiling ? REAL(1) : REAL(0);
+        case RELU: return relu_derivative(x, alpha_0, alpha_1, alpha_2);
         case SIGMOID: return y * (1 - y);
         case TANH: return 1 - y * y;
         case GELU: return erfc(-x * SQRT_HALF) / 2 + x * exp(-x * x / 2) * DENSITY;
@@ -42,7 +50,7 @@ __device__ __forceinline__ REAL derivative(REAL x, REAL y, int kind, REAL slope,
             const REAL t = tanh(SQRT_2_PI * (x + CUBIC * x * x * x));
             return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x * x);
         }
-        case ELU: return threshold * (x > 0 ? REAL(1) : slope * exp(x));
+        case ELU: return alpha_1 * (x > 0 ? REAL(1) : alpha_0 * exp(x));
         case SILU: return sigmoid(x) * (1 + x * sigmoid(-x));
         case SOFTPLUS: return sigmoid(x);
         case SOFTSIGN: return 1 / ((1 + fabs(x)) * (1 + fabs(x)));
@@ -52,19 +60,19 @@ __device__ __forceinline__ REAL derivative(REAL x, REAL y, int kind, REAL slope,
 }
 
 extern "C" __global__ void activation_forward(
-    const REAL* x, int kind, REAL slope, REAL threshold, REAL ceiling, i64 size, REAL* y
+    const REAL* x, int kind, REAL alpha_0, REAL alpha_1, REAL alpha_2, i64 size, REAL* y
 ) {
     each(size, aligned(x) && aligned(y), [&](auto count, i64 k) {
         constexpr int N = count;
         Pack<N> p = load<N>(x, k);
 #pragma unroll
-        for (int i = 0; i < N; i++) p.v[i] = value(p.v[i], kind, slope, threshold, ceiling);
+        for (int i = 0; i < N; i++) p.v[i] = value(p.v[i], kind, alpha_0, alpha_1, alpha_2);
         store<N>(y, k, p);
     });
 }
 
 extern "C" __global__ void activation_backward(
-    const REAL* x, const REAL* y, const REAL* dy, int kind, REAL slope, REAL threshold, REAL ceiling, i64 size,
+    const REAL* x, const REAL* y, const REAL* dy, int kind, REAL alpha_0, REAL alpha_1, REAL alpha_2, i64 size,
     REAL* dx
 ) {
     each(size, aligned(x) && aligned(y) && aligned(dy) && aligned(dx), [&](auto count, i64 k) {
@@ -72,7 +80,7 @@ extern "C" __global__ void activation_backward(
         const Pack<N> p = load<N>(x, k), q = load<N>(y, k);
         Pack<N> d = load<N>(dy, k);
 #pragma unroll
-        for (int i = 0; i < N; i++) d.v[i] *= derivative(p.v[i], q.v[i], kind, slope, threshold, ceiling);
+        for (int i = 0; i < N; i++) d.v[i] *= derivative(p.v[i], q.v[i], kind, alpha_0, alpha_1, alpha_2);
         store<N>(dx, k, d);
     });
 }

@@ -178,23 +178,23 @@ def _smooth_slope(x, y, kind, a, scale):
 
 
 @kernel
-def _forward(task, x, kind, slope, threshold, ceiling, y):
+def _forward(task, x, kind, alpha_0, alpha_1, alpha_2, y):
     start, count = task * CHUNK, min(CHUNK, x.size - task * CHUNK)
     if kind == RELU:
-        _relu(at(x, start), slope, threshold, ceiling, at(y, start), count)
+        _relu(at(x, start), alpha_0, alpha_1, alpha_2, at(y, start), count)
     else:
         for k in range(start, start + count):
-            y[k] = _smooth(np.float64(x[k]), kind, np.float64(slope), np.float64(threshold))
+            y[k] = _smooth(np.float64(x[k]), kind, np.float64(alpha_0), np.float64(alpha_1))
 
 
 @kernel
-def _backward(task, x, y, dy, kind, slope, threshold, ceiling, dx):
+def _backward(task, x, y, dy, kind, alpha_0, alpha_1, alpha_2, dx):
     start, count = task * CHUNK, min(CHUNK, x.size - task * CHUNK)
     if kind == RELU:
-        _relu_backward(at(x, start), slope, threshold, ceiling, at(dy, start), at(dx, start), count)
+        _relu_backward(at(x, start), alpha_0, alpha_1, alpha_2, at(dy, start), at(dx, start), count)
     else:
         for k in range(start, start + count):
-            numbers = np.float64(slope), np.float64(threshold)
+            numbers = np.float64(alpha_0), np.float64(alpha_1)
             dx[k] = dy[k] * _smooth_slope(np.float64(x[k]), np.float64(y[k]), kind, *numbers)
 
 

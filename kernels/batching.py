@@ -17,7 +17,7 @@ SERIAL_BYTES, TASKS = 65_536, 8
 
 
 @reference("gather")
-def gather_reference(source, indices, scale):  # type: ignore[no-untyped-def]
+def gather_reference(source, indices, scale):
     """``out[i] = scale * source[indices[i]]``; source (rows, features) of any dtype, out (n, features) of a float dtype
     or, if the scale is 1, of the source's.
     """
@@ -25,7 +25,7 @@ def gather_reference(source, indices, scale):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _gather(task, source, indices, scale, out):  # type: ignore[no-untyped-def]
+def _gather(task, source, indices, scale, out):
     n = indices.size
     first, last = task * n // TASKS, (task + 1) * n // TASKS
     factor, columns = out.dtype.type(scale), source.shape[1]
@@ -40,6 +40,6 @@ def _gather(task, source, indices, scale, out):  # type: ignore[no-untyped-def]
 
 
 @twin("gather")
-def gather(source, indices, scale, out):  # type: ignore[no-untyped-def]
+def gather(source, indices, scale, out):
     few = indices.size * source.shape[1] * source.itemsize < SERIAL_BYTES
     launch(_gather, TASKS, source, indices, scale, out, serial=few)

@@ -108,9 +108,10 @@ __device__ __forceinline__ bool arrived_last(int* counter, int count) {
     return last;
 }
 
-// What a captured graph must not bake in; cuda.py has the host's side. `batch` counts batches begun in this epoch and
-// `step` optimizer steps begun since training began: the batch gather, first kernel of a step, moves both. `failed` is
-// the first step whose loss was not finite, 0 if none: from there on neither the weights nor any other state change.
+// What a captured graph must not bake in; clock.py has the host's side. `batch` counts batches begun in this epoch and
+// `step` optimizer steps begun since training began: `begin_step` (batching.cu), first kernel of a captured step, moves
+// both. `failed` is the first step whose loss was not finite, 0 if none: from there on neither the weights nor any other
+// state change.
 struct Clock {
     i64 batch, step, failed;
 };

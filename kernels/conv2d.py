@@ -3,8 +3,8 @@ c, f])``.
 
 The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the
 filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution) and conv2d_winograd.py (3x3 and
-5x5 with stride 1, three to four times fewer multiplications); `algorithm` says which one runs, and `force` overrules
-it.
+5x5 with stride 1, three to four times fewer multiplications); `algorithm` says which one runs, and inside
+`without_winograd` it is the first one for all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import conv2d_im2col, conv2d_winograd
 from .registry import reference, twin
 
 
-def im2col(x, kernel_size, strides, pads, dilation):  # type: ignore[no-untyped-def]
+def im2col(x, kernel_size, strides, pads, dilation):
     """Every window of x (n, h, w, c) as a view of shape (n, oh, ow, kh, kw, c)."""
     (kh, kw), (sh, sw), (dh, dw) = kernel_size, strides, dilation
     top, bottom, left, right = pads
@@ -27,7 +27,7 @@ def im2col(x, kernel_size, strides, pads, dilation):  # type: ignore[no-untyped-
     return windows[:, ::sh, ::sw, :, ::dh, ::dw].transpose(0, 1, 2, 4, 5, 3)
 
 
-def col2im(columns, shape, strides, pads, dilation):  # type: ignore[no-untyped-def]
+def col2im(columns, shape, strides, pads, dilation):
     """The transpose of `im2col`: every window (n, oh, ow, kh, kw, c) added back where it came from, in x's shape."""
     (n, h, w, c), (sh, sw), (dh, dw), (top, bottom, left, right) = shape, strides, dilation, pads
     _, oh, ow, kh, kw, _ = columns.shape
@@ -38,7 +38,7 @@ def col2im(columns, shape, strides, pads, dilation):  # type: ignore[no-untyped-
 
 
 @reference("conv2d_forward")
-def conv2d_forward_reference(x, w, b, strides, pads, dilation, groups, relu):  # type: ignore[no-untyped-def]
+def conv2d_forward_reference(x, w, b, strides, pads, dilation, groups, relu):
     """x (n, h, w, c), w (kh, kw, c/groups, f), b (f,) or size 0, pads (top, bottom, left, right); y (n, oh, ow, f)."""
     columns = np.split(im2col(x, w.shape[:2], strides, pads, dilation), groups, axis=-1)
     filters = np.split(w, groups, axis=-1)
@@ -49,7 +49,7 @@ def conv2d_forward_reference(x, w, b, strides, pads, dilation, groups, relu):  #
 
 
 @reference("conv2d_backward", outputs=3)
-def conv2d_backward_reference(x, w, y, dy, strides, pads, dilation, groups, relu):  # type: ignore[no-untyped-def]
+def conv2d_backward_reference(x, w, y, dy, strides, pads, dilation, groups, relu):
     """``dz = dy [y > 0]``; dw: windows' times dz; db: the sum of dz; dx: dz times filters', added back by `col2im`."""
     dz = np.where(y > 0, dy, 0) if relu else dy
     columns = np.split(im2col(x, w.shape[:2], strides, pads, dilation), groups, axis=-1)
@@ -59,32 +59,30 @@ def conv2d_backward_reference(x, w, y, dy, strides, pads, dilation, groups, relu
     return dw, dz.sum(axis=(0, 1, 2)), col2im(np.concatenate(dcolumns, -1), x.shape, strides, pads, dilation)
 
 
-_forced: str | None = None
+_winograd = True  # whether it may be used
 
 
-def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:  # type: ignore[no-untyped-def]
+def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:
     """``"winograd"`` or ``"im2col"``: what runs a convolution of these shapes on the numba backend."""
     kh, kw, c, f = w_shape
     plain = strides == (1, 1) and dilation == (1, 1) and groups == 1
     fits = plain and kh == kw and kh in conv2d_winograd.SIZES and c % 16 == 0 and f % 16 == 0  # whole vectors
-    if _forced is not None:
-        return "winograd" if _forced == "winograd" and fits else "im2col"
-    return "winograd" if fits else "im2col"
+    return "winograd" if fits and _winograd else "im2col"
 
 
 @contextmanager
-def force(name: str) -> Iterator[None]:
-    """``with force("im2col"): ...``: run every convolution that can be run so by this algorithm."""
-    global _forced
-    _forced, previous = name, _forced
+def without_winograd() -> Iterator[None]:
+    """Inside the block every convolution runs by im2col, to compare the two algorithms."""
+    global _winograd
+    _winograd, before = False, _winograd
     try:
         yield
     finally:
-        _forced = previous
+        _winograd = before
 
 
 @twin("conv2d_forward")
-def conv2d_forward(x, w, b, strides, pads, dilation, groups, relu, y):  # type: ignore[no-untyped-def]
+def conv2d_forward(x, w, b, strides, pads, dilation, groups, relu, y):
     if algorithm(x.shape, w.shape, strides, dilation, groups) == "winograd":
         conv2d_winograd.run_forward(x, w, b, pads, relu, y)
     else:
@@ -92,7 +90,7 @@ def conv2d_forward(x, w, b, strides, pads, dilation, groups, relu, y):  # type: 
 
 
 @twin("conv2d_backward")
-def conv2d_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx):  # type: ignore[no-untyped-def]
+def conv2d_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx):
     if algorithm(x.shape, w.shape, strides, dilation, groups) == "winograd":
         conv2d_winograd.run_backward(x, w, y, dy, pads, relu, dw, db, dx)
     else:

@@ -1,4 +1,4 @@
-"""Any convolution on the CPU: im2col as two tables of places instead of a copy.
+"""Any convolution on the CPU: im2col as two tables of offsets instead of a copy.
 
 In a padded image the number under tap ``(kh, kw, c)`` of the window at pixel ``(i, j)`` lies at ``pixels[i, j] +
 taps[kh, kw, c]``. So the matrix of all windows, (pixels, taps), is never laid out: the matrix product reads it
@@ -26,7 +26,7 @@ BLOCK = 64  # pixels whose window gradients are made at a time, to stay in the c
 
 
 @lru_cache(maxsize=64)
-def places(size, kernel_size, strides, dilation, padded_width, channels, group):  # type: ignore[no-untyped-def]
+def offsets(size, kernel_size, strides, dilation, padded_width, channels, group):
     """The tables ``pixels`` and ``taps`` of an image (h, padded_width, channels) with ``group`` channels in a group."""
     (oh, ow), (kh, kw), (sh, sw), (dh, dw) = size, kernel_size, strides, dilation
     i, j = np.mgrid[:oh, :ow]
@@ -37,7 +37,7 @@ def places(size, kernel_size, strides, dilation, padded_width, channels, group):
 
 
 @jit
-def pad(image, top, left, target):  # type: ignore[no-untyped-def]
+def pad(image, top, left, target):
     """Put an image (h, w, c) into a larger one whose border is zero already."""
     h, w, c = image.shape
     for i in range(min(h, target.shape[0] - top)):
@@ -47,7 +47,7 @@ def pad(image, top, left, target):  # type: ignore[no-untyped-def]
 
 
 @jit
-def masked(y, dy, relu, dz, db):  # type: ignore[no-untyped-def]
+def masked(y, dy, relu, dz, db):
     """``dz = dy [y > 0]`` of one image, all 2-D (pixels, filters); its sum is added to db."""
     for p in range(dy.shape[0]):
         for f in range(dy.shape[1]):
@@ -57,7 +57,7 @@ def masked(y, dy, relu, dz, db):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _forward(task, tasks, x, w, b, pads, pixels, taps, relu, images, y):  # type: ignore[no-untyped-def]
+def _forward(task, tasks, x, w, b, pads, pixels, taps, relu, images, y):
     channels, filters = w.shape[2], w.shape[3]
     groups = x.shape[3] // channels
     depth, per_group = taps.size, filters // groups
@@ -75,7 +75,7 @@ def _forward(task, tasks, x, w, b, pads, pixels, taps, relu, images, y):  # type
 
 
 @jit
-def add_windows(dz, wt, f, pixels, taps, run, window, image, first):  # type: ignore[no-untyped-def]
+def add_windows(dz, wt, f, pixels, taps, run, window, image, first):
     """``dx += dz wt`` for one group: the gradients of a block of windows, each added back where the window lies."""
     per_group, depth = wt.shape
     for p in range(0, pixels.size, BLOCK):
@@ -92,7 +92,7 @@ def add_windows(dz, wt, f, pixels, taps, run, window, image, first):  # type: ig
 
 
 @kernel
-def _backward(s, x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, dws, dbs, dx):  # type: ignore[no-untyped-def]
+def _backward(s, x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, dws, dbs, dx):
     _, h, width, channels = x.shape
     groups, per_group, depth = wt.shape
     filters, slices, n = groups * per_group, dws.shape[0], x.shape[0]
@@ -123,7 +123,7 @@ def _backward(s, x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, d
 
 
 @kernel
-def _add_slices(task, parts, total):  # type: ignore[no-untyped-def]
+def _add_slices(task, parts, total):
     count = min(ADDED, total.size - task * ADDED)
     target = at(total, task * ADDED)
     for k in range(count):
@@ -134,28 +134,28 @@ def _add_slices(task, parts, total):  # type: ignore[no-untyped-def]
             target[k] += part[k]
 
 
-def add_slices(parts, total):  # type: ignore[no-untyped-def]
+def add_slices(parts, total):
     """The sum of the slices' gradients, in order (5x5, 64 to 128 channels: 59 us; by NumPy 144 us)."""
     launch(_add_slices, -(-total.size // ADDED), parts, total, serial=parts.size < SERIAL)
 
 
-def _prepare(x, w, y, strides, pads, dilation):  # type: ignore[no-untyped-def]
+def _prepare(x, w, y, strides, pads, dilation):
     """The padded images, one for each thread, and the tables."""
     _, h, width, c = x.shape
     kh, kw, group, _ = w.shape
     height, width = h + pads[0] + pads[1], width + pads[2] + pads[3]
-    tables = places(y.shape[1:3], (kh, kw), strides, dilation, width, c, group)
+    tables = offsets(y.shape[1:3], (kh, kw), strides, dilation, width, c, group)
     return scratch("conv2d.image", (max_threads(), height, width, c), x.dtype), *tables
 
 
-def run_forward(x, w, b, strides, pads, dilation, relu, y):  # type: ignore[no-untyped-def]
+def run_forward(x, w, b, strides, pads, dilation, relu, y):
     """Take the scratch memory and launch `_forward`."""
     images, pixels, taps = _prepare(x, w, y, strides, pads, dilation)
     tasks = min(len(x), max(SLICES, 4 * max_threads()))
     launch(_forward, tasks, tasks, x, w, b, pads, pixels, taps, relu, images, y)
 
 
-def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx):  # type: ignore[no-untyped-def]
+def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx):
     """Take the scratch memory, launch `_backward` and add the slices up."""
     threads, slices = max_threads(), min(SLICES, len(x))
     _, kw, group, filters = w.shape

@@ -1,8 +1,8 @@
 """3x3 and 5x5 convolutions with stride 1 on the CPU by Winograd's algorithm: F(4x4, 3x3) and F(2x2, 5x5).
 
 winograd_transforms.py has the formula. Per group of images: transform tiles of the input (V), multiply by the
-transformed filters (U) at each of the 6 x 6 points (M = V U), transform back. Everything of a group fits into the
-core's own cache.
+transformed filters (U) at each of the 6 x 6 points (M = V U), transform back. A group is as many images as the core's
+own cache has room for, or more where U is larger than that (FORWARD_BYTES below).
 
 A 4x4 tile of a 3x3 convolution takes 2.25 multiplications per output where a 2x2 tile takes 4: 128 images of 7 x 7,
 from 64 to 128 channels, took 1.2 instead of 2.1 ms, and 2.9 instead of 4.9 ms backward (two Zen 5 cores).
@@ -19,11 +19,10 @@ from .scratch import clear, scratch
 from .transposition import transposed
 from .winograd_transforms import matrices, two_sided
 
-SIDE = 6  # inputs of a tile along each axis; outputs are 4 for a 3x3 filter, 2 for a 5x5 one
+TILE_IN = 6  # inputs of a tile along each axis; outputs (``tile_out``) are 4 for a 3x3 filter, 2 for a 5x5 one
 SIZES = (3, 5)
-PLANE_GAP = (
-    16  # extra numbers between the planes of V, M and U: distances that are powers of two would share cache sets
-)
+# Extra numbers between the planes of V, M and U: distances that are powers of two would share cache sets.
+PLANE_GAP = 16
 
 INPUT, OUTPUT, D_OUTPUT, D_INPUT, FILTERS, D_FILTERS = range(6)
 
@@ -37,7 +36,7 @@ _d_input5, _d_output5, _d_filters5 = two_sided(_B5, add=True), two_sided(_A5), t
 
 
 @exported("piipiiii")
-def tiles3(image, row, channels, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
+def tiles3(image, row, channels, planes, plane, down, across, kind):
     """Transform all tiles of one image (rows ``row`` numbers apart) to or from the 36 planes of a group, 3x3 filters.
 
     INPUT: ``V = B' x B``. OUTPUT: ``Y = A' M A``. D_OUTPUT: ``dM = A dY A'``. D_INPUT: ``dx += B dV B'``, where tiles
@@ -47,41 +46,41 @@ def tiles3(image, row, channels, planes, plane, down, across, kind):  # type: ig
         a = shift(image, tile // across * 4 * row + tile % across * 4 * channels)
         b = shift(planes, tile * channels)
         if kind == INPUT:
-            _input3(a, row, channels, b, SIDE * plane, plane, channels)
+            _input3(a, row, channels, b, TILE_IN * plane, plane, channels)
         elif kind == OUTPUT:
-            _output3(b, SIDE * plane, plane, a, row, channels, channels)
+            _output3(b, TILE_IN * plane, plane, a, row, channels, channels)
         elif kind == D_OUTPUT:
-            _d_output3(a, row, channels, b, SIDE * plane, plane, channels)
+            _d_output3(a, row, channels, b, TILE_IN * plane, plane, channels)
         elif kind == D_INPUT:
-            _d_input3(b, SIDE * plane, plane, a, row, channels, channels)
+            _d_input3(b, TILE_IN * plane, plane, a, row, channels, channels)
         elif kind == FILTERS:
-            _filters3(a, row, row // 3, b, SIDE * plane, plane, channels)
+            _filters3(a, row, row // 3, b, TILE_IN * plane, plane, channels)
         else:
-            _d_filters3(b, SIDE * plane, plane, a, row, row // 3, channels)
+            _d_filters3(b, TILE_IN * plane, plane, a, row, row // 3, channels)
 
 
 @exported("piipiiii")
-def tiles5(image, row, channels, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
+def tiles5(image, row, channels, planes, plane, down, across, kind):
     """`tiles3` for 5x5 filters."""
     for tile in range(down * across):
         a = shift(image, tile // across * 2 * row + tile % across * 2 * channels)
         b = shift(planes, tile * channels)
         if kind == INPUT:
-            _input5(a, row, channels, b, SIDE * plane, plane, channels)
+            _input5(a, row, channels, b, TILE_IN * plane, plane, channels)
         elif kind == OUTPUT:
-            _output5(b, SIDE * plane, plane, a, row, channels, channels)
+            _output5(b, TILE_IN * plane, plane, a, row, channels, channels)
         elif kind == D_OUTPUT:
-            _d_output5(a, row, channels, b, SIDE * plane, plane, channels)
+            _d_output5(a, row, channels, b, TILE_IN * plane, plane, channels)
         elif kind == D_INPUT:
-            _d_input5(b, SIDE * plane, plane, a, row, channels, channels)
+            _d_input5(b, TILE_IN * plane, plane, a, row, channels, channels)
         elif kind == FILTERS:
-            _filters5(a, row, row // 5, b, SIDE * plane, plane, channels)
+            _filters5(a, row, row // 5, b, TILE_IN * plane, plane, channels)
         else:
-            _d_filters5(b, SIDE * plane, plane, a, row, row // 5, channels)
+            _d_filters5(b, TILE_IN * plane, plane, a, row, row // 5, channels)
 
 
 @jit
-def transform_tiles(r, image, first, planes, plane, down, across, kind):  # type: ignore[no-untyped-def]
+def transform_tiles(r, image, first, planes, plane, down, across, kind):
     """All tiles of a padded image (h, w, c); they are the tiles from ``first`` on of their group."""
     channels = image.shape[2]
     row = image.shape[1] * channels
@@ -92,7 +91,7 @@ def transform_tiles(r, image, first, planes, plane, down, across, kind):  # type
 
 
 @jit
-def transform_filters(w, planes, task, kind):  # type: ignore[no-untyped-def]
+def transform_filters(w, planes, task, kind):
     """16 of the in * out filters of w (r, r, in, out), to or from planes of in * out numbers."""
     r, depth, first = w.shape[0], w.shape[2] * w.shape[3], task * 16
     if r == 3:
@@ -102,7 +101,7 @@ def transform_filters(w, planes, task, kind):  # type: ignore[no-untyped-def]
 
 
 @jit
-def pad_masked(y, dy, relu, target, db):  # type: ignore[no-untyped-def]
+def pad_masked(y, dy, relu, target, db):
     """Put ``dz = dy [y > 0]`` of one image at the upper left of a larger one; its sum is added to db."""
     h, w, f = dy.shape
     for i in range(h):
@@ -114,7 +113,7 @@ def pad_masked(y, dy, relu, target, db):  # type: ignore[no-untyped-def]
 
 
 @jit
-def finish(padded, b, relu, y):  # type: ignore[no-untyped-def]
+def finish(padded, b, relu, y):
     """``y = relu?(padded + b)``, cut to size."""
     for i in range(y.shape[0]):
         for j in range(y.shape[1]):
@@ -126,16 +125,16 @@ def finish(padded, b, relu, y):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _transform_filters(task, w, u):  # type: ignore[no-untyped-def]
+def _transform_filters(task, w, u):
     transform_filters(w, u, task, FILTERS)
 
 
 @kernel
-def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):  # type: ignore[no-untyped-def]
+def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):
     n, _, _, c = x.shape
     r, f = w.shape[0], w.shape[3]
-    side, depth = SIDE + 1 - r, c * f
-    down, across = (y.shape[1] + side - 1) // side, (y.shape[2] + side - 1) // side
+    tile_out, depth = TILE_IN + 1 - r, c * f
+    down, across = (y.shape[1] + tile_out - 1) // tile_out, (y.shape[2] + tile_out - 1) // tile_out
     tiles, me = down * across, thread_id()
     v, m, image, output = vs[me], ms[me], images[me], outputs[me]
     first, last = task * n // tasks, (task + 1) * n // tasks
@@ -145,7 +144,7 @@ def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):  
     for i in range(first, last):
         pad(x[i], pads[0], pads[2], image)
         transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, INPUT)
-    for point in range(SIDE * SIDE):
+    for point in range(TILE_IN * TILE_IN):
         gemm(
             at(v, point * v_plane), c, 1, at(u, point * (depth + PLANE_GAP)), f, at(m, point * m_plane), f, at(v, 0),
             count, f, c, ZERO, False,
@@ -156,12 +155,12 @@ def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):  
 
 
 @kernel
-def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, dus, dws, dbs, dx):  # type: ignore[no-untyped-def]
+def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, dus, dws, dbs, dx):
     n, h, width, c = x.shape
     r, f = w.shape[0], w.shape[3]
-    side, depth = SIDE + 1 - r, c * f
+    tile_out, depth = TILE_IN + 1 - r, c * f
     wanted, me = dx.size > 0, thread_id()
-    down, across = (y.shape[1] + side - 1) // side, (y.shape[2] + side - 1) // side
+    down, across = (y.shape[1] + tile_out - 1) // tile_out, (y.shape[2] + tile_out - 1) // tile_out
     tiles, slices = down * across, dws.shape[0]
     v, m, image, output, db = vs[me], ms[me], images[me], outputs[me], dbs[s]
     du = dus[me] if dus.shape[0] < slices else dus[s]
@@ -179,7 +178,7 @@ def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, du
             pad_masked(y[i], dy[i], relu, output, db)
             transform_tiles(r, output, (i - first) * tiles, m, m_plane, down, across, D_OUTPUT)
         start = ZERO if first == begin else ACCUMULATE
-        for point in range(SIDE * SIDE):
+        for point in range(TILE_IN * TILE_IN):
             v_at, m_at = at(v, point * v_plane), at(m, point * m_plane)
             gemm(v_at, 1, c, m_at, f, at(du, point * u_plane), f, v_at, c, f, count, start, False)
             if wanted:
@@ -192,7 +191,7 @@ def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, du
                     for b in range(width):
                         for k in range(c):
                             dx[i, a, b, k] = image[pads[0] + a, pads[2] + b, k]
-    for task in range(depth // 16):  # before the slices are added up: a quarter of the numbers to add
+    for task in range(depth // 16):  # before the slices are added up: 9 or 25 planes to add instead of 36
         transform_filters(dws[s], du, task, D_FILTERS)
 
 
@@ -207,28 +206,28 @@ class Plan:
     Each of ``parts`` parts of the batch is worked on in ``rounds`` groups of about the same size.
     """
 
-    def __init__(self, x, w, y, budget, parts):  # type: ignore[no-untyped-def]
+    def __init__(self, x, w, y, budget, parts):
         threads, (r, _, c, f) = max_threads(), w.shape
-        side, points = SIDE + 1 - r, SIDE * SIDE
-        down, across = -(-y.shape[1] // side), -(-y.shape[2] // side)
+        tile_out, points = TILE_IN + 1 - r, TILE_IN * TILE_IN
+        down, across = -(-y.shape[1] // tile_out), -(-y.shape[2] // tile_out)
         tiles = down * across
         most = max(1, max(budget, points * c * f * x.itemsize) // (points * tiles * (c + f) * x.itemsize))
         images = max(1, -(-len(x) // parts))
         self.rounds = -(-images // most)
         self.group = -(-images // self.rounds)
 
-        def take(name, *shape):  # type: ignore[no-untyped-def]
+        def take(name, *shape):
             return scratch(f"winograd.{name}", shape, x.dtype)
 
         self.take = take
         self.u = take("u", points * (c * f + PLANE_GAP))
         self.v = take("v", threads, points * (self.group * tiles * c + PLANE_GAP))
         self.m = take("m", threads, points * (self.group * tiles * f + PLANE_GAP))
-        self.image = take("image", threads, down * side + r - 1, across * side + r - 1, c)
-        self.output = take("output", threads, down * side, across * side, f)
+        self.image = take("image", threads, down * tile_out + r - 1, across * tile_out + r - 1, c)
+        self.output = take("output", threads, down * tile_out, across * tile_out, f)
 
 
-def run_forward(x, w, b, pads, relu, y):  # type: ignore[no-untyped-def]
+def run_forward(x, w, b, pads, relu, y):
     """Take the scratch memory, transform the filters and launch `_forward`."""
     p = Plan(x, w, y, FORWARD_BYTES, max_threads())
     tasks = max_threads() * p.rounds
@@ -236,7 +235,7 @@ def run_forward(x, w, b, pads, relu, y):  # type: ignore[no-untyped-def]
     launch(_forward, tasks, tasks, x, w, b, pads, relu, p.u, p.v, p.m, p.image, p.output, y)
 
 
-def run_backward(x, w, y, dy, pads, relu, dw, db, dx):  # type: ignore[no-untyped-def]
+def run_backward(x, w, y, dy, pads, relu, dw, db, dx):
     """Take the scratch memory, transform the filters turned round, launch `_backward` and add its slices up."""
     slices, (r, _, c, f) = min(SLICES, len(x)), w.shape
     p = Plan(x, w, y, BACKWARD_BYTES, SLICES)

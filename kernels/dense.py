@@ -13,21 +13,22 @@ from .scratch import scratch
 from .transposition import transpose
 from .zero_terms import gradient, gradient_pays, multiply, multiply_pays
 
-# Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs.
+# Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs. So
+# small a product is not cut in halves either, and not searched for zeros.
 SERIAL = 150_000
 # A task computes this much of the result: small enough that eight threads find work, large enough to use a tile well.
 COLUMNS, FORWARD_ROWS, GRADIENT_ROWS = 64, 64, 28
 ADDED = 2048  # numbers of y that a task adds
 STRIP = 32  # columns that a tile of the product has with AVX-512: it takes as long for 16
-# With so many inputs to a sample the sum over them is computed in two halves, and a thread reads those rows of w that
-# the optimizer had it update: Adam over 784-200-10 takes 14 us instead of 26, its products at 100 images 90 instead of
-# 84.
+# Where there are so many times as many inputs as samples, the sum over the inputs is computed in two halves. Of two
+# threads, each then multiplies by that half of w's rows that it updates in the optimizer, and has them in its cache:
+# Adam over 784-200-10 takes 14 us instead of 26, the product at 100 images 90 instead of 84.
 INPUTS_PER_SAMPLE = 4
 ROW_GAP = 16  # numbers put between rows whose distance would be a power of two
 
 
 @reference("dense_forward")
-def dense_forward_reference(x, w, b, relu):  # type: ignore[no-untyped-def]
+def dense_forward_reference(x, w, b, relu):
     """``y = relu?(x w + b)``; x (n, in), w (in, out), b (out,) or size 0, y (n, out)."""
     y = x @ w
     if b.size:
@@ -36,14 +37,14 @@ def dense_forward_reference(x, w, b, relu):  # type: ignore[no-untyped-def]
 
 
 @reference("dense_backward", outputs=3)
-def dense_backward_reference(x, w, y, dy, relu):  # type: ignore[no-untyped-def]
+def dense_backward_reference(x, w, y, dy, relu):
     """``dz = dy [y > 0]``, ``dw = x' dz``, ``db = sum_n dz``, ``dx = dz w'``."""
     dz = np.where(y > 0, dy, 0) if relu else dy
     return x.T @ dz, dz.sum(axis=0), dz @ w.T
 
 
 @kernel
-def _spread(task, x, copy):  # type: ignore[no-untyped-def]
+def _spread(task, x, copy):
     rows, columns = x.shape
     for i in range(task * FORWARD_ROWS, min((task + 1) * FORWARD_ROWS, rows)):
         here, there = at(x, i * columns), at(copy, i * copy.shape[1])
@@ -51,7 +52,7 @@ def _spread(task, x, copy):  # type: ignore[no-untyped-def]
             there[j] = here[j]
 
 
-def spread(name, x):  # type: ignore[no-untyped-def]
+def spread(name, x):
     """x itself, or a copy with longer rows where these are a multiple of 2 KB long.
 
     The 14 rows of a tile would fall into one set of the first cache, which has 8 places: 2048 inputs ran at 90 GFLOP/s
@@ -66,13 +67,13 @@ def spread(name, x):  # type: ignore[no-untyped-def]
 
 
 @jit
-def blocks(rows, columns, tall):  # type: ignore[no-untyped-def]
+def blocks(rows, columns, tall):
     """How many tasks a result of this shape is cut into: a function of the shape alone."""
     return ((rows + tall - 1) // tall) * ((columns + COLUMNS - 1) // COLUMNS)
 
 
 @jit
-def block(task, rows, columns, tall):  # type: ignore[no-untyped-def]
+def block(task, rows, columns, tall):
     """First row, first column, rows and columns of a task. Columns are cut evenly, in whole strips: with 64, 64, 64 and
     8 of 200, one of two threads had two thirds of the work; with 48, 48, 48 and 56 each task had half a strip (784 x
     200 at 100 images, one thread: 170 us, and 148 so).
@@ -84,14 +85,14 @@ def block(task, rows, columns, tall):  # type: ignore[no-untyped-def]
 
 
 @jit
-def forward_rows(n):  # type: ignore[no-untyped-def]
+def forward_rows(n):
     """Rows of y in a task: evenly cut too."""
     count = (n + FORWARD_ROWS - 1) // FORWARD_ROWS
     return (n + count - 1) // count
 
 
 @kernel
-def _forward(task, x, w, b, relu, sums):  # type: ignore[no-untyped-def]
+def _forward(task, x, w, b, relu, sums):
     parts, n, outputs = sums.shape
     inputs, tall = w.shape[0], forward_rows(n)
     part, across = task // blocks(n, outputs, tall), blocks(n, outputs, tall)
@@ -106,7 +107,7 @@ def _forward(task, x, w, b, relu, sums):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add(task, halves, relu, y):  # type: ignore[no-untyped-def]
+def _add(task, halves, relu, y):
     first, count = task * ADDED, min(ADDED, y.size - task * ADDED)
     one, other, total = at(halves, first), at(halves, y.size + first), at(y, first)
     for k in range(count):
@@ -115,7 +116,7 @@ def _add(task, halves, relu, y):  # type: ignore[no-untyped-def]
 
 
 @twin("dense_forward")
-def dense_forward(x, w, b, relu, y):  # type: ignore[no-untyped-def]
+def dense_forward(x, w, b, relu, y):
     (n, outputs), inputs = y.shape, len(w)
     serial = y.size * inputs < SERIAL
     parts = 2 if inputs >= INPUTS_PER_SAMPLE * n and not serial else 1
@@ -126,12 +127,12 @@ def dense_forward(x, w, b, relu, y):  # type: ignore[no-untyped-def]
     else:
         tasks = parts * blocks(n, outputs, forward_rows(n))
         launch(_forward, tasks, spread("dense.x", x), w, b, rectify, sums, serial=serial)
-    if parts > 1:
+    if parts > 1:  # from Python always by one thread: it is a small part of a product that has so many inputs
         launch(_add, -(-y.size // ADDED), sums, relu, y, serial=True)
 
 
 @jit
-def _dw(task, x, dz, dw):  # type: ignore[no-untyped-def]
+def _dw(task, x, dz, dw):
     inputs, outputs = dw.shape
     i, j, rows, columns = block(task, inputs, outputs, GRADIENT_ROWS)
     gemm(
@@ -141,7 +142,7 @@ def _dw(task, x, dz, dw):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _dx(task, w, dz, panel, dx):  # type: ignore[no-untyped-def]
+def _dx(task, w, dz, panel, dx):
     # The tile wants rows of B contiguous and w' has none: each task turns its own columns round first.
     n, inputs = dx.shape
     outputs = w.shape[1]
@@ -155,7 +156,7 @@ def _dx(task, w, dz, panel, dx):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):  # type: ignore[no-untyped-def]
+def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):
     # Every thread takes a run of tasks: those for dx, which are longer, are spread evenly among those for dw.
     before, after = task * dx_tasks // tasks, (task + 1) * dx_tasks // tasks
     if after > before:
@@ -165,7 +166,7 @@ def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):  # type: ignore[no
 
 
 @kernel
-def _dz(task, y, dy, relu, dz, db, checks):  # type: ignore[no-untyped-def]
+def _dz(task, y, dy, relu, dz, db, checks):
     # A task has some columns and all rows, so that it has their sums.
     n, outputs = dy.shape
     first, count = task * STRIP, min(STRIP, outputs - task * STRIP)
@@ -192,13 +193,14 @@ def _dz(task, y, dy, relu, dz, db, checks):  # type: ignore[no-untyped-def]
 
 
 @twin("dense_backward")
-def dense_backward(x, w, y, dy, relu, dw, db, dx):  # type: ignore[no-untyped-def]
+def dense_backward(x, w, y, dy, relu, dw, db, dx):
     (n, outputs), inputs = dy.shape, x.shape[1]
     dz = scratch("dense.dz", (n, outputs + ROW_GAP), dy.dtype)
     strips = -(-outputs // STRIP)
     serial = dw.size * n < SERIAL
     sparse = not serial and gradient_pays(x, outputs)
     checks = scratch("dense.checks", (strips if sparse else 0,), dy.dtype)
+    # From Python by one thread: one pass over dy beside two products with it.
     launch(_dz, strips, y, dy, relu, dz, db, checks, serial=True)
     if sparse:
         gradient(x, dz, checks, dw)

@@ -151,7 +151,7 @@ def call(typingctx: Any, function: Any, task: Any, frame: Any) -> Any:
 
 
 @jit(parallel=True)
-def run_tasks(function, frame, tasks, serial):  # type: ignore[no-untyped-def]
+def run_tasks(function, frame, tasks, serial):
     """Call a kernel for every task."""
     if serial:
         for task in range(tasks):

@@ -157,7 +157,7 @@ def _strip(
 
 
 @jit
-def _strips(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):  # type: ignore[no-untyped-def]
+def _strips(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
     width = STRIP_BYTES // item_bytes(a)
     tallest = m // TALLEST - GIVEN_UP[m % TALLEST]
     tall = TALLEST * (tallest if tallest >= 0 else m // TALLEST)
@@ -169,7 +169,7 @@ def _strips(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
 
 
 @exported("piipipipiiiii")
-def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):  # type: ignore[no-untyped-def]
+def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
     """``C = relu?(start + A B)`` on addresses (see `at`): A is (m, k), B is (k, n), C is (m, n).
 
     ``a_row, a_column, b_row, c_row`` are strides in elements; the columns of B and C are contiguous. ``start`` is
@@ -179,7 +179,7 @@ def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):  #
 
 
 @exported("pttpipipiiiii")
-def gemm_at(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu):  # type: ignore[no-untyped-def]
+def gemm_at(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu):
     """`gemm` with ``A[i, p] = a[rows[i] + columns[p]]``: the matrix of a convolution's windows, which is laid out
     nowhere.
 

@@ -1,8 +1,9 @@
 """Numba, but only when it is asked for.
 
-``@jit`` marks a kernel; ``compile_marked`` turns every marked function into a Numba dispatcher, in place, when the
-numba backend is first chosen. So a kernel stands in the same file as its reference, and that file imports where Numba
-does not exist. A marked function that was not turned is still plain Python, and right: `prange` is then `range`.
+``@kernel`` marks a kernel, ``@jit`` what kernels call; ``compile_marked`` turns every marked function into a Numba
+dispatcher, in place, when the numba backend is first chosen. So a kernel stands in the same file as its reference, and
+that file imports where Numba does not exist. Nothing runs a kernel there: most call functions that exist in compiled
+code alone, such as `at` (addresses.py). The numpy backend is the references.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"nsz", "arcp", "
 
 
 def jit(function: F | None = None, *, parallel: bool = False) -> Any:
-    """Mark a function to be compiled by Numba once the numba backend is in use."""
+    """Mark a function that kernels call, to be compiled by Numba once the numba backend is in use."""
     if function is None:
         return lambda f: jit(f, parallel=parallel)
     _marked.append((function, functools.partial(compile_function, parallel=parallel)))
@@ -94,8 +95,8 @@ def exported(arguments: str) -> Callable[[F], F]:
     """Mark a helper on addresses and integers that is compiled once, for all kernels that call it.
 
     Numba compiles an ordinary helper again inside every kernel, and twice inside a parallel one: the matrix product
-    alone cost the first run of a convolutional network 20 s. ``arguments`` has a letter for each: ``p`` an address,
-    ``i`` an integer.
+    alone cost the first run of a convolutional network 20 s. ``arguments`` has a letter for each: ``p`` the address
+    of a float, of one dtype for all of them, ``t`` the address of an int64, ``i`` an integer.
     """
 
     def mark(function: F) -> F:
@@ -138,7 +139,7 @@ def compile_marked(cache_folder: Path) -> None:
 
     folder = kernel_folder(cache_folder)
     warnings.filterwarnings("ignore", category=numba.NumbaPerformanceWarning)
-    _name_processor_offer()
+    _name_yield()
     for function, turn in _marked:
         _replace(function, turn(function, folder))
     _replace(prange, numba.prange)
@@ -146,17 +147,17 @@ def compile_marked(cache_folder: Path) -> None:
     _marked.clear()
 
 
-OFFER_PROCESSOR = "scratchnet_offer_processor"  # the name by which compiled code finds the system's own function
+YIELD = "scratchnet_yield"  # the name by which compiled code finds the system's function that offers the processor
 
 
-def _name_processor_offer() -> None:
+def _name_yield() -> None:
     import ctypes
 
     from llvmlite import binding
 
     library = ctypes.CDLL(None) if os.name == "posix" else ctypes.windll.kernel32  # type: ignore[attr-defined, unused-ignore]
     function = library.sched_yield if os.name == "posix" else library.SwitchToThread
-    binding.add_symbol(OFFER_PROCESSOR, ctypes.cast(function, ctypes.c_void_p).value)
+    binding.add_symbol(YIELD, ctypes.cast(function, ctypes.c_void_p).value)
 
 
 def host_is_x86() -> bool:

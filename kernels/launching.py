@@ -8,8 +8,8 @@
     launch(_double, -(-x.size // CHUNK), x, y)
 
 as ``kernel<<<blocks, threads>>>(x, y)`` does on a GPU. Tasks of one launch do not depend on each other; a launch begins
-when the one before it has ended. While a step is recorded its launches are noted besides, for program.py, which runs
-all of them at once.
+when the one before it has ended. While a training step is recorded, each launch is also put on a list, which program.py
+later runs from end to end without Python.
 """
 
 from __future__ import annotations
@@ -47,16 +47,14 @@ def NAME(entry, how_many, by_one, ARGUMENTS):
 def launch(kernel: Any, tasks: int, *arguments: Any, serial: bool = False) -> None:
     """Run ``kernel(task, *arguments)`` for every task.
 
-    ``serial`` says that there is less work than handing over to a second thread costs, about 3 us.
+    ``serial`` says that there is less work than handing over to a second thread costs, about 3 us. It counts only here,
+    where Python launches: in a program (program.py), whose threads are there already, the tasks of every launch are
+    shared out, among as many threads as scratchnet/pace.py finds best for the whole step.
     """
     if _notes.launches is not None:
         _notes.launches.append(Launch(kernel, tasks, arguments))
         if _notes.silent:
             return
-    if not hasattr(kernel, "framed"):
-        for task in range(tasks):
-            kernel(task, *arguments)
-        return
     kinds = _fingerprint()(arguments)
     if kinds not in kernel.addresses:
         kernel.addresses[kinds] = framed(kernel, arguments)

@@ -17,7 +17,7 @@ import numpy as np
 
 from .addresses import address_of, at
 from .frames import address, call, framed, slots_of
-from .jit import OFFER_PROCESSOR, host_is_x86, intrinsic, jit, max_threads, prange
+from .jit import YIELD, host_is_x86, intrinsic, jit, max_threads, prange
 from .launching import Launch
 
 FUNCTION, FRAME, TASKS, GUARDED = range(4)  # what stands in a row of a program
@@ -67,27 +67,26 @@ def _pause(typingctx: Any) -> Any:
 
 
 @intrinsic
-def _offer_processor(typingctx: Any) -> Any:
+def _yield(typingctx: Any) -> Any:
     """Let another thread have the processor, if one waits for it."""
     from numba import types
 
-    name = OFFER_PROCESSOR
-    return types.void(), lambda context, builder, signature, args: _call_without_arguments(context, builder, name)
+    return types.void(), lambda context, builder, signature, args: _call_without_arguments(context, builder, YIELD)
 
 
 @jit
-def _wait(done, tasks):  # type: ignore[no-untyped-def]
+def _wait(done, tasks):
     looks = 0
     while _now(done) < tasks:
         looks += 1
         if looks < PATIENCE:
             _pause()
         else:
-            _offer_processor()
+            _yield()
 
 
 @jit
-def _take_part(me, threads, rows, counters, watched):  # type: ignore[no-untyped-def]
+def _take_part(me, threads, rows, counters, watched):
     """One thread's part: of every launch first the tasks of its own share, then what others have not begun."""
     for k in range(rows.shape[0]):
         if rows[k, GUARDED] and not math.isfinite(watched[0]):
@@ -110,10 +109,10 @@ def _take_part(me, threads, rows, counters, watched):  # type: ignore[no-untyped
 
 
 @jit(parallel=True)
-def _run(threads, rows, counters, watched, slots, places, table, row):  # type: ignore[no-untyped-def]
+def _run(threads, rows, counters, watched, slots, filled, table, row):
     """Whether ``watched[0]`` was finite when the first guarded launch came."""
-    for k in range(places.size):
-        slots[places[k]] = table[row, k]
+    for k in range(filled.size):
+        slots[filled[k]] = table[row, k]
     if threads == 1:
         for k in range(rows.shape[0]):
             if rows[k, GUARDED] and not math.isfinite(watched[0]):
@@ -129,21 +128,21 @@ def _run(threads, rows, counters, watched, slots, places, table, row):  # type: 
 
 
 @jit
-def _run_steps(count, threads, rows, counters, watched, slots, places, table, row, moving, start, stride):  # type: ignore[no-untyped-def]
+def _run_steps(count, threads, rows, counters, watched, slots, filled, table, row, moving, start, stride):
     """How many of so many runs were taken, each with the next row of the table and the next address in ``moving``."""
     for step in range(count):
-        for place in moving:
-            slots[place] = start + step * stride
-        if not _run(threads, rows, counters, watched, slots, places, table, row + step):
+        for slot in moving:
+            slots[slot] = start + step * stride
+        if not _run(threads, rows, counters, watched, slots, filled, table, row + step):
             return step
     return count
 
 
 @jit
-def move(slots, places, array):  # type: ignore[no-untyped-def]
-    """Let the launches read another array, of the same shape and dtype, where ``places`` says."""
-    for place in places:
-        slots[place] = address_of(array)
+def move(slots, moved, array):
+    """Let the launches read another array, of the same shape and dtype: the slots ``moved`` get its address."""
+    for slot in moved:
+        slots[slot] = address_of(array)
 
 
 class Program:
@@ -176,24 +175,24 @@ class Program:
         self.counters = np.zeros(len(launches) * (max_threads() + 1) * APART, np.int64)
         self.slot = memoryview(self.slots)  # for single numbers, which NumPy takes three times as long to change
 
-    def run(self, threads: int, places: np.ndarray = NOWHERE, table: np.ndarray = NOTHING, row: int = 0) -> bool:
-        """Fill slots from a row of a table and run all launches, shared out to as many threads as Numba has in use.
+    def run(self, threads: int, filled: np.ndarray = NOWHERE, table: np.ndarray = NOTHING, row: int = 0) -> bool:
+        """Fill the slots ``filled`` from a row of a table and run all launches, each shared out to ``threads`` threads.
 
         False if ``watched`` was not finite: the guarded ones were left out.
         """
-        return bool(_run(threads, self.rows, self.counters, self.watched, self.slots, places, table, row))
+        return bool(_run(threads, self.rows, self.counters, self.watched, self.slots, filled, table, row))
 
     def run_steps(
-        self, count: int, threads: int, places: np.ndarray, table: np.ndarray, row: int, moving: np.ndarray,
+        self, count: int, threads: int, filled: np.ndarray, table: np.ndarray, row: int, moving: np.ndarray,
         start: int, stride: int,
     ) -> int:  # fmt: skip
         """Run all launches ``count`` times, with the next row of the table each time and with addresses in the slots
         ``moving`` that begin at ``start`` and lie ``stride`` bytes apart. How many of the runs `run` would call True.
         """
         common = threads, self.rows, self.counters, self.watched, self.slots
-        return int(_run_steps(count, *common, places, table, row, moving, start, stride))
+        return int(_run_steps(count, *common, filled, table, row, moving, start, stride))
 
-    def places(self, array: np.ndarray) -> np.ndarray:
+    def slots_of_array(self, array: np.ndarray) -> np.ndarray:
         """The slots that hold the address of an array, or of a view of all of it: `move` makes them point elsewhere."""
         found = [
             slot
@@ -203,19 +202,19 @@ class Program:
         ]
         return np.array(found, np.int64)
 
-    def places_of(self, places: list[tuple[int, int]]) -> np.ndarray:
-        """The slots of arguments, each given by its launch and its place there."""
+    def slots_of_arguments(self, arguments: list[tuple[int, int]]) -> np.ndarray:
+        """The slots of arguments, each given by the number of its launch and its own number there."""
         found = [
-            self.positions[k][place] + number
-            for k, place in places
-            for number in range(len(slots_of(self.launches[k].arguments[place])))
+            self.positions[k][which] + number
+            for k, which in arguments
+            for number in range(len(slots_of(self.launches[k].arguments[which])))
         ]
         return np.array(found, np.int64)
 
     def renew(self, first: int, launches: list[Launch]) -> bool:
-        """Take over the numbers of launches that are the ones from ``first`` on, but for these.
+        """Compare ``launches`` with those of the program from ``first`` on, and take over the numbers that are new.
 
-        False if they differ in more: the program is then of no use any more.
+        False if anything but numbers differs: the program is then of no use any more.
         """
         for k, new in enumerate(launches, first):
             old = self.launches[k]

@@ -45,7 +45,7 @@ def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 @jit
-def clear(array):  # type: ignore[no-untyped-def]
+def clear(array):
     """Fill with zeros."""
     flat = array.reshape(-1)
     for i in range(flat.size):

@@ -44,7 +44,7 @@ def _square(typingctx: Any, source: Any, row: Any, target: Any, target_row: Any)
 
 
 @jit
-def transpose(source, row, rows, target):  # type: ignore[no-untyped-def]
+def transpose(source, row, rows, target):
     """``target (columns, rows) = source[row : row + rows]'``; the target is 1-D."""
     columns = source.shape[1]
     side = VECTOR_BYTES // item_bytes(at(source, 0))
@@ -58,6 +58,6 @@ def transpose(source, row, rows, target):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def transposed(task, matrices, targets):  # type: ignore[no-untyped-def]
+def transposed(task, matrices, targets):
     """Each matrix of ``matrices`` (count, rows, columns), turned round into ``targets`` (count, columns, rows)."""
     transpose(matrices[task], 0, matrices.shape[1], targets[task].reshape(-1))

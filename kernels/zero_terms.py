@@ -1,7 +1,7 @@
 """Terms that are 0 take no part in a product: four fifths of the pixels of a digit, half of those of a shirt.
 
-A tile of ``C = A B`` has five rows and goes only through those p for which one of its five numbers of A is not 0. They
-are found 64 at a time, as the bits of a word::
+A tile of ``C = A B`` has five rows (three where the machine has 16 vector registers, not 32) and goes only through
+those p for which one of its five numbers of A is not 0. They are found 64 at a time, as the bits of a word::
 
     word = bits(A[i : i + 5, p : p + 64] != 0)  # or over the rows
     while word:
@@ -19,7 +19,9 @@ five are pixels side by side. On one core at 240 GFLOP/s, us::
     784 x 128, 64 pieces          57     45               59     38
 
 The other terms are added in the same order as ever and ``s + 0 * b`` is ``s``, so this changes no bit, as long as B is
-finite; where it is not, no term is left out.
+finite; where it is not, no term is left out. That is seen anew each time. Whether it pays to look for zeros at all is
+asked once for each launch from Python, of the first rows of A: a recorded step (scratchnet/recording.py) stays with the
+answer that its first batch gave.
 """
 
 from __future__ import annotations
@@ -114,8 +116,8 @@ def _down_the_rows(
                     builder.store(simd.load(*part(bias, v)), first)
             sums = [[simd.variable(simd.vector) for _ in range(vectors)] for _ in range(ROWS)]
             with simd.loop(simd.int(0), simd.ceiling(rows, ROWS)) as group:
-                places = [builder.add(builder.mul(group, simd.int(ROWS)), simd.int(r)) for r in range(ROWS)]
-                here = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in places]
+                wanted = [builder.add(builder.mul(group, simd.int(ROWS)), simd.int(r)) for r in range(ROWS)]
+                here = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in wanted]
                 lines = [simd.opaque(simd.address(a, a_row, i)) for i in here]
                 for row in sums:
                     for total, first in zip(row, starts, strict=True):
@@ -145,20 +147,20 @@ def _down_the_rows(
 
 
 @exported("piipipiptiiiii")
-def _strip(a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, columns, start, relu):  # type: ignore[no-untyped-def]
+def _strip(a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, columns, start, relu):
     """`gemm` for those p for which a bit is set in ``count`` words."""
     _down_the_rows(a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, columns, start, relu)
 
 
 @jit
-def _abreast(outputs, itemsize):  # type: ignore[no-untyped-def]
+def _abreast(outputs, itemsize):
     """How many tasks stand side by side."""
     most = WIDEST * STRIPS * VECTOR_BYTES // itemsize
     return (outputs + most - 1) // most
 
 
 @jit
-def _strips(part, outputs, a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, start, relu):  # type: ignore[no-untyped-def]
+def _strips(part, outputs, a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, start, relu):
     """Part of the columns of C = A B, of which there are ``outputs``, cut evenly into strips."""
     lanes = VECTOR_BYTES // item_bytes(b)
     vectors, parts = (outputs + lanes - 1) // lanes, _abreast(outputs, item_bytes(b))
@@ -174,7 +176,7 @@ def _strips(part, outputs, a, a_row, a_column, b, b_row, c, c_row, bias, words, 
 
 
 @jit
-def _finite(checks):  # type: ignore[no-untyped-def]
+def _finite(checks):
     clean = True
     for k in range(checks.size):
         clean &= checks[k] == 0
@@ -182,13 +184,13 @@ def _finite(checks):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _all(count):  # type: ignore[no-untyped-def]
+def _all(count):
     """A word of which ``count`` bits are set."""
     return np.int64(-1 if count == WORD else (1 << count) - 1)
 
 
 @kernel
-def _look(task, b, checks):  # type: ignore[no-untyped-def]
+def _look(task, b, checks):
     numbers, nothing = at(b, task * LOOKED), b.dtype.type(0)
     for k in range(min(LOOKED, b.size - task * LOOKED)):
         nothing += numbers[k] * 0  # NaN, if that is not finite
@@ -196,7 +198,7 @@ def _look(task, b, checks):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _multiply(task, x, w, b, relu, checks, words, sums):  # type: ignore[no-untyped-def]
+def _multiply(task, x, w, b, relu, checks, words, sums):
     parts, n, outputs = sums.shape
     inputs, groups, abreast = x.shape[1], (n + ROWS - 1) // ROWS, _abreast(outputs, x.itemsize)
     part, beside, group = task // (groups * abreast), task // groups % abreast, task % groups
@@ -218,7 +220,7 @@ def _multiply(task, x, w, b, relu, checks, words, sums):  # type: ignore[no-unty
 
 
 @kernel
-def _gradient(task, x, dz, checks, bits, words, dw):  # type: ignore[no-untyped-def]
+def _gradient(task, x, dz, checks, bits, words, dw):
     (n, inputs), outputs = x.shape, dw.shape[1]
     tiles = (inputs + ROWS - 1) // ROWS
     below = (tiles + TILES - 1) // TILES
@@ -243,7 +245,7 @@ def _gradient(task, x, dz, checks, bits, words, dw):  # type: ignore[no-untyped-
 
 
 @jit
-def _share(x, rows, columns):  # type: ignore[no-untyped-def]
+def _share(x, rows, columns):
     """Of the blocks of so many rows and columns at the head of x, one of them 1, the share that is not all 0."""
     (n, inputs), wide, found = x.shape, WORD // columns * columns, 0
     down = min(SAMPLE, n) // rows
@@ -257,22 +259,22 @@ def _share(x, rows, columns):  # type: ignore[no-untyped-def]
     return found * columns / (down * inputs)
 
 
-def _pays(x, rows, columns, outputs):  # type: ignore[no-untyped-def]
+def _pays(x, rows, columns, outputs):
     large = x.shape[0] >= ROWS and x.shape[1] >= WIDE and outputs * x.itemsize > (NARROWEST - 1) * VECTOR_BYTES
     return large and _share(x, rows, columns) <= RARE
 
 
-def multiply_pays(x, outputs):  # type: ignore[no-untyped-def]
-    """Whether it looks as if enough columns were 0 in five rows of x."""
+def multiply_pays(x, outputs):
+    """Whether it looks as if enough columns were 0 in ROWS rows of x."""
     return _pays(x, ROWS, 1, outputs)
 
 
-def gradient_pays(x, outputs):  # type: ignore[no-untyped-def]
-    """Whether it looks as if five neighbours in a row of x were 0 often enough."""
+def gradient_pays(x, outputs):
+    """Whether it looks as if ROWS neighbours in a row of x were 0 often enough."""
     return _pays(x, 1, ROWS, outputs)
 
 
-def multiply(x, w, b, relu, sums):  # type: ignore[no-untyped-def]
+def multiply(x, w, b, relu, sums):
     """Launch ``sums[k] = relu?(x w + b)``, summed over part k of the columns of x; b is added in part 0."""
     (parts, n, _), inputs = sums.shape, x.shape[1]
     tasks = parts * _abreast(w.shape[1], w.itemsize) * -(-n // ROWS)
@@ -282,7 +284,7 @@ def multiply(x, w, b, relu, sums):  # type: ignore[no-untyped-def]
     launch(_multiply, tasks, x, w, b, relu, checks, words, sums)
 
 
-def gradient(x, dz, checks, dw):  # type: ignore[no-untyped-def]
+def gradient(x, dz, checks, dw):
     """Launch ``dw = x' dz``; anything but zeros in ``checks`` says that dz is not finite."""
     n, inputs = x.shape
     tasks = _abreast(dw.shape[1], dw.itemsize) * -(-inputs // (ROWS * TILES))

@@ -1,6 +1,7 @@
 """The backend switch: which implementation of every op runs, and where arrays live.
 
-``ops.NAME(...)`` calls op NAME on the chosen backend; nothing else in the engine knows which one that is.
+``ops.NAME(...)`` calls op NAME on the chosen backend, so that layers, losses and optimizers do not depend on which one
+that is. What concerns one backend alone (recorded steps, a GPU's memory, compilation) asks `get_backend`.
 """
 
 from __future__ import annotations

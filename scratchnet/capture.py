@@ -1,10 +1,10 @@
 """An epoch on the GPU as the replay of captured steps.
 
-A training step of a small network is ten launches of a few microseconds each, and Python needs longer than that to ask
-for them. So the step is run once for each batch size while the GPU records instead of computing, and an epoch is the
-replay of that record (a CUDA graph; up to `UNROLLED` steps in one). What differs from step to step stands in the GPU's
-memory: the order of the samples, the batch and step counters, the numbers that the optimizer works out anew (learning
-rate, bias corrections), the running totals. Nothing is read back before the epoch's end.
+For the reason that kernels/program.py gives, Python takes no part in the steps: one is run for each batch size while
+the GPU records instead of computing, and an epoch is the replay of that record (a CUDA graph; up to `UNROLLED` steps in
+one). What differs from step to step stands in the GPU's memory: the order of the samples, the batch and step counters,
+the numbers that the optimizer works out anew (learning rate, bias corrections), the running totals. Nothing is read
+back before the epoch's end.
 
 The kernels are those of the eager step, so both give the same bits. A setting that is changed on the way, which the
 kernels were launched with, has the step recorded anew; a part of a user's own, which may do anything between the

@@ -125,7 +125,7 @@ class Lines(Quiet):
         self.say(f"test accuracy {test['accuracy']:.2%} ({wrong}), loss {test['loss']:.4f}")
         if expect.text or expect.accuracy is not None:
             hopes = [f"about {expect.accuracy:.1%}"] if expect.accuracy is not None else []
-            hopes += [f"the text has {expect.text}"] if expect.text else []
+            hopes += [f"the tutorial has {expect.text}"] if expect.text else []
             self.say(f"expected with the recipe's own settings: {'; '.join(hopes)}")
         speed = f"{results['images_per_second']:,.0f} images/s"
         spent = {"training": f"{_duration(seconds['training'])} at {speed}"}

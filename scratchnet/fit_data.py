@@ -159,17 +159,18 @@ def due(freq: Any) -> Callable[[int], bool]:
     return lambda epoch: epoch + 1 in named
 
 
-def batches(n: int, batch_size: Any, steps: Any, usual: int) -> tuple[int, int]:
+def batches(n: int, batch_size: Any, steps: Any, default: int) -> tuple[int, int]:
     """Size and number of the batches of a test or a prediction.
 
-    As in Keras, ``steps`` are the first so many batches; without a size, all samples are in so many.
+    As in Keras, ``steps`` are the first so many batches; without a size, all samples are in so many. ``default`` is the
+    size where neither is given.
 
     Raises
     ------
     ConfigError
         If one of them is not a positive integer.
     """
-    size = usual if batch_size is None else whole("batch_size", batch_size)
+    size = default if batch_size is None else whole("batch_size", batch_size)
     if steps is None:
         return size, -(-n // size)
     count = whole("steps", steps)

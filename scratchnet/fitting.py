@@ -12,10 +12,7 @@ from .callbacks import CallbackList, verbosity
 from .checks import arguments_of, refuse_unknown, whole
 from .errors import ConfigError, NumericsError
 from .numerics import require_finite
-from .testing import answer, predict_nothing, run_test, usual_batch
-from .testing import evaluate as evaluate
-from .testing import predict as predict
-from .testing import predict_classes as predict_classes
+from .testing import answer, default_batch_size, predict_nothing, run_test
 from .training import Progress, Trainer, set_steps
 
 if TYPE_CHECKING:
@@ -120,8 +117,8 @@ def fit(
         x, y, weights = validation_data
         held_out_data = fit_data.prepare(self, x, y, "validation_data", weights)
         validator = Trainer(self)
-        usual = usual_batch(validator, batch_size)
-        test_batches = fit_data.batches(len(held_out_data[0]), validation_batch_size, validation_steps, usual)
+        default = default_batch_size(validator, batch_size)
+        test_batches = fit_data.batches(len(held_out_data[0]), validation_batch_size, validation_steps, default)
     seed = int(initializers.default_rng().integers(2**32))  # drawn in a resumed fit too: a second fit then draws alike
     if progress is None:
         progress = Progress(seed, epoch=initial_epoch)

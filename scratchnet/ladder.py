@@ -1,7 +1,7 @@
-"""The improvement story of the text 003: the same images, and in every rung one thing that is done better.
+"""The improvement story of a tutorial: the same images, and in every rung one thing that is done better.
 
 The last rung is the recipe ``fashion-cnn-dropout``; the others are that recipe with what came later taken away. The
-text gives neither its early layouts nor the rate of its gradient descent: here both are those of the TensorFlow
+tutorial gives neither its early layouts nor the rate of its gradient descent: here both are those of the TensorFlow
 tutorial on which it builds, two convolutions before the dense layers and a rate of 0.001.
 """
 
@@ -27,7 +27,7 @@ RECIPE = "fashion-cnn-dropout"
 
 @dataclass(frozen=True)
 class Rung:
-    """One step of the story: what changes against the rung before, and the accuracy that the text has for it."""
+    """One step of the story: what changes against the rung before, and the accuracy that the tutorial has for it."""
 
     name: str
     title: str

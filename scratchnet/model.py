@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import fitting, keras_defaults, losses, optimizers, summary, training
+from . import fitting, keras_defaults, losses, optimizers, summary, testing, training
 from . import metrics as metrics_module
 from .backend import PRECISIONS, products_in
 from .callbacks import CallbackList, History
@@ -137,9 +137,9 @@ class Sequential(Flattened):
         return self._trainer
 
     fit = fitting.fit
-    evaluate = fitting.evaluate
-    predict = fitting.predict
-    predict_classes = fitting.predict_classes
+    evaluate = testing.evaluate
+    predict = testing.predict
+    predict_classes = testing.predict_classes
     train_on_batch = fitting.train_on_batch
     test_on_batch = fitting.test_on_batch
     loss_and_gradients = fitting.loss_and_gradients

@@ -1,12 +1,14 @@
 """A training step on the CPU as one program.
 
-The step of a small network is ten kernels of a few microseconds, and Python needs as long to ask for them: 0.14 ms for
-784-128-128-10 at 64 images, of which the arithmetic is 0.10. So the step is recorded once for each batch size, and from
-then on replayed (kernels/program.py), as on a GPU (capture.py). What differs from step to step is worked out by the
-code that always does it: the optimizer and the layers that count steps are asked anew, their launches are compared with
-the recorded ones instead of run, and the numbers in them taken over.
+The reason is given in kernels/program.py. From Python a step of 784-128-128-10 at 64 images takes 0.14 ms, of which the
+arithmetic is 0.10: so it is recorded once for each batch size, and from then on replayed, as on a GPU (capture.py).
+What differs from step to step is worked out by the code that always does it: the optimizer and the layers that count
+steps are asked anew, their launches are compared with the recorded ones instead of run, and the numbers in them taken
+over.
 
-The kernels are those of a step that is not recorded, so both give the same bits.
+Both kinds of step give the same bits. Their kernels may differ in one thing: whether products with zeros are left out
+(kernels/zero_terms.py). A step from Python decides that by a look at its batch, a recording keeps what its own batch
+decided. Since leaving out zeros changes no bit, a batch with more or fewer of them costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -64,8 +66,8 @@ def record(trainer: Trainer, inputs: Inputs, make: Callable[[], Batch], feed: Fe
     recording = Recording(trainer, inputs, feed, launches, update, moving)
     # An input that was converted first: the launches know nothing of the array that will come. And one array that is
     # two inputs, samples and targets say: it cannot be told where either goes.
-    where = [place for places in recording.places for place in places]
-    return recording if all(len(places) for places in recording.places) and len(where) == len(set(where)) else None
+    every = [slot for slots in recording.input_slots for slot in slots]
+    return recording if all(len(slots) for slots in recording.input_slots) and len(every) == len(set(every)) else None
 
 
 def _watched(layer: Any, forward: Callable[..., Any], launches: list[Launch], moving: list[Moving]) -> Any:
@@ -105,20 +107,20 @@ class Recording:
         self.counting = [layer for layer in self.model.walk() if hasattr(layer, "step")]
         self.kinds = [_kind(array) for array in inputs]
         self.program = Program(launches, self.update, trainer.totals)
-        self.places = [self.program.places(array) for array in inputs]
-        # The optimizer's numbers: tuples of floats, which stand at these places of its launches' arguments.
+        self.input_slots = [self.program.slots_of_array(array) for array in inputs]
+        # The optimizer's numbers: tuples of floats, each found by its launch and its number among the arguments there.
         self.tuples = [
-            (k, place)
+            (k, which)
             for k, one in enumerate(launches[self.update :])
-            for place, value in enumerate(one.arguments)
+            for which, value in enumerate(one.arguments)
             if isinstance(value, tuple)
         ]
-        self.numbers = self.program.places_of([(self.update + k, place) for k, place in self.tuples])
+        self.numbers = self.program.slots_of_arguments([(self.update + k, which) for k, which in self.tuples])
         self.table = np.zeros((AHEAD, len(self.numbers)), np.int64)
         self.noted, self.rate = range(0), None  # the steps that the table is for, and the learning rate it is for
         self.settings = replay.Settings(self.model)
         # No run: what runs a program is compiled with the rest of the step, not in the middle of a training.
-        self.program.run_steps(0, 1, self.numbers, self.table, 0, self.places[0], 0, 0)
+        self.program.run_steps(0, 1, self.numbers, self.table, 0, self.input_slots[0], 0, 0)
 
     def replay(self, inputs: Inputs, feed: Feed | None, threads: int) -> bool | None:
         """Take a step with another batch, by as many threads as Numba has in use.
@@ -128,11 +130,11 @@ class Recording:
         """
         if not self._fits(feed):
             return None
-        for old, new, kind, places in zip(self.inputs, inputs, self.kinds, self.places, strict=True):
+        for old, new, kind, slots in zip(self.inputs, inputs, self.kinds, self.input_slots, strict=True):
             if new is not old:
                 if _kind(new) != kind or not new.flags.aligned:
                     return None
-                program.move(self.program.slots, places, new)
+                program.move(self.program.slots, slots, new)
         self.inputs = inputs
         steps = [layer.step for layer in self.counting]
         if not self._renew():
@@ -157,8 +159,8 @@ class Recording:
         row, ahead = optimizer.iterations - self.noted.start, self.noted.stop - optimizer.iterations
         self.inputs = (None,)
         taken = self.program.run_steps(
-            min(len(indices), ahead), threads, self.numbers, self.table, row, self.places[0], address(indices),
-            indices.strides[0],
+            min(len(indices), ahead), threads, self.numbers, self.table, row, self.input_slots[0],
+            address(indices), indices.strides[0],
         )  # fmt: skip
         for _ in range(taken):
             optimizer.count_step()
@@ -192,7 +194,7 @@ class Recording:
             def note() -> bool:
                 if not rows and not self.program.renew(self.update, launches):
                     return False
-                rows.append([launches[k].arguments[place] for k, place in self.tuples])
+                rows.append([launches[k].arguments[which] for k, which in self.tuples])
                 launches.clear()
                 return True
 

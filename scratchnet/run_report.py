@@ -54,7 +54,7 @@ def facts(recipe: Recipe, data: RecipeData, results: dict[str, Any]) -> Iterator
     if expect.accuracy is not None:
         yield "expected", f"test accuracy about {expect.accuracy:.1%} with the recipe's own settings"
     if expect.text:
-        yield "the text has", expect.text
+        yield "the tutorial has", expect.text
     yield "backend", results["backend"]
     if "device_memory" in results:
         yield "GPU memory", gpu_memory.said(results["device_memory"])

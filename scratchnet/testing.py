@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PREDICT_BATCH = 256  # rows at a time where the user names no batch size
 
 
-def usual_batch(trainer: Trainer, keras: int = 32) -> int:
+def default_batch_size(trainer: Trainer, keras: int = 32) -> int:
     """How many samples are tested at a time where nobody says it: so many as Keras takes, if a metric is a function,
     whose result may be one number for a whole batch; otherwise results do not depend on it.
     """
@@ -84,7 +84,7 @@ def evaluate(
     shown = verbosity(verbose, 0)
     data = fit_data.prepare(self, x, y, "x", sample_weight)
     trainer = Trainer(self)  # one of its own: a callback may evaluate in the middle of an epoch
-    batches = fit_data.batches(len(data[0]), batch_size, steps, usual_batch(trainer))
+    batches = fit_data.batches(len(data[0]), batch_size, steps, default_batch_size(trainer))
     run = Hooks(self, callbacks, verbose=verbose, epochs=1, steps=batches[1])
     with self.trainer().apart():  # whose metrics are the same objects
         results = run_test(trainer, data, batches, run)

@@ -111,12 +111,12 @@ def test_guarded_launches_wait_for_a_finite_number(value: float, threads: int) -
 def test_arrays_can_be_exchanged() -> None:
     x, y, other = (np.full(40_000, value, "float32") for value in (1, 0, 5))
     program = Program(add_launches(x, y), 2, WATCHED)
-    places = program.places(x)
-    assert len(places) == 2  # x + x
-    programs.move(program.slots, places, other)
+    slots = program.slots_of_array(x)
+    assert len(slots) == 2  # x + x
+    programs.move(program.slots, slots, other)
     program.run(2)
     assert (y == 31).all()
-    programs.move(program.slots, places, x)
+    programs.move(program.slots, slots, x)
     program.run(1)
     assert (y == 7).all()
 
@@ -135,14 +135,6 @@ def test_numbers_can_be_renewed_and_nothing_else() -> None:
     with noting(silent=True) as launches:
         sn.backend.ops.add(x, x, y)
     assert not program.renew(1, launches)  # another kernel
-
-
-def test_a_kernel_that_was_never_compiled_runs_as_python() -> None:
-    from scratchnet.kernels.launching import launch
-
-    seen: list[int] = []
-    launch(lambda task, out: out.append(task), 3, seen)
-    assert seen == [0, 1, 2]
 
 
 def test_what_is_written_for_a_kernel_stands_where_it_does() -> None:

@@ -1,4 +1,4 @@
-"""``scratchnet-train ladder``: the improvement story of the text 003, trained rung by rung and told on one page."""
+"""``scratchnet-train ladder``: the improvement story of a tutorial, trained rung by rung and told on one page."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def list_recipes(
     from .tables import Column, show
 
     headers = {"recipe": "recipe", "network": "network", "parameters": "parameters", "data": "data",
-               "training": "training", "expected": "test accuracy", "text": "the text has"}  # fmt: skip
+               "training": "training", "expected": "test accuracy", "text": "the tutorial"}  # fmt: skip
     columns = [Column(text, key == "parameters", key in ("network", "training")) for key, text in headers.items()]
     show(columns, [[f"{row[key]:,}" if key == "parameters" else row[key] or "" for key in headers] for row in rows])
     return 0

@@ -74,7 +74,7 @@ class Training(_Table):
 
 
 class Expect(_Table):
-    """``[expect]``: the number of parameters (checked), the accuracy, what the text says, what was measured."""
+    """``[expect]``: the number of parameters (checked), the accuracy, what the tutorial says, what was measured."""
 
     parameters: int | None = Field(default=None, ge=0)
     accuracy: float | None = Field(default=None, ge=0, le=1)
