@@ -175,3 +175,39 @@ def test_a_layer_that_does_not_fit_is_not_left_in_the_model(started: bool) -> No
     model.add(L.Dense(3, input_shape=(4,)))
     assert [layer.name for layer in model.layers] == (["dense", "dense_1"] if started else ["dense"])
     assert model.predict(X, verbose=0).shape == (90, 3)
+
+
+@pytest.mark.parametrize("make", [L.LeakyReLU, L.Sigmoid, lambda: L.Activation("elu"), L.Softmax])
+def test_an_activation_layer_for_several_layers(backend: str, make: Any) -> None:
+    """As in Keras. Each has one of its own: the second forward pass overwrote what the first one needs."""
+    act = make()
+    model = sn.Sequential(
+        [L.Input((6, 5, 2)), L.Conv2D(3, 2, activation=act), L.Flatten(), L.Dense(6, activation=act), L.Dense(4, act)]
+    )
+    assert sn.check_gradients(model, np.random.default_rng(0).standard_normal((3, 6, 5, 2))).ok
+    model.layers[-1].activation = act
+    assert model.layers[-1].activation is not act
+
+
+def test_a_layer_is_in_a_model_once() -> None:
+    a, message = L.Dense(5, name="a"), "^Sequential: the layer 'a' is in the model already$"
+    for wrong in (
+        lambda: sn.Sequential([L.Input((5,)), a, sn.Sequential([a])]),
+        lambda: sn.Sequential([L.Input((5,)), sn.Sequential([a]), a]),
+        lambda: sn.Sequential([L.Residual([a]), L.Residual([L.Dense(5), a])]),
+    ):
+        with pytest.raises(ConfigError, match=message.replace("Sequential", "(?i:sequential)")):
+            wrong()
+    with pytest.raises(ConfigError, match="a layer is in body and shortcut: expected one of its own for each"):
+        L.Residual(a, a)
+    model = sn.Sequential([L.Dense(5)])
+    for other in (model, L.Residual(model), sn.Sequential([model])):
+        with pytest.raises(ConfigError, match="a model cannot be inside itself"):
+            model.add(other)
+
+
+@pytest.mark.parametrize("activation", [L.Dense(3), L.Flatten()])
+def test_an_activation_keeps_the_shape(activation: Any) -> None:
+    layer = L.Dense(5, activation=activation, name="d")
+    with pytest.raises(sn.errors.ShapeError, match=r"layer 'd': activation: expected outputs in the shape of inputs, "):
+        layer.build((2, 4))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
+from .arguments import batch_shape, label
 from .base import Layer, Shape
 from .serialization import serialize
 
@@ -43,18 +46,28 @@ class WithActivation(Layer):
         from . import activations
 
         value = activations.name_of(value)
+        if isinstance(value, activations.Activation):  # one for each layer: it keeps what went forward
+            value = copy.deepcopy(value)
         self._activation = activations.get(value, dtype=self.dtype.name)
         self.relu = isinstance(value, str) and value == "relu"
         self.after = None if self.relu else self._activation
-        if self.built and self._activation is not None:
-            self._activation.build(self.linear_shape)
+        if self.built:
+            self._build_activation(None)
 
     def finish_build(self, input_shape: Shape, linear_shape: Shape, rng: np.random.Generator) -> None:
         """Set the shapes and build the activation."""
         super().build(input_shape, rng)
         self.output_shape = self.linear_shape = linear_shape
-        if self._activation is not None:
-            self._activation.build(linear_shape, rng)
+        self._build_activation(rng)
+
+    def _build_activation(self, rng: np.random.Generator | None) -> None:
+        if self._activation is None:
+            return
+        self._activation.build(self.linear_shape, rng)
+        if self._activation.output_shape != self.linear_shape:
+            made = f"{batch_shape(self._activation.output_shape)} of {type(self._activation).__name__}"
+            expected = f"outputs in the shape of inputs, {batch_shape(self.linear_shape)}"
+            raise ShapeError(f"layer {label(self)!r}: activation: expected {expected}, got {made}")
 
     def linear_forward(self, x: Any, training: bool) -> Any:
         """The linear map and, where it is fused, ReLU."""
@@ -88,9 +101,5 @@ class WithActivation(Layer):
         """What `config` says, the activation by its name where a name makes it, as in Keras."""
         from . import activations
 
-        name = getattr(self.after, "activation", None)
-        named = isinstance(name, str) and activations.get(name, dtype=self.dtype.name)
         config = super().get_config()
-        if self.after is not None and named and serialize(named) == serialize(self.after):
-            config["activation"] = name
-        return config
+        return {**config, "activation": activations.plain_name(self.after) or config["activation"]}

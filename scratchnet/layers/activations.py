@@ -13,7 +13,7 @@ from ..kernels import activations as kernel
 from .arguments import label
 from .base import Layer, Shape, ops
 from .keras_arguments import layer_arguments
-from .serialization import make
+from .serialization import make, serialize
 
 LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
 
@@ -236,6 +236,13 @@ def name_of(identifier: Any) -> Any:
     if callable(identifier) and home.partition(".")[0] in _LIBRARIES:
         return getattr(identifier, "__name__", identifier)
     return identifier
+
+
+def plain_name(layer: Any) -> str | None:
+    """The name from which `get` makes a layer like this one; None where there is none."""
+    name = getattr(layer, "activation", None)
+    made = get(name, layer.dtype.name) if isinstance(name, str) else None
+    return name if made is not None and serialize(made) == serialize(layer) else None
 
 
 def get(identifier: Any, dtype: Any = None) -> Layer | None:

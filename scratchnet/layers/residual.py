@@ -29,7 +29,7 @@ class Residual(Layer):
     Raises
     ------
     ConfigError
-        If body or shortcut are not layers, or have another dtype than the block.
+        If body or shortcut are not layers, share one, or have another dtype than the block.
     ShapeError
         If the two outputs have different shapes.
 
@@ -42,6 +42,9 @@ class Residual(Layer):
         super().__init__(**kwargs)
         self.body = self._layer("body", body)
         self.shortcut = None if shortcut is None else self._layer("shortcut", shortcut)
+        inner = self.walk()
+        if len({id(layer) for layer in inner}) < len(inner):
+            raise ConfigError(f"{label(self)}: a layer is in body and shortcut: expected one of its own for each")
         if kwargs.get("dtype") is None:
             self.dtype = self.body.dtype
         for branch in self.sublayers():

@@ -51,10 +51,15 @@ class Stack(Layer):
         """Put a layer on top; it is built at once if the model's input shape is known."""
         if not isinstance(layer, Layer):
             raise ConfigError(f"{label(self)}: expected a layer, got {layer!r}")
-        if id(layer) in self._inside and any(layer is other for other in self.walk()):
-            raise ConfigError(
-                f"{label(self)}: the layer {layer.name or type(layer).__name__!r} is in the model already"
-            )
+        inner = {id(one): one for one in layer.walk()}
+        if id(self) in inner:
+            raise ConfigError(f"{label(self)}: a model cannot be inside itself")
+        if not self._inside.isdisjoint(inner):  # or an object that was where one of these is now
+            for other in self.walk():
+                if id(other) in inner:
+                    raise ConfigError(
+                        f"{label(self)}: the layer {other.name or type(other).__name__!r} is in the model already"
+                    )
         requested, built = self.requested_input_shape, self.built
         first = not self._layers and requested is None
         if first and layer.requested_input_shape is not None:
