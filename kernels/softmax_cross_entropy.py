@@ -110,7 +110,7 @@ def _dense(task, logits, targets, weights, smoothing, parts, dlogits, wanted):
 
 
 @kernel
-def _add_up(task, parts, totals):
+def add_up(task, parts, totals):
     for k in range(parts.shape[0]):
         totals[0] += parts[k, 0]
         totals[1] += parts[k, 1]
@@ -125,7 +125,7 @@ def evaluate(loss, outputs, targets, weights, settings, totals, gradient):
     wanted = gradient.size > 0
     work = gradient if wanted else scratch("loss", outputs.shape, outputs.dtype)
     launch(loss, len(parts), outputs, targets, weights, *settings, parts, work, wanted, serial=outputs.size < SERIAL)
-    launch(_add_up, 1, parts, totals, serial=True)
+    launch(add_up, 1, parts, totals, serial=True)
 
 
 @twin("softmax_cross_entropy")

@@ -26,6 +26,7 @@ from . import (
     losses,
     metrics,
     optimizers,
+    regularizers,
     utils,
 )
 from .backend import get_backend, set_backend, use_backend
@@ -49,6 +50,7 @@ __all__ = [
     "losses",
     "metrics",
     "optimizers",
+    "regularizers",
     "set_backend",
     "use_backend",
     "utils",

@@ -140,7 +140,7 @@ def fit(
     run.load_state(progress.callbacks)
     progress.callbacks, logs = {}, {}
     explained = gpu_memory.explained(self, batch_size, partial(trainer.take_memory, targets))
-    with explained, trainer.running(), trainer.recording_anew():
+    with explained, trainer.running(), trainer.stepper.recording_anew():
         while progress.epoch < epochs and not self.stop_training:
             run.call("on_epoch_begin", progress.epoch, {})
             try:
@@ -173,7 +173,7 @@ def _run_epoch(trainer: Trainer, feed: Feed, order: Shuffle, steps: int, progres
     while progress.step < steps:
         run.on_train_batch_begin(progress.step)
         indices = order.together(progress.epoch * steps + progress.step, min(most, steps - progress.step))
-        taken = trainer.steps(feed, indices)
+        taken = trainer.stepper.steps(feed, indices)
         progress.step += taken
         progress.samples += taken * indices.shape[1]
         run.on_train_batch_end(progress.step - 1, trainer, progress)
@@ -202,7 +202,7 @@ def train_on_batch(
     trainer = self.trainer()
     explained = gpu_memory.explained(self, len(x), partial(trainer.take_memory, targets))
     with trainer.apart(), explained, trainer.running():
-        trainer.step(x, targets, trainer.weights(len(x), weights))
+        trainer.stepper.step(x, targets, trainer.weights(len(x), weights))
         return answer(trainer.results(len(x)), return_dict)
 
 

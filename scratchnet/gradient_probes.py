@@ -99,7 +99,8 @@ class LayerProbe:
         y_pred = self.trainer.forward(self.x, True)
         logits, unwanted = self.trainer.logits, nothing(np.dtype(np.float64))
         self.model.loss.evaluate(y_pred, self.targets, weights, logits, totals, unwanted)
-        return to_numpy(totals[:1]) / len(self.x)
+        penalties = [regularizer(layer.params[name]) for layer, name, regularizer in self.trainer.penalties]
+        return np.array([*(to_numpy(totals[:1]) / len(self.x)), *penalties])
 
     def gradients(self) -> dict[str, Any]:
         """What the layer or model claims, as copies."""

@@ -48,7 +48,8 @@ class Settings:
 
     def __init__(self, model: Sequential) -> None:
         self.model = model
-        parts = [*model.walk()[1:], model.loss]
+        layers = model.walk()[1:]
+        parts = [*layers, model.loss, *(one for layer in layers for one in layer.regularizers.values())]
         self._states = [(layer.state, name) for layer in model.walk() for name in layer.state]
         self._parts = [(part, attrgetter(*names)) for part in parts if (names := _numbers(part))]
         self._values = copy.deepcopy(self._read())  # a list in a schedule may be changed in place

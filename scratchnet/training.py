@@ -7,28 +7,19 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import numerics, recording
-from .backend import array_module, to_numpy
-from .batches import Feed
+from . import numerics
+from .backend import array_module, ops, to_numpy
 from .custom import ours
 from .errors import ConfigError
-from .pace import Pace
+from .stepping import Stepper
 from .workspace import nothing
 
 if TYPE_CHECKING:
     from .model import Sequential
-    from .recording import Recording
-
-TOGETHER_SECONDS = 0.1
-"""Steps are taken together, without Python in between, for so long at most: signals and progress bars wait for them."""
-
-RECORDED = 4
-"""Batch sizes whose steps are kept recorded at a time: each keeps the buffers that it knows."""
 
 
 @dataclass
@@ -107,14 +98,14 @@ class Trainer:
         first = trainable[0] if trainable else len(model.layers)
         self.backwards = backwards[first:][::-1]
         self.first_trainable = model.layers[first if trainable else -1]
+        self.penalties = [
+            (layer, name, r) for layer in model.trained_layers() for name, r in layer.regularizers.items()
+        ]
         self.totals = array_module().zeros(2, np.float64)
         self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct and ours(type(m))]
         self.measured = [m for m in model.metrics if m not in self.counted]
         self.watches_loss = True  # a captured step looks at it on the GPU
-        self.pace = Pace()
-        self.seconds = math.inf  # that the last step took
-        self.recordings: dict[int, Recording | None] = {}  # by batch size; None: cannot be recorded
-        self.met: set[int] = set()  # batch sizes that have come before: a step is recorded the second time
+        self.stepper = Stepper(self)
         self.active = False  # inside `running`
         self._ones: dict[int, Any] = {}
 
@@ -125,13 +116,13 @@ class Trainer:
             yield
             return
         self.active = True
-        self.pace.begin()
+        self.stepper.pace.begin()
         try:
             with self.model.reusing_buffers():
                 yield
         finally:
             self.active = False
-            self.pace.end()
+            self.stepper.pace.end()
 
     @contextmanager
     def apart(self) -> Iterator[None]:
@@ -147,21 +138,6 @@ class Trainer:
             yield
         finally:
             self.restore(epoch)
-
-    @contextmanager
-    def recording_anew(self) -> Iterator[None]:
-        """Steps are recorded inside the block alone: a layer may have been set to something else before, and a
-        recording keeps the data set alive.
-        """
-        self._forget()
-        try:
-            yield
-        finally:
-            self._forget()
-
-    def _forget(self) -> None:
-        self.recordings.clear()
-        self.met.clear()
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
@@ -216,6 +192,14 @@ class Trainer:
                 dy = backward(dy)
         finally:
             self.first_trainable.needs_input_gradient = True
+        self.penalize(len(x), True)
+
+    def penalize(self, n: int, gradients: bool) -> None:
+        """Add what the regularizers say to the loss of n samples, and to the gradients."""
+        for layer, name, regularizer in self.penalties:
+            if name in layer.params:
+                w, g = layer.params[name], layer.grads[name] if gradients else nothing(layer.dtype)
+                ops.penalize(w.reshape(-1), regularizer.l1, regularizer.l2, n, self.totals, g.reshape(-1))
 
     def measure(self, y: Any, targets: Any) -> None:
         """Update the metrics that are not counted by the loss itself."""
@@ -225,68 +209,15 @@ class Trainer:
             metric.update_state(to_numpy(targets), to_numpy(y))
 
     def step(self, x: Any, targets: Any, weights: Any) -> None:
-        """One optimizer step with a batch."""
-        batch = (x, targets, weights)
-        self._step(batch, lambda: batch, None, len(x))
-
-    def steps(self, feed: Feed, indices: np.ndarray) -> int:
-        """Steps with batches of a feed's rows, (batches, samples); returns how many were taken: at least one."""
-        n = indices.shape[1]
-        recorded = self.recordings.get(n)
-        few = indices[: max(1, int(TOGETHER_SECONDS / self.seconds))]
-        if len(few) > 1 and recorded is not None:
-            began = perf_counter()
-            if taken := recorded.replay_steps(feed, few, self.pace.threads):
-                self._note((perf_counter() - began) / taken, taken)
-                return taken
-        rows = indices[0]
-
-        def make() -> Any:
-            x, targets, weights = feed.batch(rows)
-            return x, targets, self.weights(n, weights)
-
-        self._step((rows,), make, feed, n)
-        return 1
-
-    def _step(self, inputs: Any, make: Callable[[], Any], feed: Feed | None, n: int) -> None:
-        began = perf_counter()
-        if not self._replay(inputs, make, feed, n):
-            if n in self.met and n not in self.recordings:
-                self.recordings[n] = recording.record(self, inputs, make, feed)
-                if len(self.recordings) > RECORDED:
-                    del self.recordings[next(iter(self.recordings))]
-            else:
-                self.met.add(n)
-                self.gradients(*make())
-                self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
-        self._note(perf_counter() - began)
-
-    def _note(self, seconds: float, steps: int = 1) -> None:
-        """Steps took so long, each."""
-        self.seconds = seconds
-        for _ in range(steps):
-            self.pace.note(seconds)
-
-    def _replay(self, inputs: Any, make: Callable[[], Any], feed: Feed | None, n: int) -> bool:
-        """Whether the step could be taken by replay."""
-        recorded = self.recordings.get(n)
-        if recorded is None:
-            return False
-        optimizer = self.model.optimizer
-        before = optimizer.iterations
-        finite = recorded.replay(inputs, feed, self.pace.threads)
-        if finite is None:
-            del self.recordings[n]  # it is recorded anew
-            return False
-        if not finite:
-            optimizer.iterations = before
-            raise numerics.explain(self.model, make()[0], int(before))
-        return True
+        """One optimizer step with a batch, from Python: stepping.py replays it where it can."""
+        self.gradients(x, targets, weights)
+        self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
 
     def test(self, x: Any, targets: Any, weights: Any) -> None:
         """Forward and loss alone."""
         y = self.forward(x, False)
         self.loss.evaluate(y, targets, weights, self.logits, self.totals, nothing(y.dtype))
+        self.penalize(len(x), False)
         self.measure(y, targets)
 
     def reset(self) -> None:

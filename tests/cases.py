@@ -22,6 +22,7 @@ from op_arguments import (
     loss,
     normal,
     optimizer,
+    penalty,
     pooling,
     run,
 )
@@ -345,6 +346,9 @@ OPS: list[OpCase] = [
     *loss("sparse_cross_entropy", "sharp", 9, 40, 0.1, scale=5, total=0.5),
     *loss("cross_entropy", "sharp", 9, 40, 0.1, scale=5, total=0.5),
     *elementwise_loss("squared-wide", SQUARED, 3, 70),
+    *penalty("small", 9, 0.1, 0.2),
+    *penalty("squares", 5, 0.0, 0.5),
+    *penalty("large", 70_001, 0.3, 0.0),
     *optimizer("sgd", "plain", "nn-", 0.1, 0.0, False, 0.0),
     *optimizer("sgd", "nesterov", "nnn", 0.1, 0.9, True, 1e-3),
     *optimizer("sgd", "momentum", "nnn", 0.1, 0.9, False, 1e-3),

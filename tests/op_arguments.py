@@ -211,6 +211,20 @@ def elementwise_loss(id: str, kind: int, n: int, features: int, smoothing: float
     return [OpCase("elementwise_loss", id, make, unwanted=(0,))]
 
 
+def penalty(id: str, size: int, l1: float, l2: float) -> list[OpCase]:
+    """A regularizer's penalty of weights, some of them 0; with their gradient and without."""
+
+    def rows(name: str, size_of_g: int) -> OpCase:
+        def make(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+            w = normal(rng, dtype, size)
+            w[::4] = 0
+            return w, l1, l2, 7, np.array([3.0, 1.0]), normal(rng, dtype, size_of_g)
+
+        return OpCase("penalize", name, make)
+
+    return [rows(id, size), rows(f"{id}-alone", 0)]
+
+
 def optimizer(op: str, id: str, vectors: str, *hyperparameters: Any) -> list[OpCase]:
     """An optimizer step on small and large flat vectors: ``n`` any numbers, ``s`` squares, ``-`` a slot not in use."""
 

@@ -133,7 +133,7 @@ def test_code_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 # fmt: off
 PUBLIC = (
-    "layers", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers", "callbacks", "datasets",
+    "layers", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers", "regularizers", "callbacks", "datasets",
     "datasets.digits", "datasets.mnist", "datasets.fashion_mnist", "utils", "errors", "config", "checkpoint",
     "interop.sklearn", "interop.keras", "interop.onnx", "recipes",
 )

@@ -11,7 +11,7 @@ import pytest
 import test_properties_windows
 from hypothesis import given
 from hypothesis import strategies as st
-from op_arguments import OpCase, activation, dropout, elementwise_loss, loss, normal, optimizer, run
+from op_arguments import OpCase, activation, dropout, elementwise_loss, loss, normal, optimizer, penalty, run
 from properties import DTYPES, PROFILE, SEEDS, Draw, check, extents
 from scratchnet.kernels import registry
 
@@ -110,6 +110,10 @@ def centered(rng: Any, dtype: Any) -> tuple[Any, ...]:
     return p, g, 1 + v * v, a.clip(-1, 1) / 2, m
 
 
+def draw_penalty(draw: Draw) -> list[OpCase]:
+    return penalty(draw(SEEDS), draw(extents(1, 300, *LARGE)), draw(floats(0, 1)), draw(floats(0, 1)))
+
+
 FAMILIES = {
     "activation_forward activation_backward": draw_activation,
     "softmax_forward softmax_backward": draw_softmax,
@@ -117,6 +121,7 @@ FAMILIES = {
     "add rescale": draw_sums,
     "clip_by_value clip_by_norm": draw_clipping,
     "gather": draw_gather,
+    "penalize": draw_penalty,
     "softmax_cross_entropy sparse_softmax_cross_entropy": draw_loss,
     "cross_entropy sparse_cross_entropy elementwise_loss": draw_loss,
     "sgd adam nadam rmsprop adagrad adadelta": draw_optimizer,

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import scratchnet as sn
-from scratchnet import layers, optimizers, training
+from scratchnet import layers, optimizers, stepping
 from scratchnet.batches import Feed, Source
 from scratchnet.errors import NumericsError
 from scratchnet.recording import Recording
@@ -177,7 +177,7 @@ def test_wide_inputs_with_zeros(from_python: Counting) -> None:
         for _ in range(3):
             model.train_on_batch(x[:BATCH], LABELS[:BATCH])
     assert_same(recorded, plain)
-    (program,) = [one.program for one in recorded.trainer().recordings.values()]
+    (program,) = [one.program for one in recorded.trainer().stepper.recordings.values()]
     assert {"_multiply", "_gradient"} <= {launch.kernel.py_func.__name__ for launch in program.launches}
     assert from_python.steps == 6 + 2 + 3 + 2
 
@@ -254,7 +254,7 @@ def test_feeds_in_turn() -> None:
         feeds = [Feed(Source(x, (6, 5), "float32"), LABELS.astype(np.int32)) for x in (X, X[::-1] + 1)]
         with trainer.running():
             for k in (0, 0, 1, 1, 0, 1):
-                assert trainer.steps(feeds[k], np.arange(8 * k, 8 * k + 8).reshape(1, 8)) == 1
+                assert trainer.stepper.steps(feeds[k], np.arange(8 * k, 8 * k + 8).reshape(1, 8)) == 1
         models.append(model)
     assert_same(*models)
 
@@ -363,7 +363,7 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_alone(from_python: Countin
 
 
 def test_long_steps_are_not_taken_together(together: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "TOGETHER_SECONDS", 0.0)
+    monkeypatch.setattr(stepping, "TOGETHER_SECONDS", 0.0)
     build(mlp, optimizers.Adam(0.01)).fit(MANY_X, MANY_LABELS, batch_size=10, verbose=0)
     assert together == []
 
@@ -387,7 +387,7 @@ def test_few_recordings_are_kept_and_none_after_a_fit() -> None:
     model = build(mlp, optimizers.Adam(0.01))
     for n in [*range(1, 20), *range(1, 20)]:
         model.train_on_batch(X[:n], LABELS[:n])
-    assert list(model.trainer().recordings) == [16, 17, 18, 19]
+    assert list(model.trainer().stepper.recordings) == [16, 17, 18, 19]
     x = MANY_X.copy()
     gone = weakref.ref(x)
     model.fit(x, MANY_LABELS, epochs=2, verbose=0)
@@ -460,7 +460,7 @@ def test_a_batch_that_has_to_be_converted_is_run_from_python() -> None:
         with trainer.running():
             for start in range(0, 40, 8):
                 x, targets = X[start : start + 8], np.eye(4)[LABELS[start : start + 8]]  # in float64
-                trainer.step(x, targets, trainer.weights(8))
+                trainer.stepper.step(x, targets, trainer.weights(8))
         models.append(model)
     assert_same(*models)
 

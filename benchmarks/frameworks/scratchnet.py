@@ -72,12 +72,12 @@ class ScratchnetStep(Adapter):
         """`step`, from the second on with every op called from Python: a recorded one shows none of them."""
         if self.model.capture:
             self.model.capture = False
-            self.trainer.recordings.clear()
+            self.trainer.stepper.recordings.clear()
         return self.step(index)
 
     def _step(self, index: int) -> None:
         x, targets = self.batches[index]
-        self.trainer.step(x, targets, self.ones)
+        self.trainer.stepper.step(x, targets, self.ones)
 
     def run(self, start: int, steps: int) -> tuple[float, float]:
         with self.trainer.running():

@@ -10,6 +10,7 @@ from .. import config, initializers
 from ..backend import array_module, get_backend, ops
 from ..custom import Part, ours
 from ..errors import BackendError, ConfigError, DataError, ShapeError
+from ..regularizers import serialize
 from ..workspace import Workspace, nothing
 from . import keras_arguments
 from .keras_names import KerasNames
@@ -39,7 +40,8 @@ class Layer(KerasNames, Part):
     trainable : bool
         See the attribute.
     **unknown
-        What Keras's layers take beyond that (``autocast=True``, ``kernel_regularizer=None`` ...), at its default.
+        For a layer's weights ``kernel_regularizer``, ``bias_regularizer`` ...: what `regularizers.get` takes. Beyond
+        that what Keras's layers take (``autocast=True``, ``kernel_constraint=None`` ...), at its default.
 
     Attributes
     ----------
@@ -72,7 +74,7 @@ class Layer(KerasNames, Part):
         **unknown: Any,
     ) -> None:  # fmt: skip
         input_shape = keras_arguments.sample_shape(self, input_shape, unknown)
-        keras_arguments.refuse(self, unknown)
+        self.regularizers = keras_arguments.regularizers(self, unknown)
         self.name = name
         self._trainable = bool(trainable)
         self.dtype = config.as_float_dtype(dtype or config.floatx())
@@ -107,7 +109,9 @@ class Layer(KerasNames, Part):
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
-        return {"name": self.name, "dtype": self.dtype.name, **({} if self._trainable else {"trainable": False})}
+        penalties = {f"{name}_regularizer": serialize(one) for name, one in self.regularizers.items()}
+        frozen = {} if self._trainable else {"trainable": False}
+        return {"name": self.name, "dtype": self.dtype.name, **frozen, **penalties}
 
     # What subclasses use ------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Arguments of Keras's layers for what scratchnet does not do: their defaults pass, anything else is refused."""
+"""Arguments of Keras's layers: regularizers, and what scratchnet does not do, whose defaults pass."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from typing import Any
 
 from ..checks import arguments_of, refuse_unknown, whole
 from ..errors import ConfigError
+from ..regularizers import Regularizer, get
 
 BASE = ("name", "dtype", "input_shape", "trainable")  # what every layer takes
 # The default of each, and what to say to another value.
 _EVERYWHERE = {
     "autocast": (True, "inputs are always converted to the layer's dtype"),
-    "activity_regularizer": (None, "there are no regularizers"),
+    "activity_regularizer": (None, "only weights are regularized"),
 }
-_OF_WEIGHTS = {
-    "regularizer": (None, "there are no regularizers; optimizers take weight_decay"),
-    "constraint": (None, "there are no constraints"),
-}
+_OF_WEIGHTS = {"constraint": (None, "there are no constraints")}
 _WEIGHTS = ("kernel", "bias", "beta", "gamma")  # that Keras regularizes and constrains
 
 
-def refuse(layer: Any, unknown: dict[str, Any]) -> None:
-    """Raise ConfigError for the first argument that a layer does not have, or does not do."""
+def regularizers(layer: Any, unknown: dict[str, Any]) -> dict[str, Regularizer]:
+    """The regularizers by weight; ConfigError for the first argument that a layer does not have, or does not do."""
     if not unknown:
-        return
+        return {}
     classes = [cls for cls in type(layer).__mro__[:-1] if "__init__" in vars(cls)]  # to see object's, code is compiled
     drawn = {name for cls in classes for name in arguments_of(cls)}
-    passing = dict(_EVERYWHERE)
+    passing, found = dict(_EVERYWHERE), {}
     for weight in _WEIGHTS:
         if f"{weight}_initializer" in drawn:
             passing |= {f"{weight}_{what}": rule for what, rule in _OF_WEIGHTS.items()}
+            found[weight] = get(unknown.pop(f"{weight}_regularizer", None))
     for name, value in unknown.items():
         if name not in passing:
             refuse_unknown(layer, [name], layer_arguments(type(layer)))
         default, reason = passing[name]
         if value is not default:
             raise ConfigError(f"{type(layer).__name__}: {name}: expected {default}, got {value!r:.80}: {reason}")
+    return {weight: regularizer for weight, regularizer in found.items() if regularizer is not None}
 
 
 def layer_arguments(cls: type) -> list[str]:

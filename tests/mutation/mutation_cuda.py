@@ -8,7 +8,9 @@ A, B, K, V, D, R, E, L = (
     f"kernels/{name}.cu"
     for name in ("activations", "batching", "clipping", "conv2d", "dense", "dropout", "elementwise", "losses")
 )
-N, O, Z, P = (f"kernels/{name}.cu" for name in ("normalization", "optimizers", "padding", "pooling"))  # noqa: E741
+N, O, Z, P, Y = (  # noqa: E741
+    f"kernels/{name}.cu" for name in ("normalization", "optimizers", "padding", "pooling", "penalties")
+)
 C, G, F, M, T = (f"kernels/{name}.cuh" for name in ("common", "gemm", "gemm_fma", "gemm_matrix", "gemm_tensor"))
 ARITHMETIC, CAPTURE = "tests/test_cuda_arithmetic.py -k ", "tests/test_capture.py -k "
 TWICE, ANYWHERE, LEVELS = (f"{ARITHMETIC}{word}" for word in ("counters", "begin_anywhere", "two_levels"))
@@ -238,6 +240,10 @@ MUTANTS = [
         twin("elementwise_loss-binary-logits")),
     Mutant(L, "binary logits: loss below 0", "(y > 0 ? y : REAL(0)) - y * t", "fabs(y) - y * t",
         twin("elementwise_loss-binary-logits")),
+    Mutant(Y, "squares: derivative without its 2", "(REAL)(2 * l2)", "(REAL)l2", twin("penalize-small")),
+    Mutant(Y, "magnitudes: sign turned round", "x < 0 ? -one", "x < 0 ? one", twin("penalize-small")),
+    Mutant(Y, "totals without the last block", "i < (int)gridDim.x; i += THREADS", "i < (int)gridDim.x - 1; i += THREADS",
+        twin("penalize-large")),
     Mutant(N, "the last slice has as many rows as the others", "min(height, rows - slice * height)",
         "min(height, rows + 0 * slice)", twin("batch_norm_forward-large")),
     Mutant(N, "variance between slices: not by rows",

@@ -7,6 +7,7 @@ from mutation_common import Mutant
 O = "kernels/optimizers.py"  # noqa: E741
 BASE, ADAM, ADAPTIVE, SGD = (f"scratchnet/optimizers/{name}.py" for name in ("base", "adam", "adaptive", "sgd"))
 KERNELS = "tests/test_kernels.py -k "
+PENALTY = "tests/test_kernels.py -k penalize"
 FORMULA = "tests/test_optimizers.py -k 'formula or golden'"
 SWITCH = "tests/test_cuda_switch.py"
 ROOT_B = "math.sqrt(b + epsilon)"
@@ -95,6 +96,30 @@ MUTANTS = [
         "0.5 * (1 + math.cos", "0.5 * (1 - math.cos", "tests/test_schedules.py -k 'golden or formula'"),
     Mutant("scratchnet/optimizers/schedules.py", "boundaries off by one",
         "step > boundary", "step >= boundary", "tests/test_schedules.py -k 'golden or formula'"),
+    Mutant("kernels/penalties.py", "squares: derivative without its 2", "w.dtype.type(2 * l2)", "w.dtype.type(l2)",
+        PENALTY),
+    Mutant("kernels/penalties.py", "magnitudes: sign turned round", "else -one if", "else one if", PENALTY),
+    Mutant("kernels/penalties.py", "not for each sample", "n * (l1 * absolute", "(l1 * absolute", PENALTY),
+    Mutant("kernels/penalties.py", "the last numbers left out", "-(-w.size // CHUNK), 2)", "max(1, w.size // CHUNK), 2)",
+        PENALTY),
+    Mutant("scratchnet/training.py", "a test without the penalty", "        self.penalize(len(x), False)\n", "",
+        "tests/test_regularizers.py"),
+    Mutant("scratchnet/training.py", "frozen layers are penalized", "layers = model.trained_layers()",
+        "layers = model.walk()", "tests/test_regularizers.py"),
+    Mutant("scratchnet/training.py", "the backward pass ends at a frozen layer",
+        "trained = {id(layer) for layer in model.trained_layers() if layer.params}",
+        "trained = {id(layer) for layer in model.trained_layers()[4:] if layer.params}", "tests/test_trainable.py"),
+    Mutant("scratchnet/flattened.py", "frozen layers are trained", "layers = self.trained_layers()",
+        "layers = self.walk()", "tests/test_trainable.py"),
+    Mutant("scratchnet/layers/normalization.py", "frozen, but in training mode", "training and self.trainable",
+        "training", "tests/test_trainable.py"),
+    Mutant("kernels/optimizers.py", "flushed whatever epsilon is", "min(FLOORS[dtype], (1e-4 * epsilon) ** 2)",
+        "FLOORS[dtype]", "tests/test_optimizers.py -k tiny"),
+    Mutant("scratchnet/layers/weights.py", "a transposed view is read as if it were none",
+        "array.dtype == layer.dtype and array.flags.c_contiguous:", "array.dtype == layer.dtype:",
+        "tests/test_layer_calls.py -k puts"),
+    Mutant("scratchnet/layers/activated.py", "one activation for two layers", "value = copy.deepcopy(value)", "pass",
+        "tests/test_sharing.py"),
     Mutant("scratchnet/losses/base.py", "forget the 1/n",
         "return float(totals[0]) / n", "return float(totals[0])", "tests/test_losses.py"),
     Mutant("scratchnet/losses/crossentropy.py", "ops exchanged",
