@@ -98,9 +98,8 @@ class Trainer:
         first = trainable[0] if trainable else len(model.layers)
         self.backwards = backwards[first:][::-1]
         self.first_trainable = model.layers[first if trainable else -1]
-        self.penalties = [
-            (layer, name, r) for layer in model.trained_layers() for name, r in layer.regularizers.items()
-        ]
+        layers = model.trained_layers()
+        self.penalties = [(layer, name, one) for layer in layers for name, one in layer.regularizers.items()]
         self.totals = array_module().zeros(2, np.float64)
         self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct and ours(type(m))]
         self.measured = [m for m in model.metrics if m not in self.counted]

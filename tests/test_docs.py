@@ -133,9 +133,9 @@ def test_code_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 # fmt: off
 PUBLIC = (
-    "layers", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers", "regularizers", "callbacks", "datasets",
-    "datasets.digits", "datasets.mnist", "datasets.fashion_mnist", "utils", "errors", "config", "checkpoint",
-    "interop.sklearn", "interop.keras", "interop.onnx", "recipes",
+    "layers", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers", "regularizers", "callbacks",
+    "datasets", "datasets.digits", "datasets.mnist", "datasets.fashion_mnist", "utils", "errors", "config",
+    "checkpoint", "interop.sklearn", "interop.keras", "interop.onnx", "recipes",
 )
 # fmt: on
 MODULES: dict[str, ModuleType] = {name: importlib.import_module(f"scratchnet.{name}") for name in PUBLIC}
