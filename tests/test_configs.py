@@ -49,7 +49,7 @@ def test_settings_and_schedules_come_along() -> None:
     assert (again.momentum, again.clipnorm, again.learning_rate) == (0.9, 1.0, optimizer.learning_rate)
     loss = sn.losses.CategoricalCrossentropy.from_config({"from_logits": True, "label_smoothing": 0.1})
     assert (loss.from_logits, loss.label_smoothing) == (True, 0.1)
-    with pytest.raises(ConfigError, match="^CosineDecay: .*missing 1 required positional argument: 'decay_steps'"):
+    with pytest.raises(ConfigError, match=r"^CosineDecay: .*missing 1 required positional argument: 'decay_steps'"):
         schedules.CosineDecay.from_config({"initial_learning_rate": 0.1})
 
 
