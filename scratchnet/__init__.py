@@ -16,6 +16,7 @@ if not os.path.isdir(os.path.join(__path__[0], "kernels")):
     __path__.append(os.path.dirname(__path__[0]))
 
 from . import (
+    activations,
     callbacks,
     checkpoint,
     config,
@@ -25,18 +26,22 @@ from . import (
     layers,
     losses,
     metrics,
+    models,
     optimizers,
     regularizers,
     utils,
 )
 from .backend import get_backend, set_backend, use_backend
 from .gradient_check import check_gradients
+from .layers import Input
 from .model import Sequential, load_model
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Input",
     "Sequential",
+    "activations",
     "callbacks",
     "check_gradients",
     "checkpoint",
@@ -49,6 +54,7 @@ __all__ = [
     "load_model",
     "losses",
     "metrics",
+    "models",
     "optimizers",
     "regularizers",
     "set_backend",

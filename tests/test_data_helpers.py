@@ -6,10 +6,11 @@ import hashlib
 import pickle
 from pathlib import Path
 
+import keras_side
 import numpy as np
 import pytest
 
-from scratchnet import errors
+from scratchnet import errors, utils
 from scratchnet.datasets import Pixels, digits, to_categorical, train_validation_split
 from scratchnet.datasets.labels import class_numbers
 from scratchnet.errors import ConfigError, DataError, DependencyError, ShapeError
@@ -160,3 +161,27 @@ def test_errors_are_what_callers_expect_and_survive_pickling():
     error = errors.NumericsError("NaN", step=3, layer="dense", array="kernel")
     error = pickle.loads(pickle.dumps(error))
     assert (error.step, error.layer, error.array) == (3, "dense", "kernel")
+
+
+def test_normalize():
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    for order in (1, 2, 3, np.inf):
+        for axis in (0, -1):
+            got = utils.normalize(x, axis, order)
+            np.testing.assert_allclose(np.linalg.norm(got, order, axis), 1)
+            np.testing.assert_allclose(got * np.linalg.norm(x, order, axis, keepdims=True), x)
+    assert utils.normalize([[0, 0], [3, 4]]).tolist() == [[0, 0], [0.6, 0.8]]
+    assert utils.normalize([3, -4], order=1).tolist() == [3 / 7, -4 / 7]
+    with pytest.raises(ConfigError, match="normalize: axis=2, order=2: axis 2 is out of bounds"):
+        utils.normalize(x, axis=2)
+    with pytest.raises(ConfigError, match="normalize: axis=-1, order='a': Invalid norm order"):
+        utils.normalize(x, order="a")
+    with pytest.raises(DataError, match="normalize: expected an array of numbers, got dtype"):
+        utils.normalize(["a"])
+
+
+@keras_side.GROUP
+def test_normalize_as_keras_has_it():
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    for order in (1, 2):
+        np.testing.assert_allclose(utils.normalize(x, -1, order), keras_side.keras().utils.normalize(x, -1, order))

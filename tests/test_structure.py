@@ -23,10 +23,10 @@ ORDER = [
     "kernels",
     "backend config drawing initializers regularizers",
     "workspace pace host_arrays sample_weights",
-    "custom layers losses schedules optimizers datasets report metrics",  # report: arithmetic on labels, as metrics are
+    "custom layers losses schedules optimizers datasets report metrics activations",  # report: arithmetic, as metrics
     "flattened",
     "numerics training batches fit_data callbacks progress summary checkpoint safetensors_io saved_model gpu_memory "
-    "replay capture recording stepping testing fitting model",
+    "replay capture recording stepping testing fitting model models",
     "gradient_probes gradient_check utils compiling compile_ahead environment",
     "interop own_picture plots recipes console run_callbacks run_folder run_report run_records pages run ladder "
     "dry_run",

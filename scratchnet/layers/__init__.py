@@ -14,5 +14,6 @@ from .serialization import register
 from .stack import Stack
 
 # Keras's second names
+InputLayer = Input
 MaxPool2D, AvgPool2D = MaxPooling2D, AveragePooling2D
 GlobalMaxPool2D, GlobalAvgPool2D = GlobalMaxPooling2D, GlobalAveragePooling2D

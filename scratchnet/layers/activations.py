@@ -47,8 +47,8 @@ class Activation(Layer):
         ``"linear"``, ``"relu"``, ``"relu6"``, ``"leaky_relu"``, ``"sigmoid"``, ``"tanh"``, ``"gelu"``, ``"elu"``,
         ``"selu"``, ``"silu"`` (``"swish"``), ``"softplus"``, ``"softsign"``, ``"exponential"``, ``"hard_sigmoid"`` or
         ``"softmax"``, as in Keras: ``"leaky_relu"`` has slope 0.2 (the layer `LeakyReLU` has 0.3), ``"gelu"`` is the
-        exact one, ``"softmax"`` runs over the last axis, None is ``"linear"``. A function of Keras, TensorFlow or NumPy
-        stands for its name.
+        exact one, ``"softmax"`` runs over the last axis, None is ``"linear"``. A function of `sn.activations`, Keras,
+        TensorFlow or NumPy stands for its name.
 
     Raises
     ------
@@ -228,12 +228,13 @@ def _not_negative(owner: str, argument: str, value: Any) -> float:
 
 _LAYERS: list[Any] = [Activation, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax]
 _LIBRARIES = ("keras", "tf_keras", "tensorflow", "numpy")  # whose functions of a name compute what Keras's do
+_OURS = "scratchnet.activations"
 
 
 def name_of(identifier: Any) -> Any:
-    """The name of a function of one of these libraries; anything else as it is."""
+    """The name of a function of one of these libraries, or of `sn.activations`; anything else as it is."""
     home = getattr(identifier, "__module__", None) or type(identifier).__module__  # NumPy's functions have none
-    if callable(identifier) and home.partition(".")[0] in _LIBRARIES:
+    if callable(identifier) and (home.partition(".")[0] in _LIBRARIES or home == _OURS):
         return getattr(identifier, "__name__", identifier)
     return identifier
 

@@ -23,6 +23,8 @@ class Input(Layer):
         Accepted for Keras's sake; batches of any size run.
     batch_shape : tuple, optional
         ``(None, *shape)``, instead of ``shape``.
+    input_shape : tuple of int, optional
+        Keras 2's name of ``shape``, in ``InputLayer``.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class Input(Layer):
                 expected = "(None, *shape), and then no shape"
                 raise ConfigError(f"Input: batch_shape: expected {expected}, got {batch_shape!r:.80}")
             shape = batch_shape[1:]
+        shape = kwargs.get("input_shape") if shape is None else shape
         if not isinstance(shape, (tuple, list)) or not all(is_integer(e) and e > 0 for e in shape):
             raise ConfigError(f"Input: shape: expected positive integers, no batch axis, got {shape!r}")
         super().__init__(**{**kwargs, "input_shape": shape})

@@ -1,0 +1,122 @@
+"""Activations as functions of arrays, under Keras's names; each also stands for its name: ``activation=relu``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import config
+from .backend import array_module
+from .errors import ConfigError
+from .layers import GELU, Activation, Layer, LeakyReLU, ReLU
+from .layers.activations import name_of
+
+
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    """``min(x, max_value)`` where ``x > threshold``, ``negative_slope (x - threshold)`` elsewhere."""
+    return _applied(x, lambda dtype: ReLU(max_value, negative_slope, threshold, dtype=dtype))
+
+
+def relu6(x: Any) -> Any:
+    """``min(max(x, 0), 6)``."""
+    return _named(x, "relu6")
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+    """``x`` where ``x > 0``, ``negative_slope x`` elsewhere."""
+    return _applied(x, lambda dtype: LeakyReLU(negative_slope, dtype=dtype))
+
+
+def linear(x: Any) -> Any:
+    """``x``."""
+    return _named(x, "linear")
+
+
+def sigmoid(x: Any) -> Any:
+    """``1 / (1 + exp(-x))``."""
+    return _named(x, "sigmoid")
+
+
+def hard_sigmoid(x: Any) -> Any:
+    """``x / 6 + 1/2``, at least 0 and at most 1."""
+    return _named(x, "hard_sigmoid")
+
+
+def tanh(x: Any) -> Any:
+    """``tanh(x)``."""
+    return _named(x, "tanh")
+
+
+def softmax(x: Any) -> Any:
+    """``exp(x_i) / sum_j exp(x_j)`` over the last axis."""
+    return _named(x, "softmax")
+
+
+def softplus(x: Any) -> Any:
+    """``log(1 + exp(x))``."""
+    return _named(x, "softplus")
+
+
+def softsign(x: Any) -> Any:
+    """``x / (1 + |x|)``."""
+    return _named(x, "softsign")
+
+
+def exponential(x: Any) -> Any:
+    """``exp(x)``."""
+    return _named(x, "exponential")
+
+
+def elu(x: Any) -> Any:
+    """``x`` where ``x > 0``, ``exp(x) - 1`` elsewhere."""
+    return _named(x, "elu")
+
+
+def selu(x: Any) -> Any:
+    """``elu`` with the two constants that keep mean 0 and variance 1: Klambauer et al., NIPS 2017."""
+    return _named(x, "selu")
+
+
+def silu(x: Any) -> Any:
+    """``x sigmoid(x)``; ``swish`` is its older name."""
+    return _named(x, "silu")
+
+
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """``x Phi(x)``, Phi the standard normal's distribution function; or its approximation with tanh."""
+    return _applied(x, lambda dtype: GELU(approximate, dtype=dtype))
+
+
+swish = silu
+
+
+def _named(x: Any, name: str) -> Any:
+    return _applied(x, lambda dtype: Activation(name, dtype=dtype))
+
+
+def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
+    """What a layer makes of an array of any shape: to the layer it is one sample."""
+    xp = array_module()
+    x = xp.asarray(x)
+    dtype = x.dtype if x.dtype in (np.float32, np.float64) else config.floatx()
+    return make(np.dtype(dtype).name)(xp.asarray(x, dtype=dtype)[None])[0]
+
+
+def get(identifier: Any) -> Any:
+    """The function of a name (``"relu"``); `linear` for None; a function of this module, or a layer, as it is.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    if isinstance(identifier, Layer):
+        return identifier
+    name = "linear" if identifier is None else name_of(identifier)
+    functions = {key: value for key, value in globals().items() if getattr(value, "__module__", None) == __name__}
+    known = [key for key in functions if not key.startswith("_") and key != "get"]
+    if isinstance(name, str) and name in known:
+        return functions[name]
+    raise ConfigError(f"activation: expected one of {', '.join(known)} or a layer, got {identifier!r:.80}")
