@@ -11,7 +11,7 @@ from emulation import build, device
 
 import scratchnet as sn
 from scratchnet.errors import NumericsError
-from scratchnet.training import Trainer
+from scratchnet.stepping import Stepper
 
 RNG = np.random.default_rng(6)
 X, Y = RNG.random((40, 4)), np.arange(40) % 3
@@ -122,13 +122,13 @@ def test_testing_leaves_the_history_and_the_callbacks_of_the_fit_alone():
 def test_steps_stay_together_where_nobody_looks_between_them(monkeypatch):
     """Callbacks that look at tests, predictions and epochs cost the training nothing."""
     taken: list[int] = []
-    steps = Trainer.steps
+    steps = Stepper.steps
 
     def watched(self: Any, feed: Any, indices: Any) -> int:
         taken.append(len(indices))
         return steps(self, feed, indices)
 
-    monkeypatch.setattr(Trainer, "steps", watched)
+    monkeypatch.setattr(Stepper, "steps", watched)
     others = [hook for hook in ALL if "train_batch" not in hook]
     network().fit(X, Y, batch_size=2, verbose=0, callbacks=[noted(sn, others, [])])
     assert max(taken) == 20

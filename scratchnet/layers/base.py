@@ -15,7 +15,7 @@ from ..workspace import Workspace, nothing
 from . import keras_arguments
 from .keras_names import KerasNames
 from .subclassing import KERAS_HOOKS, taking_batch_axis
-from .weights import require_built, settle
+from .weights import require_built, settle_grads, settle_params
 
 __all__ = ["Layer", "nothing", "ops"]
 
@@ -166,7 +166,7 @@ class Layer(KerasNames, Part):
                 f"layer {self.name or type(self).__name__!r}: its weights are not where the {get_backend()} "
                 "backend computes; a model takes those of its layers along, a layer alone has to be built again"
             )
-        settle(self, self.params, self.shapes)
+        settle_params(self)
         if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
             x = self._converted(x)
         if x.shape[1:] != self.input_shape or x.ndim == 0:
@@ -191,7 +191,7 @@ class Layer(KerasNames, Part):
             dy = self._converted(dy)
         if dy.shape != (self._batch, *self.output_shape):
             self._refuse_gradient(dy.shape)
-        settle(self, self.grads, self.shapes)
+        settle_grads(self)
         return dy
 
     def _refuse_gradient(self, shape: Shape) -> None:

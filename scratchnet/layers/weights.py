@@ -46,26 +46,35 @@ def put(layer: Any, arrays: Any) -> None:
         where[key][...] = array if on_host else array_module().asarray(array)
 
 
-def settle(layer: Any, arrays: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
-    """Turn what a user has put in the place of a parameter or gradient into what kernels take: they know nothing but
-    the address, and read a transposed view as if it were none.
+def settle_params(layer: Any) -> None:
+    """Turn what a user has put in the place of a parameter into what kernels take: they know nothing but the address,
+    and read a transposed view as if it were none.
 
     Raises
     ------
     ShapeError
         If it has another shape.
     """
-    xp = array_module()
-    for name, shape in shapes.items():
-        array = arrays[name]
-        if isinstance(array, xp.ndarray) and array.dtype == layer.dtype and array.flags.c_contiguous:
-            if array.shape == shape:
-                continue
-        elif np.shape(array) == shape:
-            arrays[name] = xp.ascontiguousarray(xp.asarray(array), dtype=layer.dtype)
-            continue
-        label = f"{layer.name or type(layer).__name__}/{name}"
-        raise ShapeError(f"{label}: expected an array of shape {shape}, got one of {np.shape(array)}")
+    for name, shape in layer.shapes.items():
+        array = layer.params[name]
+        if np.shape(array) != shape:
+            label = f"{layer.name or type(layer).__name__}/{name}"
+            raise ShapeError(f"{label}: expected an array of shape {shape}, got one of {np.shape(array)}")
+        if not _plain(array, layer.dtype):
+            xp = array_module()
+            layer.params[name] = xp.ascontiguousarray(xp.asarray(array), dtype=layer.dtype)
+
+
+def settle_grads(layer: Any) -> None:
+    """The same for gradients, which are going to be written: one that does not fit makes room for one that does."""
+    for name, shape in layer.shapes.items():
+        array = layer.grads.get(name)
+        if array is not None and (np.shape(array) != shape or not _plain(array, layer.dtype)):
+            layer.grads[name] = array_module().zeros(shape, layer.dtype)
+
+
+def _plain(array: Any, dtype: Any) -> bool:
+    return isinstance(array, array_module().ndarray) and array.dtype == dtype and array.flags.c_contiguous
 
 
 def _fitting(label: str, own: Any, value: Any) -> np.ndarray:

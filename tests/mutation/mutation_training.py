@@ -116,7 +116,7 @@ MUTANTS = [
     Mutant("kernels/optimizers.py", "flushed whatever epsilon is", "min(FLOORS[dtype], (1e-4 * epsilon) ** 2)",
         "FLOORS[dtype]", "tests/test_optimizers.py -k tiny"),
     Mutant("scratchnet/layers/weights.py", "a transposed view is read as if it were none",
-        "array.dtype == layer.dtype and array.flags.c_contiguous:", "array.dtype == layer.dtype:",
+        "array.dtype == dtype and array.flags.c_contiguous", "array.dtype == dtype",
         "tests/test_layer_calls.py -k puts"),
     Mutant("scratchnet/layers/activated.py", "one activation for two layers", "value = copy.deepcopy(value)", "pass",
         "tests/test_sharing.py"),
