@@ -6,6 +6,7 @@ import ast
 import inspect
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,3 +138,10 @@ def test_layers_are_short_and_explained(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: "/".join(path.relative_to(ROOT).parts))
 def test_files_are_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= FILE_LINES
+
+
+def test_every_package_is_installed() -> None:
+    """An editable install finds those that pyproject.toml forgets; a wheel does not."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("scratchnet/**/__init__.py")}
+    assert set(listed) == there | {"scratchnet.kernels"}
