@@ -285,3 +285,31 @@ def test_the_list_of_layers_is_a_copy() -> None:
     assert model.pop() is first
     with pytest.raises(ConfigError, match="sequential: there is no layer to take off"):
         model.pop()
+
+
+def test_a_weight_is_set_under_its_name(backend: str) -> None:
+    model = sn.Sequential([L.Input((3,)), L.Dense(2), L.BatchNormalization()])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    dense, norm = model.layers
+    place = dense.params["kernel"]
+    dense.kernel, dense.bias, norm.moving_mean = np.ones((3, 2), int), [1.0, 2.0], np.zeros(2)
+    norm.gamma = np.zeros(2)
+    assert dense.params["kernel"] is place is dense.kernel
+    np.testing.assert_array_equal(dense.forward(np.ones((1, 3))), [[4, 5]])
+    np.testing.assert_array_equal(model.predict(np.ones((1, 3))), [norm.beta])
+    with pytest.raises(ShapeError, match=r"^dense/kernel: expected shape \(3, 2\), got \(2, 3\)$"):
+        dense.kernel = np.ones((2, 3))
+    with pytest.raises(DataError, match=r"^dense/bias: expected an array of shape \(2,\)"):
+        dense.bias = "a"
+
+    class Own(L.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.gamma = 3.0
+
+    assert Own().gamma == 3.0
+    with pytest.raises(AttributeError, match="'Dense' object has no attribute 'kernel'; the layer is not built"):
+        _ = L.Dense(3).kernel
+    with pytest.raises(AttributeError, match="'Dense' object has no attribute 'gamma'"):
+        _ = dense.gamma

@@ -6,14 +6,32 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .weights import copies, places, put, require_built
+from .weights import copies, places, put, put_one, require_built
 
 if TYPE_CHECKING:
     from .base import Layer
 
 
+def _weight(name: str) -> Any:
+    def get(self: Any) -> Any:
+        return vars(self)[name] if name in vars(self) else self.__getattr__(name)
+
+    def put(self: Any, value: Any) -> None:
+        for where in (vars(self).get("params", {}), vars(self).get("state", {})):
+            if name in where:
+                put_one(self, where, name, value)
+                return
+        vars(self)[name] = value  # a name of a user's own layer
+
+    return property(get, put, doc="The weight of this name. Numbers that are set are copied into it.")
+
+
 class KerasNames:
     """The part of `Layer` that answers them."""
+
+    kernel, bias, gamma, beta, moving_mean, moving_variance = (
+        _weight(name) for name in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+    )
 
     if TYPE_CHECKING:
         params: dict[str, Any]

@@ -40,10 +40,20 @@ def put(layer: Any, arrays: Any) -> None:
     if given is None or len(given) != len(targets):
         got = f"{arrays!r:.80}" if given is None else len(given)
         raise ShapeError(f"set_weights: expected {len(targets)} arrays, got {got}")
-    fitting = [_fitting(label, where[key], a) for (label, where, key), a in zip(targets, given, strict=True)]
+    fitting = [
+        _fitting(f"set_weights: {label}", where[key], a) for (label, where, key), a in zip(targets, given, strict=True)
+    ]
     for (_, where, key), array in zip(targets, fitting, strict=True):
-        on_host = isinstance(where[key], np.ndarray)
-        where[key][...] = array if on_host else array_module().asarray(array)
+        _assign(where[key], array)
+
+
+def put_one(layer: Any, where: dict[str, Any], name: str, value: Any) -> None:
+    """Copy numbers into one weight, in ``params`` or ``state``; a ShapeError or DataError if they do not fit."""
+    _assign(where[name], _fitting(f"{layer.name or type(layer).__name__}/{name}", where[name], value))
+
+
+def _assign(weight: Any, array: np.ndarray) -> None:
+    weight[...] = array if isinstance(weight, np.ndarray) else array_module().asarray(array)
 
 
 def settle_params(layer: Any) -> None:
@@ -78,7 +88,7 @@ def _plain(array: Any, dtype: Any) -> bool:
 
 
 def _fitting(label: str, own: Any, value: Any) -> np.ndarray:
-    array = numbers(value, f"set_weights: {label}", f"an array of shape {own.shape}")
+    array = numbers(value, label, f"an array of shape {own.shape}")
     if array.shape != own.shape:
-        raise ShapeError(f"set_weights: {label}: expected shape {own.shape}, got {array.shape}")
+        raise ShapeError(f"{label}: expected shape {own.shape}, got {array.shape}")
     return array.astype(own.dtype)
