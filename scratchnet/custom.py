@@ -59,10 +59,11 @@ def ours(cls: type) -> bool:
 def refuse_keras_hooks(cls: type, hooks: Mapping[str, str]) -> None:
     """Raise ConfigError for a class of a user's own with a method that Keras would call and scratchnet does not.
 
-    ``hooks`` says what takes the place of each; the method would be passed over in silence otherwise.
+    ``hooks`` says what takes the place of each ("define forward(x, ...) ..."); the method would be passed over in
+    silence otherwise. A class that has both is written for both.
     """
     for name, instead in hooks.items():
-        if name in vars(cls) and not ours(cls):
+        if name in vars(cls) and not ours(cls) and not any(f"define {own}(" in instead for own in vars(cls)):
             raise ConfigError(f"{cls.__name__}: {name} is a hook of Keras's, which is not called here: {instead}")
 
 

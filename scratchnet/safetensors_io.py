@@ -46,15 +46,13 @@ class NewerFormatError(CheckpointError):
 
 
 def require_name(path: Any) -> None:
-    """Raise SaveError unless this is a path whose name ends as the format's do: Keras refuses other names too."""
+    """Raise SaveError unless this is a path, and not one that promises a file of Keras's."""
     if not isinstance(path, str | os.PathLike):
         raise SaveError(f"expected the path of a file to write, got {shown(repr(path))[:80]}")
-    name = str(os.fspath(path)).lower()
-    if not name.endswith(".safetensors"):
-        hint = "; a file for Keras: sn.interop.keras.to_keras(model).save(path), or .save_weights(path)"
+    if str(os.fspath(path)).lower().endswith(_KERAS):
         raise SaveError(
-            f"{shown(path)}: expected a name that ends in .safetensors, which is what is written"
-            f"{hint if name.endswith(_KERAS) else ''}"
+            f"{shown(path)}: expected a name that ends in .safetensors, which is what is written; a file for Keras: "
+            "sn.interop.keras.to_keras(model).save(path), or .save_weights(path)"
         )
 
 
@@ -69,7 +67,7 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], conten
     Raises
     ------
     SaveError
-        If the file cannot be written, or its name does not end in ``.safetensors``.
+        If the file cannot be written, or its name is one of Keras's files: ``.keras``, ``.h5``.
     CheckpointError
         If an array has a dtype that the format lacks, or the content is not JSON-able or beyond what `read` takes.
     """

@@ -117,3 +117,17 @@ def test_plain_numpy_is_refused_on_a_gpu_in_one_line(monkeypatch):
 def test_a_hook_of_keras_that_nobody_would_call_is_refused(base, hook, instead):
     with pytest.raises(ConfigError, match=rf"^Own: {hook} is a hook of Keras's, which is not called here: {instead}"):
         type("Own", (base,), {hook: lambda self: None})
+
+
+@pytest.mark.parametrize(
+    ("base", "hook", "own"),
+    [
+        (layers.Dense, "call", "forward"),
+        (layers.Layer, "get_config", "config"),
+        (sn.losses.MeanSquaredError, "call", "prepare_targets"),
+        (sn.optimizers.Optimizer, "update_step", "update"),
+        (sn.Sequential, "call", "forward"),
+    ],
+)
+def test_a_class_that_is_written_for_both_is_taken(base, hook, own):
+    assert issubclass(type("Both", (base,), {hook: lambda self: None, own: base.__dict__.get(own, len)}), base)

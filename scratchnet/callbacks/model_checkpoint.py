@@ -25,8 +25,7 @@ class ModelCheckpoint(Monitor):
     Parameters
     ----------
     filepath : path-like
-        Ends in ``.safetensors``; may hold ``{epoch:02d}``, ``{batch}`` (with a ``save_freq`` in steps) and names of
-        logs: ``{val_loss:.2f}``.
+        May hold ``{epoch:02d}``, ``{batch}`` (with a ``save_freq`` in steps) and names of logs: ``{val_loss:.2f}``.
     monitor, mode
         See `Monitor`.
     verbose : {0, 1}
@@ -45,7 +44,7 @@ class ModelCheckpoint(Monitor):
         If ``save_freq`` is neither, another argument makes no sense, or the path names a log that does not exist; or as
         `Monitor` does, where only the best is saved.
     CheckpointError
-        If the path ends otherwise, or a file cannot be written.
+        If the path promises a file of Keras's (``.keras``, ``.h5``), or a file cannot be written.
     NumericsError
         If the weights hold NaN or Inf: what was saved before stays.
     """
