@@ -13,19 +13,34 @@ import numpy as np
 
 from .addresses import at
 from .elementwise import CHUNK, everywhere
+from .exponentials import exp32
 from .jit import jit, kernel
 from .launching import launch
 from .registry import reference, twin
+from .smooth import (
+    CUBIC,
+    ELU,
+    EXPONENTIAL,
+    GELU,
+    GELU_TANH,
+    HARD_SIGMOID,
+    RELU,
+    SIGMOID,
+    SILU,
+    SOFTPLUS,
+    SOFTSIGN,
+    SQRT_2_PI,
+    TANH,
+    smooth,
+    smooth32,
+    smooth_slope,
+    smooth_slope32,
+)
 
 ROWS = 16  # of softmax, that a task computes
 SERIAL = 4096  # fewer numbers of a softmax are for one thread
 
-RELU, SIGMOID, TANH, GELU, GELU_TANH, ELU, SILU, SOFTPLUS, SOFTSIGN, EXPONENTIAL, HARD_SIGMOID = range(11)
-
 PLAIN = (0.0, 0.0, math.inf)  # alpha of ReLU
-
-SQRT_2_PI = math.sqrt(2 / math.pi)
-CUBIC = 0.044715  # of GELU's tanh approximation
 
 
 def normal_cdf(x):
@@ -122,93 +137,78 @@ def _relu_backward(x, slope, threshold, ceiling, dy, dx, count):
         dx[k] = dy[k] * (slope if x[k] <= threshold else high)
 
 
-@jit
-def _sigmoid(x):
-    e = math.exp(-abs(x))
-    return (e if x < 0 else 1.0) / (1.0 + e)
-
-
-@jit
-def _smooth(x, kind, a, scale):
-    """One value of a smooth activation, in double precision whatever the arrays have."""
-    if kind == SIGMOID:
-        return _sigmoid(x)
-    if kind == TANH:
-        return math.tanh(x)
-    if kind == GELU:
-        return x * math.erfc(-x / math.sqrt(2.0)) / 2
-    if kind == GELU_TANH:
-        return x * (1 + math.tanh(SQRT_2_PI * (x + CUBIC * x**3))) / 2
-    if kind == ELU:
-        return scale * (x if x > 0 else a * math.expm1(x))
-    if kind == SILU:
-        return x * _sigmoid(x)
-    if kind == SOFTPLUS:
-        return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-    if kind == SOFTSIGN:
-        return x / (1 + abs(x))
-    if kind == EXPONENTIAL:
-        return math.exp(x)
-    line = x / 6 + 0.5
-    return 0.0 if line < 0 else 1.0 if line > 1 else line  # NaN stays
-
-
-@jit
-def _smooth_slope(x, y, kind, a, scale):
-    if kind == SIGMOID:
-        return y * (1 - y)
-    if kind == TANH:
-        return 1 - y * y
-    if kind == GELU:
-        return math.erfc(-x / math.sqrt(2.0)) / 2 + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-    if kind == GELU_TANH:
-        t = math.tanh(SQRT_2_PI * (x + CUBIC * x**3))
-        return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x**2)
-    if kind == ELU:
-        return scale * (1.0 if x > 0 else a * math.exp(x))
-    if kind == SILU:
-        return _sigmoid(x) * (1 + x * _sigmoid(-x))
-    if kind == SOFTPLUS:
-        return _sigmoid(x)
-    if kind == SOFTSIGN:
-        return 1 / ((1 + abs(x)) * (1 + abs(x)))
-    if kind == EXPONENTIAL:
-        return y
-    return 1 / 6 if abs(x) < 3 else 0.0
+@kernel
+def _piecewise(task, x, slope, threshold, ceiling, y):
+    start, count = task * CHUNK, min(CHUNK, x.size - task * CHUNK)
+    _relu(at(x, start), slope, threshold, ceiling, at(y, start), count)
 
 
 @kernel
-def _forward(task, x, kind, alpha_0, alpha_1, alpha_2, y):
+def _piecewise_backward(task, x, dy, slope, threshold, ceiling, dx):
     start, count = task * CHUNK, min(CHUNK, x.size - task * CHUNK)
-    if kind == RELU:
-        _relu(at(x, start), alpha_0, alpha_1, alpha_2, at(y, start), count)
-    else:
-        for k in range(start, start + count):
-            y[k] = _smooth(np.float64(x[k]), kind, np.float64(alpha_0), np.float64(alpha_1))
+    _relu_backward(at(x, start), slope, threshold, ceiling, at(dy, start), at(dx, start), count)
 
 
 @kernel
-def _backward(task, x, y, dy, kind, alpha_0, alpha_1, alpha_2, dx):
+def _single(task, x, kind, a, scale, y):
     start, count = task * CHUNK, min(CHUNK, x.size - task * CHUNK)
-    if kind == RELU:
-        _relu_backward(at(x, start), alpha_0, alpha_1, alpha_2, at(dy, start), at(dx, start), count)
-    else:
-        for k in range(start, start + count):
-            numbers = np.float64(alpha_0), np.float64(alpha_1)
-            dx[k] = dy[k] * _smooth_slope(np.float64(x[k]), np.float64(y[k]), kind, *numbers)
+    smooth32(at(x, start), kind, a, scale, at(y, start), count)
+
+
+@kernel
+def _single_backward(task, x, y, dy, kind, a, scale, dx):
+    start, count = task * CHUNK, min(CHUNK, x.size - task * CHUNK)
+    smooth_slope32(at(x, start), at(y, start), at(dy, start), kind, a, scale, at(dx, start), count)
+
+
+@kernel
+def _double(task, x, kind, a, scale, y):
+    for k in range(task * CHUNK, min((task + 1) * CHUNK, x.size)):
+        y[k] = smooth(x[k], kind, a, scale)
+
+
+@kernel
+def _double_backward(task, x, y, dy, kind, a, scale, dx):
+    for k in range(task * CHUNK, min((task + 1) * CHUNK, x.size)):
+        dx[k] = dy[k] * smooth_slope(x[k], y[k], kind, a, scale)
 
 
 @twin("activation_forward")
 def activation_forward(x, kind, alpha, y):
     # Numbers of the array's own type: with a double among them the loop would compute in doubles.
-    everywhere(_forward, x.reshape(-1), kind, *(x.dtype.type(a) for a in alpha), y.reshape(-1))
+    x, y, numbers = x.reshape(-1), y.reshape(-1), [x.dtype.type(a) for a in alpha]
+    if kind == RELU:
+        everywhere(_piecewise, x, *numbers, y)
+    else:
+        everywhere(_single if x.itemsize == 4 else _double, x, kind, *numbers[:2], y)
 
 
 @twin("activation_backward")
 def activation_backward(x, y, dy, kind, alpha, dx):
-    if dx.size:
-        numbers = (x.dtype.type(a) for a in alpha)
-        everywhere(_backward, x.reshape(-1), y.reshape(-1), dy.reshape(-1), kind, *numbers, dx.reshape(-1))
+    if not dx.size:
+        return
+    x, y, dy, dx, numbers = *(one.reshape(-1) for one in (x, y, dy, dx)), [x.dtype.type(a) for a in alpha]
+    if kind == RELU:
+        everywhere(_piecewise_backward, x, dy, *numbers, dx)
+    else:
+        everywhere(_single_backward if x.itemsize == 4 else _double_backward, x, y, dy, kind, *numbers[:2], dx)
+
+
+@kernel
+def _softmax_rows_single(task, x, y):
+    c = x.shape[1]
+    for i in range(task * ROWS, min((task + 1) * ROWS, x.shape[0])):
+        source, target = at(x, i * c), at(y, i * c)
+        largest, total = source[0], 0.0
+        for k in range(1, c):
+            largest = source[k] if source[k] > largest else largest
+        for k in range(c):
+            target[k] = exp32(source[k] - largest)
+        for k in range(c):
+            total += np.float64(target[k])
+        share = np.float32(1 / total)
+        for k in range(c):
+            target[k] *= share
 
 
 @kernel
@@ -242,7 +242,7 @@ def _over_rows(kernel, *arrays):
 
 @twin("softmax_forward")
 def softmax_forward(x, y):
-    _over_rows(_softmax_rows, x, y)
+    _over_rows(_softmax_rows_single if x.itemsize == 4 else _softmax_rows, x, y)
 
 
 @twin("softmax_backward")
