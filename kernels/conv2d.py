@@ -2,9 +2,9 @@
 c, f])``.
 
 The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the
-filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution) and conv2d_winograd.py (3x3 and
-5x5 with stride 1, three to four times fewer multiplications); `algorithm` says which one runs, and inside
-`without_winograd` it is the first one for all.
+filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution), conv2d_depthwise.py (each
+channel by itself) and conv2d_winograd.py (3x3 and 5x5 with stride 1, three to four times fewer multiplications);
+`algorithm` says which one runs, and inside `without_winograd` it is not the last one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from . import conv2d_im2col, conv2d_winograd
+from . import conv2d_depthwise, conv2d_im2col, conv2d_winograd
 from .registry import reference, twin
 
 
@@ -63,10 +63,12 @@ _winograd = True  # whether it may be used
 
 
 def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:
-    """``"winograd"`` or ``"im2col"``: what runs a convolution of these shapes on the numba backend."""
+    """``"winograd"``, ``"depthwise"`` or ``"im2col"``: what runs such a convolution on the numba backend."""
     kh, kw, c, f = w_shape
     plain = strides == (1, 1) and dilation == (1, 1) and groups == 1
     fits = plain and kh == kw and kh in conv2d_winograd.SIZES and c % 16 == 0 and f % 16 == 0  # whole vectors
+    if conv2d_depthwise.fits(w_shape, groups):
+        return "depthwise"
     return "winograd" if fits and _winograd else "im2col"
 
 
@@ -83,15 +85,21 @@ def without_winograd() -> Iterator[None]:
 
 @twin("conv2d_forward")
 def conv2d_forward(x, w, b, strides, pads, dilation, groups, relu, y):
-    if algorithm(x.shape, w.shape, strides, dilation, groups) == "winograd":
+    way = algorithm(x.shape, w.shape, strides, dilation, groups)
+    if way == "winograd":
         conv2d_winograd.run_forward(x, w, b, pads, relu, y)
+    elif way == "depthwise":
+        conv2d_depthwise.run_forward(x, w, b, strides, pads, dilation, relu, y)
     else:
         conv2d_im2col.run_forward(x, w, b, strides, pads, dilation, relu, y)
 
 
 @twin("conv2d_backward")
 def conv2d_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx):
-    if algorithm(x.shape, w.shape, strides, dilation, groups) == "winograd":
+    way = algorithm(x.shape, w.shape, strides, dilation, groups)
+    if way == "winograd":
         conv2d_winograd.run_backward(x, w, y, dy, pads, relu, dw, db, dx)
+    elif way == "depthwise":
+        conv2d_depthwise.run_backward(x, w, y, dy, strides, pads, dilation, relu, dw, db, dx)
     else:
         conv2d_im2col.run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx)

@@ -139,7 +139,7 @@ def add_slices(parts, total):
     launch(_add_slices, -(-total.size // ADDED), parts, total, serial=parts.size < SERIAL)
 
 
-def _prepare(x, w, y, strides, pads, dilation):
+def prepare(x, w, y, strides, pads, dilation):
     """The padded images, one for each thread, and the tables."""
     _, h, width, c = x.shape
     kh, kw, group, _ = w.shape
@@ -150,7 +150,7 @@ def _prepare(x, w, y, strides, pads, dilation):
 
 def run_forward(x, w, b, strides, pads, dilation, relu, y):
     """Take the scratch memory and launch `_forward`."""
-    images, pixels, taps = _prepare(x, w, y, strides, pads, dilation)
+    images, pixels, taps = prepare(x, w, y, strides, pads, dilation)
     tasks = min(len(x), max(SLICES, 4 * max_threads()))
     launch(_forward, tasks, tasks, x, w, b, pads, pixels, taps, relu, images, y)
 
@@ -159,7 +159,7 @@ def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx)
     """Take the scratch memory, launch `_backward` and add the slices up."""
     threads, slices = max_threads(), min(SLICES, len(x))
     _, kw, group, filters = w.shape
-    images, pixels, taps = _prepare(x, w, y, strides, pads, dilation)
+    images, pixels, taps = prepare(x, w, y, strides, pads, dilation)
     windows = scratch("conv2d.windows", (threads, BLOCK * taps.size), x.dtype)
     dzs = scratch("conv2d.dz", (threads, pixels.size, filters), x.dtype)
     dws = scratch("conv2d.dws", (slices, w.size), x.dtype)

@@ -12,6 +12,7 @@ R, Q = "kernels/transposition.py", "kernels/zero_terms.py"
 KERNELS = "tests/test_kernels.py -k "
 ZEROS = "tests/test_zero_terms.py"
 DENSE, PAD, NORM = f"{KERNELS}dense_", f"{KERNELS}zero_pad", f"{KERNELS}batch_norm"
+DW, DEEP = "kernels/conv2d_depthwise.py", f"{KERNELS}'test_twin and depthwise'"
 CONV = f"{KERNELS}'test_twin and conv2d_ and not winograd and not 5x5'"
 WINO = f"{KERNELS}'test_twin and conv2d_ and (winograd or 5x5)'"
 POOL, MAX, MEAN = f"{KERNELS}pool_", f"{KERNELS}max_pool", f"{KERNELS}average_pool"
@@ -105,6 +106,13 @@ MUTANTS = [
         "range(0, pixels.size, BLOCK)", "range(0, pixels.size - BLOCK, BLOCK)", CONV),
     Mutant(J, "dw of the last image alone", "pixels.size, ACCUMULATE, False", "pixels.size, ZERO, False", CONV),
     Mutant(J, "dx: bottom for top", "image[pads[0] + a, pads[2] + b, c]", "image[pads[1] + a, pads[2] + b, c]", CONV),
+    Mutant(DW, "bias dropped", "out[k] = bias[k] if b.size else zero", "out[k] = zero", DEEP),
+    Mutant(DW, "ReLU dropped", "out[k] = zero if out[k] < zero else out[k]", "out[k] = out[k]", DEEP),
+    Mutant(DW, "forward: only the last tap",
+        "out[k] += source[k] * weights[k]", "out[k] = source[k] * weights[k]", DEEP),
+    Mutant(DW, "dw of the last pixel", "sums[k] += source[k] * above[k]", "sums[k] = source[k] * above[k]", DEEP),
+    Mutant(DW, "dx: windows do not add up", "target[k] += above[k]", "target[k] = above[k]", DEEP),
+    Mutant(DW, "dx: bottom for top", "image[pads[0] + a, pads[2] + b, k]", "image[pads[1] + a, pads[2] + b, k]", DEEP),
     Mutant(J, "dilated taps taken for neighbors",
         "if groups == 1 and dilation[1] == 1 else group", "if groups == 1 else group", CONV),
     Mutant(J, "dw without the last slice", "range(parts.shape[0])", "range(parts.shape[0] - 1)", CONV),
