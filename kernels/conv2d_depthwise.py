@@ -8,7 +8,7 @@ two cores; as products it took 8.1. The padded image and the tables of offsets a
 from __future__ import annotations
 
 from .addresses import at
-from .conv2d_im2col import SLICES, add_slices, masked, pad, prepare
+from .conv2d_im2col import SLICES, add_slices, masked, pad, prepare, unpad
 from .jit import kernel, max_threads, thread_id
 from .launching import launch
 from .scratch import clear, scratch
@@ -41,8 +41,7 @@ def _forward(task, tasks, x, w, b, pads, pixels, taps, relu, images, y):
 
 @kernel
 def _backward(s, x, w, y, dy, pads, pixels, taps, relu, images, dzs, dws, dbs, dx):
-    _, h, width, c = x.shape
-    slices, n, me = dws.shape[0], x.shape[0], thread_id()
+    slices, n, c, me = dws.shape[0], x.shape[0], x.shape[3], thread_id()
     image, dz, dw = images[me], dzs[me], dws[s]
     clear(dw)
     clear(dbs[s])
@@ -66,10 +65,7 @@ def _backward(s, x, w, y, dy, pads, pixels, taps, relu, images, dzs, dws, dbs, d
                     target, weights = at(image, pixels[p] + taps[t]), at(w, t * c)
                     for k in range(c):
                         target[k] += above[k] * weights[k]
-            for a in range(h):
-                for b in range(width):
-                    for k in range(c):
-                        dx[i, a, b, k] = image[pads[0] + a, pads[2] + b, k]
+            unpad(image, pads[0], pads[2], dx[i])
 
 
 def run_forward(x, w, b, strides, pads, dilation, relu, y):

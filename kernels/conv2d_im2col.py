@@ -47,6 +47,15 @@ def pad(image, top, left, target):
 
 
 @jit
+def unpad(image, top, left, target):
+    """Take an image (h, w, c) out of the larger one that `pad` put it into."""
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            for k in range(target.shape[2]):
+                target[i, j, k] = image[top + i, left + j, k]
+
+
+@jit
 def masked(y, dy, relu, dz, db):
     """``dz = dy [y > 0]`` of one image, all 2-D (pixels, filters); its sum is added to db."""
     for p in range(dy.shape[0]):
@@ -93,10 +102,9 @@ def add_windows(dz, wt, f, pixels, taps, run, window, image, first):
 
 @kernel
 def _backward(s, x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, dzs, dws, dbs, dx):
-    _, h, width, channels = x.shape
     groups, per_group, depth = wt.shape
     filters, slices, n = groups * per_group, dws.shape[0], x.shape[0]
-    in_group, me = channels // groups, thread_id()
+    in_group, me = x.shape[3] // groups, thread_id()
     image, window, dz, dw = images[me], windows[me], dzs[me], dws[s]
     clear(dw)
     clear(dbs[s])
@@ -116,10 +124,7 @@ def _backward(s, x, wt, y, dy, pads, pixels, taps, run, relu, images, windows, d
             clear(image)
             for g in range(groups):
                 add_windows(dz, wt[g], g * per_group, pixels, taps, run, window, image.reshape(-1), g * in_group)
-            for a in range(h):
-                for b in range(width):
-                    for c in range(channels):
-                        dx[i, a, b, c] = image[pads[0] + a, pads[2] + b, c]
+            unpad(image, pads[0], pads[2], dx[i])
 
 
 @kernel

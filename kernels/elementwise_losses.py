@@ -77,12 +77,10 @@ def _binary(p, t, most):
 
 
 @jit
-def _binary_logits(x, t, one):
-    """In the arrays' own type, that of ``one``: its exp and log1p take half the time of a double's."""
-    e = math.exp(-abs(x))
+def _logit_slope(x, t, e, one):
+    """``sigmoid(x) - t`` with ``e = exp(-|x|)``, in the type of ``one``."""
     rest = max(one - t, one - one)  # in words that the compiler cannot make 1 - t (1 + e) of, where t = 1 loses e
-    slope = (rest * e - t if x < 0 else rest - t * e) / (one + e)
-    return (x if x > 0 else one - one) - x * t + math.log1p(e), slope
+    return (rest * e - t if x < 0 else rest - t * e) / (one + e)
 
 
 @kernel
@@ -103,7 +101,9 @@ def _elementwise(task, y, targets, weights, kind, smoothing, parts, dy, wanted):
                 elif kind == BINARY:
                     one, slope = _binary(np.float64(y[i, k]), np.float64(t), most)
                 else:
-                    one, slope = _binary_logits(y[i, k], t, real(1))
+                    x = np.float64(y[i, k])
+                    e = math.exp(-abs(x))
+                    one, slope = max(x, 0.0) - x * t + math.log1p(e), _logit_slope(x, np.float64(t), e, 1.0)
                 loss += one
                 if wanted:
                     dy[i, k] = scale * slope
@@ -122,9 +122,9 @@ def _logits_single(task, x, targets, weights, kind, smoothing, parts, dx, wanted
         scale, loss = np.float32(weights[i] / n / features), 0.0
         for k in range(features):  # dx is scratch memory where nobody wants it
             t = target[k] * keep + shift
-            rest, e = max(one - t, zero), exp32(-abs(source[k]))
+            e = exp32(-abs(source[k]))
             loss += np.float64((source[k] if source[k] > 0 else zero) - source[k] * t + log1p32(e))
-            slope[k] = scale * ((rest * e - t if source[k] < 0 else rest - t * e) / (one + e))
+            slope[k] = scale * _logit_slope(source[k], t, e, one)
         losses += weights[i] * (loss / features)
     parts[task, 0], parts[task, 1] = losses, 0
 

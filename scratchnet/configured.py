@@ -1,4 +1,4 @@
-"""Parts that say their arguments, and are made of them again."""
+"""Parts that say their arguments, and are made of them again, or by name."""
 
 from __future__ import annotations
 
@@ -27,9 +27,21 @@ class Configured:
         ConfigError
             If these are no arguments of the class.
         """
-        if not isinstance(config, dict):
-            raise ConfigError(f"{cls.__name__}: expected its config as a dict, got {str(config)[:80]!r}")
+        require_config(cls, config)
         try:
             return cls(**config)
         except TypeError as error:
             raise ConfigError(f"{cls.__name__}: {error}") from None
+
+
+def require_config(cls: type, config: Any) -> None:
+    """Raise ConfigError unless a class's config is a dict."""
+    if not isinstance(config, dict):
+        raise ConfigError(f"{cls.__name__}: expected its config as a dict, got {str(config)[:80]!r}")
+
+
+def named(identifier: Any) -> tuple[Any, Any]:
+    """Name and arguments of a ``{"class_name", "config"}`` dict; anything else is a name without arguments."""
+    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
+        return identifier["class_name"], identifier["config"]
+    return identifier, {}

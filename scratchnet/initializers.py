@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .checks import number
+from .configured import named
 from .drawing import Initializer
 from .drawing import blank as blank
 from .drawing import default_rng as default_rng
@@ -282,9 +283,7 @@ def get(identifier: Any) -> Initializer:
         return GlorotUniform()
     if isinstance(identifier, Initializer):
         return identifier
-    name, arguments = identifier, {}
-    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
-        name, arguments = identifier["class_name"], identifier["config"]
+    name, arguments = named(identifier)
     if isinstance(name, str) and isinstance(arguments, dict):
         name = _SHORT.get(name, name)
         for known, cls in _BY_NAME.items():

@@ -9,6 +9,7 @@ import numpy as np
 
 from .backend import to_numpy
 from .checks import arguments_of, number, refuse_unknown, snake_case, whole
+from .configured import Configured
 from .errors import ConfigError, ShapeError
 from .report import classification_report, confusion_matrix
 from .sample_weights import sample_weights
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-class Metric:
+class Metric(Configured):
     """Base class of all metrics; a subclass defines `values`.
 
     Attributes
@@ -117,15 +118,6 @@ class Metric:
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
         return {"name": self.name}
-
-    def get_config(self) -> dict[str, Any]:
-        """What `config` says."""
-        return self.config()
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Metric:
-        """A metric like the one that said this in `get_config`."""
-        return cls(**config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {self.result():.4f} over {self.count:g} samples>"

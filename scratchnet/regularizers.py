@@ -11,12 +11,13 @@ import numpy as np
 
 from .backend import to_numpy
 from .checks import arguments_of, number, refuse_unknown
+from .configured import Configured, named
 from .errors import ConfigError
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "serialize"]
 
 
-class Regularizer:
+class Regularizer(Configured):
     """Base class; called with weights it says their penalty, a float.
 
     Attributes
@@ -41,15 +42,6 @@ class Regularizer:
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
         return {name: getattr(self, name) for name in arguments_of(type(self))}
-
-    def get_config(self) -> dict[str, Any]:
-        """What `config` says."""
-        return self.config()
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Regularizer:
-        """A regularizer like the one that said this in `get_config`."""
-        return cls(**config)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
@@ -89,9 +81,7 @@ def get(identifier: Any) -> Regularizer | None:
     """
     if identifier is None or isinstance(identifier, Regularizer):
         return identifier
-    name, arguments = identifier, {}
-    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
-        name, arguments = identifier["class_name"], identifier["config"]
+    name, arguments = named(identifier)
     if isinstance(name, str) and isinstance(arguments, dict):
         for known, cls in _BY_NAME.items():
             if name in (known, known.upper(), cls.__name__):

@@ -93,12 +93,12 @@ class Trainer:
         if cut is not None:
             forwards[-1], backwards[-1], self.left_out = cut
         self.forwards = forwards
-        trained = {id(layer) for layer in model.trained_layers() if layer.params}
+        layers = model.trained_layers()
+        trained = {id(layer) for layer in layers if layer.params}
         trainable = [i for i, layer in enumerate(model.layers) if any(id(inner) in trained for inner in layer.walk())]
         first = trainable[0] if trainable else len(model.layers)
         self.backwards = backwards[first:][::-1]
         self.first_trainable = model.layers[first if trainable else -1]
-        layers = model.trained_layers()
         self.penalties = [(layer, name, one) for layer in layers for name, one in layer.regularizers.items()]
         self.totals = array_module().zeros(2, np.float64)
         self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct and ours(type(m))]

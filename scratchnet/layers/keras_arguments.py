@@ -7,15 +7,14 @@ from typing import Any
 
 from ..checks import arguments_of, refuse_unknown, whole
 from ..errors import ConfigError
+from ..keras_defaults import Rules, take
 from ..regularizers import Regularizer, get
 
 BASE = ("name", "dtype", "input_shape", "trainable")  # what every layer takes
-# The default of each, and what to say to another value.
-_EVERYWHERE = {
-    "autocast": (True, "inputs are always converted to the layer's dtype"),
-    "activity_regularizer": (None, "only weights are regularized"),
+_EVERYWHERE: Rules = {
+    "autocast": ((True,), "inputs are always converted to the layer's dtype"),
+    "activity_regularizer": ((None,), "only weights are regularized"),
 }
-_OF_WEIGHTS = {"constraint": (None, "there are no constraints")}
 _WEIGHTS = ("kernel", "bias", "beta", "gamma")  # that Keras regularizes and constrains
 
 
@@ -25,17 +24,13 @@ def regularizers(layer: Any, unknown: dict[str, Any]) -> dict[str, Regularizer]:
         return {}
     classes = [cls for cls in type(layer).__mro__[:-1] if "__init__" in vars(cls)]  # to see object's, code is compiled
     drawn = {name for cls in classes for name in arguments_of(cls)}
-    passing, found = dict(_EVERYWHERE), {}
+    rules, found = dict(_EVERYWHERE), {}
     for weight in _WEIGHTS:
         if f"{weight}_initializer" in drawn:
-            passing |= {f"{weight}_{what}": rule for what, rule in _OF_WEIGHTS.items()}
+            rules[f"{weight}_constraint"] = ((None,), "there are no constraints")
             found[weight] = get(unknown.pop(f"{weight}_regularizer", None))
-    for name, value in unknown.items():
-        if name not in passing:
-            refuse_unknown(layer, [name], layer_arguments(type(layer)))
-        default, reason = passing[name]
-        if value is not default:
-            raise ConfigError(f"{type(layer).__name__}: {name}: expected {default}, got {value!r:.80}: {reason}")
+    take(layer, unknown, rules)
+    refuse_unknown(layer, unknown, layer_arguments(type(layer)))
     return {weight: regularizer for weight, regularizer in found.items() if regularizer is not None}
 
 

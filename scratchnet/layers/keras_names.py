@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..configured import Configured
 from .weights import copies, places, put, put_one, require_built
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def _weight(name: str) -> Any:
     return property(get, put, doc="The weight of this name. Numbers that are set are copied into it.")
 
 
-class KerasNames:
+class KerasNames(Configured):
     """The part of `Layer` that answers them."""
 
     kernel, bias, gamma, beta, moving_mean, moving_variance = (
@@ -39,7 +40,6 @@ class KerasNames:
 
         def walk(self) -> list[Layer]: ...
         def sublayers(self) -> list[Layer]: ...
-        def config(self) -> dict[str, Any]: ...
 
     @property
     def weights(self) -> list[Any]:
@@ -84,12 +84,8 @@ class KerasNames:
         require_built(self)
         return sum(int(array.size) for array in self.weights)
 
-    def get_config(self) -> dict[str, Any]:
-        """What `config` says."""
-        return self.config()
-
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Layer:
+    def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer like the one that said this in `get_config`; only a model that knew its input's shape is built."""
         from .serialization import make
 

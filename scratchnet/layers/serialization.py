@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import custom
+from ..configured import require_config
 from ..custom import custom_objects, register
 from ..errors import ConfigError
 from .base import Layer
@@ -54,8 +55,7 @@ def make(cls: type[Layer], config: Any) -> Layer:
     ConfigError
         If these are no arguments of the class.
     """
-    if not isinstance(config, dict):
-        raise ConfigError(f"{cls.__name__}: expected its config as a dict, got {str(config)[:80]!r}")
+    require_config(cls, config)
     arguments = dict(config)
     if isinstance(arguments.get("layers"), list):
         arguments["layers"] = [deserialize(inner) for inner in arguments["layers"]]

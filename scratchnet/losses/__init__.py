@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..configured import named
 from ..custom import known
 from ..custom import register as register
 from ..errors import ConfigError
@@ -44,9 +45,7 @@ def get(identifier: Any) -> Loss:
     """
     if isinstance(identifier, Loss):
         return identifier
-    name, arguments = identifier, {}
-    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
-        name, arguments = identifier["class_name"], identifier["config"]
+    name, arguments = named(identifier)
     for short, cls in {**known(Loss), **_CLASSES}.items():
         if isinstance(name, str) and (name.lower() == short or name == cls.__name__):
             try:

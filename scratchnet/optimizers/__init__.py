@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..configured import named
 from ..errors import ConfigError
 from . import schedules
 from .adam import Adam, AdamW, Nadam
@@ -40,9 +41,7 @@ def get(identifier: Any) -> Optimizer:
     """
     if isinstance(identifier, Optimizer):
         return identifier
-    name, arguments = identifier, {}
-    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
-        name, arguments = identifier["class_name"], identifier["config"]
+    name, arguments = named(identifier)
     if isinstance(name, str) and name.lower() in _CLASSES and isinstance(arguments, dict):
         return _CLASSES[name.lower()](**arguments)
     given = str(identifier)[:80]

@@ -156,15 +156,18 @@ class Optimizer(Configured):
 
     def goes_on(self, model: Any, spans: list[tuple[int, int]]) -> bool:
         """Whether it was built last for this model, with these variables."""
-        last = None if self.model is None else self.model()
-        if last is None or last is not model or self.dtype != model.dtype:
+        if self._last_model() is not model or self.dtype != model.dtype:
             return False
         return np.array_equal(to_numpy(self.spans), np.array(spans, np.int64).reshape(-1, 2))
 
     def taken_by(self, model: Any) -> Any:
         """The other model that has taken this optimizer since it was built for ``model``; None if there is none."""
-        last = self.model() if self.model is not None else None
+        last = self._last_model()
         return None if last is model else last
+
+    def _last_model(self) -> Any:
+        """The model that it was built for last, where there still is one."""
+        return None if self.model is None else self.model()
 
     def require_model(self, model: Any) -> None:
         """Raise ConfigError if another model has taken this optimizer since it was built for ``model``."""
