@@ -2,9 +2,10 @@
 c, f])``.
 
 The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the
-filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution), conv2d_depthwise.py (each
-channel by itself) and conv2d_winograd.py (3x3 and 5x5 with stride 1, three to four times fewer multiplications);
-`algorithm` says which one runs, and inside `without_winograd` it is not the last one.
+filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution; its input's gradient in
+conv2d_transpose.py), conv2d_depthwise.py (each channel by itself) and conv2d_winograd.py (3x3 and 5x5 with stride 1,
+three to four times fewer multiplications); `algorithm` says which one runs, and inside `without_winograd` it is not
+the last one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from . import conv2d_depthwise, conv2d_im2col, conv2d_winograd
+from . import conv2d_depthwise, conv2d_im2col, conv2d_transpose, conv2d_winograd
 from .registry import reference, twin
 
 
@@ -102,4 +103,6 @@ def conv2d_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, 
     elif way == "depthwise":
         conv2d_depthwise.run_backward(x, w, y, dy, strides, pads, dilation, relu, dw, db, dx)
     else:
-        conv2d_im2col.run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, dx)
+        conv2d_im2col.run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db)
+        if dx.size:
+            conv2d_transpose.run(w, y, dy, strides, pads, dilation, groups, relu, dx)

@@ -8,8 +8,8 @@ two cores; as products it took 8.1. The padded image and the tables of offsets a
 from __future__ import annotations
 
 from .addresses import at
-from .conv2d_im2col import SLICES, add_slices, masked, pad, prepare, unpad
-from .jit import kernel, max_threads, thread_id
+from .conv2d_im2col import SLICES, add_slices, masked, pad, prepare
+from .jit import jit, kernel, max_threads, thread_id
 from .launching import launch
 from .scratch import clear, scratch
 
@@ -17,6 +17,15 @@ from .scratch import clear, scratch
 def fits(w_shape, groups):
     """Whether a convolution is of this kind."""
     return w_shape[2] == 1 and w_shape[3] == groups > 1
+
+
+@jit
+def unpad(image, top, left, target):
+    """Take an image (h, w, c) out of the larger one that `pad` put it into."""
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            for k in range(target.shape[2]):
+                target[i, j, k] = image[top + i, left + j, k]
 
 
 @kernel

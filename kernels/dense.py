@@ -148,7 +148,7 @@ def _dx(task, w, dz, panel, dx):
     outputs = w.shape[1]
     j = task * COLUMNS
     columns = min(COLUMNS, inputs - j)
-    transpose(w, j, columns, panel)
+    transpose(at(w, j * outputs), outputs, columns, outputs, at(panel, 0), columns)
     gemm(
         at(dz, 0), dz.shape[1], 1, at(panel, 0), columns, at(dx, j), inputs, at(panel, 0),
         n, columns, outputs, ZERO, False,

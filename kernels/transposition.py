@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addresses import at, item_bytes
+from .addresses import at, item_bytes, shift
 from .jit import host_vector_bytes, intrinsic, jit, kernel
 from .simd import Simd
 
@@ -44,20 +44,21 @@ def _square(typingctx: Any, source: Any, row: Any, target: Any, target_row: Any)
 
 
 @jit
-def transpose(source, row, rows, target):
-    """``target (columns, rows) = source[row : row + rows]'``; the target is 1-D."""
-    columns = source.shape[1]
-    side = VECTOR_BYTES // item_bytes(at(source, 0))
+def transpose(source, source_row, rows, columns, target, target_row):
+    """``target[j, i] = source[i, j]``, on addresses (see `at`) of matrices whose rows lie so many numbers apart."""
+    side = VECTOR_BYTES // item_bytes(source)
     whole_rows, whole_columns = rows // side * side, columns // side * side
     for i in range(0, whole_rows, side):
         for j in range(0, whole_columns, side):
-            _square(at(source, (row + i) * columns + j), columns, at(target, j * rows + i), rows)
+            _square(shift(source, i * source_row + j), source_row, shift(target, j * target_row + i), target_row)
     for i in range(rows):
         for j in range(whole_columns if i < whole_rows else 0, columns):
-            target[j * rows + i] = source[row + i, j]
+            target[j * target_row + i] = source[i * source_row + j]
 
 
 @kernel
 def transposed(task, matrices, targets):
     """Each matrix of ``matrices`` (count, rows, columns), turned round into ``targets`` (count, columns, rows)."""
-    transpose(matrices[task], 0, matrices.shape[1], targets[task].reshape(-1))
+    _, rows, columns = matrices.shape
+    place = task * rows * columns
+    transpose(at(matrices, place), columns, rows, columns, at(targets, place), rows)
