@@ -140,7 +140,7 @@ class CapturedSteps:
         """
         step = progress.step
         first, stop, rate = self.noted
-        now = self.model.optimizer.learning_rate
+        now = self.model.optimizer.rate_or_schedule
         if first <= step and step + count <= stop and rate is now:
             return True
         first, stop = step, min(step + (UNROLLED if replay.foreseeable(now) else 1), self.steps)
@@ -187,7 +187,7 @@ class CapturedSteps:
     def _any_rate(self) -> Iterator[None]:
         """No schedule is asked inside the block: the graphs read what came of the learning rate from the table."""
         optimizer = self.model.optimizer
-        rate, optimizer.learning_rate = optimizer.learning_rate, 0.0
+        rate, optimizer.learning_rate = optimizer.rate_or_schedule, 0.0
         try:
             yield
         finally:

@@ -179,7 +179,7 @@ class Recording:
             if not self.program.renew(first, launches):
                 return False
         optimizer = self.model.optimizer
-        rate = optimizer.learning_rate
+        rate = optimizer.rate_or_schedule
         if rate is not self.rate:
             return self._look_ahead(1)
         if optimizer.iterations in self.noted:
@@ -204,7 +204,7 @@ class Recording:
         optimizer = self.model.optimizer
         self.table[: len(rows)] = np.array(rows, np.float64).reshape(len(rows), -1).view(np.int64)
         start = int(optimizer.iterations)
-        self.noted, self.rate = range(start, start + len(rows)), optimizer.learning_rate
+        self.noted, self.rate = range(start, start + len(rows)), optimizer.rate_or_schedule
         return True
 
 

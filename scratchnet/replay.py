@@ -60,7 +60,7 @@ class Settings:
 
     def _read(self) -> list[Any]:
         model = self.model
-        rate = model.optimizer.learning_rate
+        rate = model.optimizer.rate_or_schedule
         schedule = () if isinstance(rate, float) or not _ours(rate) else tuple(vars(rate).values())
         values = [read(part) for part, read in self._parts]
         arrays = [model.flat_params, *model.optimizer.slots.values(), *(kept[name] for kept, name in self._states)]

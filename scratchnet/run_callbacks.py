@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from .callbacks import Callback, Logs
-from .callbacks.learning_rate import current_rate
 from .console import Reporter
 from .run_folder import RunFolder
 from .signals import Stop
@@ -52,7 +51,7 @@ class Recorder(Callback):
             "epoch": epoch + 1,
             "step": int(optimizer.iterations),
             **(logs or {}),
-            "learning_rate": current_rate(optimizer),
+            "learning_rate": optimizer.learning_rate,
         }
         self.rows.append(row)
         images = self._seen - self._seen_before

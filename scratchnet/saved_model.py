@@ -245,7 +245,7 @@ def restore(model: Sequential, arrays: Arrays, content: dict[str, Any]) -> None:
     require_same(model, content)
     matched = match_slots(model, content)  # first: it moves the weights into the flat vector
     matched += match_weights(model, arrays, content, True)
-    rate = optimizers.get(content["optimizer"]).learning_rate
+    rate = optimizers.get(content["optimizer"]).rate_or_schedule
     keys = [(layer, count(key)) for layer, key in zip(_layers_with_keys(model), content["keys"], strict=True)]
     iterations = count(content["iterations"])
     put(matched)

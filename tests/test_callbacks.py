@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import types
 import warnings
 
 import keras_side
@@ -45,7 +44,7 @@ class Stand:
 
     def __init__(self, rate=1.0):
         self.metrics, self.stop_training = [], False
-        self.optimizer = types.SimpleNamespace(learning_rate=rate, iterations=0)
+        self.optimizer = sn.optimizers.SGD(rate)
         self.weights, self.saved = [np.zeros(1)], []
 
     def get_weights(self):

@@ -148,7 +148,7 @@ CHANGES: dict[str, Callable[[sn.Sequential], None]] = {
     "clipvalue": lambda made: setattr(made.optimizer, "clipvalue", 1e-3),
     "weight_decay": lambda made: setattr(made.optimizer, "weight_decay", 0.5),
     "learning_rate": lambda made: setattr(made.optimizer, "learning_rate", 0.1),
-    "number of a schedule": lambda made: setattr(made.optimizer.learning_rate, "decay_rate", 0.1),
+    "number of a schedule": lambda made: setattr(made.optimizer.rate_or_schedule, "decay_rate", 0.1),
     "rate of Dropout": lambda made: setattr(made.layers[3], "rate", 0.6),
     "key of Dropout": lambda made: setattr(made.layers[3], "key", 7),
     "momentum of BatchNormalization": lambda made: setattr(made.layers[1], "momentum", 0.5),

@@ -82,3 +82,24 @@ def test_arguments_have_kerass_names_order_and_defaults():
             if inspect.Parameter.empty not in values and values[0] != values[1] and (name, argument) not in DIFFERENT:
                 surprises.append((name, argument, values))
     assert surprises == []
+
+
+def test_weights_left_out_are_none_as_keras_has_them():
+    left_out = {"Dense": ("use_bias", "bias", (3,)), "BatchNormalization": ("scale", "gamma", ())}
+    for name, (argument, weight, before) in left_out.items():
+        for library in (sn, keras_side.keras()):
+            layer = getattr(library.layers, name)(*before, **{argument: False})
+            library.Sequential([library.Input((4,)), layer])
+            assert getattr(layer, weight) is None
+            assert getattr(layer, "kernel" if name == "Dense" else "beta") is not None
+
+
+def test_the_learning_rate_of_a_schedule_reads_as_a_number_as_in_keras():
+    x, y = np.zeros((6, 4), np.float32), np.zeros((6, 1), np.float32)
+    for library in (sn, keras_side.keras()):
+        schedule = library.optimizers.schedules.ExponentialDecay(0.5, decay_steps=1, decay_rate=0.5)
+        model = library.Sequential([library.Input((4,)), library.layers.Dense(1)])
+        model.compile(library.optimizers.SGD(schedule), "mse")
+        assert float(model.optimizer.learning_rate) == 0.5
+        model.fit(x, y, batch_size=2, epochs=1, verbose=0)
+        assert float(model.optimizer.learning_rate) == 0.0625

@@ -208,7 +208,7 @@ def test_nested_layers_and_schedules(written):
     text = re.sub(r"parameters = \d+", "", text)
     model = recipes.load(written(text)).make_model()
     assert [type(layer).__name__ for layer in model.layers].count("Residual") == 1
-    assert float(model.optimizer.learning_rate(10)) == pytest.approx(0.05)
+    assert float(model.optimizer.rate_or_schedule(10)) == pytest.approx(0.05)
 
 
 def test_unknown_names_suggest_a_recipe():

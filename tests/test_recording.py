@@ -321,7 +321,7 @@ def set_smoothing(model: sn.Sequential) -> None:
 
 
 def set_decay(model: sn.Sequential) -> None:
-    model.optimizer.learning_rate.decay_rate = 0.2
+    model.optimizer.rate_or_schedule.decay_rate = 0.2
 
 
 CHANGES = [set_rate, set_beta, set_dropout, halve_weights, set_clipping, set_smoothing, set_decay]
@@ -407,7 +407,7 @@ def test_what_is_changed_in_other_ways_counts_at_once(change: str) -> None:
             if step == 11 and change == "a NumPy number":
                 model.layers[2].rate = np.float32(0.8)
             elif step == 11 and change == "a list in place":
-                model.optimizer.learning_rate.values[0] = 0.5
+                model.optimizer.rate_or_schedule.values[0] = 0.5
             elif step == 11 and change == "other statistics":
                 model.layers[2].state["moving_mean"] = np.ones(40, "float32")
             elif step == 11:

@@ -13,12 +13,6 @@ from .base import Callback, Logs
 from .monitor import Monitor
 
 
-def current_rate(optimizer: Any) -> float:
-    """The learning rate of the next step as a number."""
-    rate = optimizer.learning_rate
-    return float(rate(int(optimizer.iterations)) if callable(rate) else rate)
-
-
 class ReduceLROnPlateau(Monitor):
     """Multiply the learning rate by ``factor`` when a quantity has not become better for some epochs.
 
@@ -66,12 +60,12 @@ class ReduceLROnPlateau(Monitor):
         super().on_train_begin(logs)
         self.best = None
         self.cooldown_counter = self.wait = 0
-        if callable(self.model.optimizer.learning_rate):
+        if not isinstance(self.model.optimizer.rate_or_schedule, float):
             raise ConfigError("ReduceLROnPlateau: the optimizer follows a schedule: give it a number to be reduced")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:
-            logs["learning_rate"] = current_rate(self.model.optimizer)
+            logs["learning_rate"] = self.model.optimizer.learning_rate
         current = self.value(logs)
         if current is None:
             return
@@ -87,7 +81,7 @@ class ReduceLROnPlateau(Monitor):
 
     def _reduce(self, epoch: int) -> bool:
         optimizer = self.model.optimizer
-        before = current_rate(optimizer)
+        before = optimizer.learning_rate
         # 0.1 * 0.1 lies above 0.01, but not in float32, as Keras has it.
         if np.float32(before) <= np.float32(self.min_lr):
             return False
@@ -128,7 +122,7 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.set_for == epoch:  # taken up inside this epoch: its rate is set
             return
-        rate = self._rate(epoch, current_rate(self.model.optimizer))
+        rate = self._rate(epoch, self.model.optimizer.learning_rate)
         if not isinstance(rate, float | np.floating):
             raise ConfigError(f"LearningRateScheduler: expected the schedule to return a float, got {rate!r}")
         self.model.optimizer.learning_rate = float(rate)
@@ -144,7 +138,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:
-            logs["learning_rate"] = current_rate(self.model.optimizer)
+            logs["learning_rate"] = self.model.optimizer.learning_rate
 
     def state(self) -> dict[str, Any]:
         return {"set_for": self.set_for}

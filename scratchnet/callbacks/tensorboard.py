@@ -87,7 +87,7 @@ class TensorBoard(Callback):
             run = "validation" if name.startswith("val_") else "train"
             self._writer(run).add_scalar(f"epoch_{name.removeprefix('val_')}", float(value), epoch)
         if "learning_rate" not in self._last:
-            self._writer("train").add_scalar("epoch_learning_rate", self.model.optimizer.rate(), epoch)
+            self._writer("train").add_scalar("epoch_learning_rate", self.model.optimizer.learning_rate, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._histograms(self.model, "", epoch)
         if self.images is not None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .base import Layer
 
 
+LEFT_OUT_BY = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # Keras says None for a weight left out
+
+
 def _weight(name: str) -> Any:
     def get(self: Any) -> Any:
         return vars(self)[name] if name in vars(self) else self.__getattr__(name)
@@ -117,5 +120,7 @@ class KerasNames(Configured):
             for arrays in ("params", "state"):
                 if name in vars(self).get(arrays, ()):
                     return vars(self)[arrays][name]
+            if vars(self).get(LEFT_OUT_BY.get(name, "")) is False:
+                return None
             hint = "" if vars(self).get("built", True) else "; the layer is not built, and has no weights yet"
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")

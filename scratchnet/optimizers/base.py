@@ -33,7 +33,7 @@ class Optimizer(Configured):
     Parameters
     ----------
     learning_rate : float or LearningRateSchedule
-        Can be set at any time; a schedule is asked at every step.
+        Can be set at any time; a schedule is asked at every step. Read, it is the number of the next step.
     weight_decay : float, optional
         Decoupled: of the parameters, not of the gradient (Loshchilov and Hutter, arXiv:1711.05101).
     clipnorm, global_clipnorm, clipvalue : float, optional
@@ -101,7 +101,7 @@ class Optimizer(Configured):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name not in ("learning_rate", "_learning_rate", *self.counters):
+        if name not in ("learning_rate", "rate_or_schedule", *self.counters):
             vars(self)["changes"] = self.changes + 1
         if name in self.arguments and vars(self).get("dtype") is not None:
             self._make_slots()
@@ -110,30 +110,26 @@ class Optimizer(Configured):
         return None if value is None else number(self, name, value, interval)
 
     @property
-    def learning_rate(self) -> Any:
-        """The rate, a float, or the schedule that gives it."""
-        return self._learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        if isinstance(value, schedules.LearningRateSchedule | dict):
-            self._learning_rate: Any = schedules.get(value)
-        else:
-            self._learning_rate = float(number(self, "learning_rate", _scalar(value), "[0, inf)"))
-
-    def rate(self) -> float:
-        """The learning rate of the next step.
+    def learning_rate(self) -> float:
+        """The learning rate of the next step; what it was set to, a number or a schedule, is in ``rate_or_schedule``.
 
         Raises
         ------
         ConfigError
             If a schedule gives something that is not a rate.
         """
-        rate = self._learning_rate
+        rate = self.rate_or_schedule
         if isinstance(rate, float):
             return rate
         rate = _scalar(rate(self.iterations))
         return float(number(self, f"learning_rate of step {self.iterations}", rate, "[0, inf)"))
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if isinstance(value, schedules.LearningRateSchedule | dict):
+            self.rate_or_schedule: Any = schedules.get(value)
+        else:
+            self.rate_or_schedule = float(number(self, "learning_rate", _scalar(value), "[0, inf)"))
 
     def slot_values(self) -> dict[str, float]:
         """The slots by name, and the value that each starts from."""
@@ -213,7 +209,7 @@ class Optimizer(Configured):
             ops.clip_by_norm(grads, self.spans, self.clipnorm, False)
         elif self.global_clipnorm is not None:
             ops.clip_by_norm(grads, self.spans, self.global_clipnorm, True)
-        rate = self.rate()
+        rate = self.learning_rate
         self.update(params, grads, rate, rate * (self.weight_decay or 0.0))
         self.count_step()
 
@@ -231,7 +227,7 @@ class Optimizer(Configured):
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
-        rate = self._learning_rate
+        rate = self.rate_or_schedule
         names = (*self.arguments, "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "name")
         return {
             "learning_rate": rate if isinstance(rate, float) else schedules.serialize(rate),
