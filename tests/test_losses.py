@@ -491,3 +491,13 @@ def test_arguments_by_position_are_kerass() -> None:
             make()
     assert losses.SparseCategoricalCrossentropy(True, None).from_logits
     assert losses.BinaryCrossentropy(False, 0.25, -1, "sum_over_batch_size", "b", "float32").name == "b"
+
+
+@pytest.mark.parametrize("loss", ["SparseCategoricalCrossentropy", "BinaryCrossentropy", "MeanSquaredError"])
+def test_gradient_is_the_derivative_of_the_call(backend: str, loss: str) -> None:
+    rng = np.random.default_rng(5)
+    p, weights, moved = rng.uniform(0.2, 0.8, (4, 3)), rng.random(4), rng.standard_normal((4, 3))
+    y = rng.integers(0, 3, 4) if loss.startswith("Sparse") else rng.integers(0, 2, (4, 3))
+    one = getattr(losses, loss)()
+    slope = (one(y, p + 1e-5 * moved, weights) - one(y, p - 1e-5 * moved, weights)) / 2e-5
+    assert (one.gradient(y, p, weights) * moved).sum() == pytest.approx(slope, rel=1e-7)
