@@ -24,7 +24,7 @@ MUTANTS = [
     Mutant(A, "ReLU's slope at the kink",
         "(slope if x[k] <= threshold else high)", "(slope if x[k] < threshold else high)", ACT_MORE),
     Mutant(A, "ReLU's slope at the ceiling",
-        "one if x[k] < ceiling else zero", "one if x[k] <= ceiling else zero",
+        "one if x[k] < ceiling or", "one if x[k] <= ceiling or",
         "tests/test_layers.py -k ceiling"),
     Mutant(A, "ReLU's slope above the ceiling",
         "high = one if x[k] < ceiling or unbounded else zero", "high = one", ACT),
