@@ -129,14 +129,6 @@ class RunFolder:
 
         return toml.read(self.path / RECIPE)[0] if self.holds_run else None
 
-    def read_results(self) -> dict[str, Any] | None:
-        """``results.json`` of the run that is here; None where there is none that can be read."""
-        try:
-            content = json.loads((self.path / RESULTS).read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return None
-        return content if isinstance(content, dict) else None
-
 
 def _unwritable(folder: Path, error: Exception) -> ConfigError:
     reason = getattr(error, "strerror", None) or shown(error)
