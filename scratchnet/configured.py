@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
 
 from .errors import ConfigError
+
+T = TypeVar("T")
 
 
 class Configured:
@@ -38,6 +41,18 @@ def require_config(cls: type, config: Any) -> None:
     """Raise ConfigError unless a class's config is a dict."""
     if not isinstance(config, dict):
         raise ConfigError(f"{cls.__name__}: expected its config as a dict, got {str(config)[:80]!r}")
+
+
+def folded(name: str) -> str:
+    """What ``"adam_w"``, ``"adamw"`` and ``"AdamW"`` have in common."""
+    return name.lower().replace("_", "")
+
+
+def by_name(name: Any, classes: Mapping[str, T]) -> T | None:
+    """The one of ``classes`` that a name means, however it is spelt; None where it is none of them."""
+    if not isinstance(name, str):
+        return None
+    return classes.get(name) or {folded(known): cls for known, cls in classes.items()}.get(folded(name))
 
 
 def named(identifier: Any) -> tuple[Any, Any]:

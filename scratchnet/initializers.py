@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .checks import number
-from .configured import named
+from .configured import by_name, named
 from .drawing import Initializer
 from .drawing import blank as blank
 from .drawing import default_rng as default_rng
@@ -285,10 +285,9 @@ def get(identifier: Any) -> Initializer:
         return identifier
     name, arguments = named(identifier)
     if isinstance(name, str) and isinstance(arguments, dict):
-        name = _SHORT.get(name, name)
-        for known, cls in _BY_NAME.items():
-            if name in (known, cls.__name__):
-                return cls(**arguments)
+        cls = by_name(_SHORT.get(name, name), _BY_NAME)
+        if cls is not None:
+            return cls(**arguments)
     raise ConfigError(f"initializer: expected one of {', '.join(_BY_NAME)}, got {identifier!r:.80}")
 
 

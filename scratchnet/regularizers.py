@@ -11,7 +11,7 @@ import numpy as np
 
 from .backend import to_numpy
 from .checks import arguments_of, number, refuse_unknown
-from .configured import Configured, named
+from .configured import Configured, by_name, named
 from .errors import ConfigError
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "serialize"]
@@ -82,10 +82,9 @@ def get(identifier: Any) -> Regularizer | None:
     if identifier is None or isinstance(identifier, Regularizer):
         return identifier
     name, arguments = named(identifier)
-    if isinstance(name, str) and isinstance(arguments, dict):
-        for known, cls in _BY_NAME.items():
-            if name in (known, known.upper(), cls.__name__):
-                return cls(**arguments)
+    cls = by_name(name, _BY_NAME)
+    if cls is not None and isinstance(arguments, dict):
+        return cls(**arguments)
     raise ConfigError(f"regularizer: expected one of {', '.join(_BY_NAME)}, or a Regularizer, got {identifier!r:.80}")
 
 

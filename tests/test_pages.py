@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import itertools
 import json
@@ -251,12 +252,27 @@ def test_compare_prints_what_it_puts_on_the_page(runs, tmp_path, capsys):
         assert one["test"]["accuracy"] == results["test"]["accuracy"]
         assert list(one["f1"].values()) == results["classes"]["f1"]
         assert f"{results['test']['accuracy']:.2%}" in words
-    assert told[0]["differs"] == {"optimizer": "adam", "batch size": "32"}
+    assert told[0]["differs"] == {"optimizer": "adam, learning_rate 0.001", "batch size": "32"}
     assert told[1]["differs"] == {"optimizer": "sgd, learning_rate 0.1", "batch size": "64"}
     assert main(["compare", *folders, "--out", str(tmp_path / "deep" / "page.html")]) == 0  # its own page is replaced
     table = capsys.readouterr().out
     assert re.search(rf"^a +{told[0]['test']['accuracy']:.2%}", table, re.MULTILINE)
-    assert re.search(r"^optimizer +adam +sgd, learning_rate 0\.1", table, re.MULTILINE)
+    assert re.search(r"^optimizer +adam, learning_rate 0\.001 +sgd, learning_rate 0\.1", table, re.MULTILINE)
+
+
+def test_a_default_that_is_written_out_is_no_difference(runs):
+    """Optimizer, loss and layers are compared as they are made, not as their tables are written."""
+    from scratchnet import run_records
+
+    record = run_records.read(runs / "a")
+    content = record.recipe.as_dict()
+    content["training"]["optimizer"] = {"name": "Adam", "learning_rate": 0.001}
+    content["training"]["loss"] |= {"from_logits": False}
+    content["layers"][-1]["use_bias"] = True
+    other = dataclasses.replace(record, recipe=Recipe(content, "", "other", record.recipe.folder))
+    every = run_records.settings([record, other])
+    assert run_records.differing(every) == {}
+    assert every["optimizer"] == ["adam, learning_rate 0.001"] * 2
 
 
 def test_runs_on_different_data_have_no_best_one(runs, tmp_path, capsys):

@@ -62,15 +62,16 @@ class _Network:
 
     def __post_init__(self) -> None:
         from .. import datasets
+        from ..datasets.catalog import BUILT_IN, module_name
         from ..datasets.files import shown
         from ..model import load_model
         from ..own_picture import Samples, picture_shape
-        from ..recipes.sources import BUILT_IN
         from ..run_folder import MODEL
 
         path = self.run / MODEL if self.run.is_dir() else self.run
         if self.run.is_dir() and not path.exists():
             raise CheckpointError(f"{shown(self.run)}: expected the folder of a run, there is no {MODEL} in it")
+        self.dataset = self.dataset and module_name(self.dataset)
         if self.dataset is not None and self.dataset not in BUILT_IN:
             raise DataError(f"--dataset: expected one of {', '.join(BUILT_IN)}, got {shown(repr(self.dataset))}")
         self.model = load_model(path)

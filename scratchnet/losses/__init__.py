@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..configured import named
+from ..configured import by_name, named
 from ..custom import known
 from ..custom import register as register
 from ..errors import ConfigError
@@ -46,12 +46,12 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, Loss):
         return identifier
     name, arguments = named(identifier)
-    for short, cls in {**known(Loss), **_CLASSES}.items():
-        if isinstance(name, str) and (name.lower() == short or name == cls.__name__):
-            try:
-                return cls(**arguments)
-            except TypeError as error:
-                raise ConfigError(f"loss {name}: {error}") from None
+    cls = by_name(name, {**known(Loss), **_CLASSES})
+    if cls is not None:
+        try:
+            return cls(**arguments)
+        except TypeError as error:
+            raise ConfigError(f"loss {name}: {error}") from None
     hint = "" if identifier is name else "; a class of your own: @sn.losses.register, or custom_objects={name: class}"
     raise ConfigError(f"loss: expected one of {', '.join(_CLASSES)}, or a Loss, got {str(name)[:80]!r}{hint}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..configured import named
+from ..configured import by_name, named
 from ..errors import ConfigError
 from . import schedules
 from .adam import Adam, AdamW, Nadam
@@ -42,8 +42,9 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, Optimizer):
         return identifier
     name, arguments = named(identifier)
-    if isinstance(name, str) and name.lower() in _CLASSES and isinstance(arguments, dict):
-        return _CLASSES[name.lower()](**arguments)
+    cls = by_name(name, _CLASSES)
+    if cls is not None and isinstance(arguments, dict):
+        return cls(**arguments)
     given = str(identifier)[:80]
     raise ConfigError(f"optimizer: expected one of {', '.join(_CLASSES)}, or an Optimizer, got {given!r}")
 

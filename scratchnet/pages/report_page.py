@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from .. import recipes, report, run_report
+from ..datasets.catalog import BUILT_IN
 from ..datasets.labels import class_numbers
 from ..errors import RecipeError
 from ..model import Sequential
-from ..recipes.recipe import BUILT_IN, Recipe, RecipeData
+from ..recipes.recipe import Recipe, RecipeData
 from . import examples, inside, measures, network
 from .charts import Chart, Series, legend_mark, line_chart, thinned
 from .rendering import render

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
+from ..datasets.catalog import BUILT_IN
 from ..datasets.files import shown
 from ..datasets.labels import class_numbers
 from ..errors import ConfigError, DataError, RecipeError, ScratchnetError, ShapeError
@@ -17,7 +18,6 @@ from ..model import Sequential
 from . import sources, toml
 from .parts import Parts
 from .schema import Content, refusal, suggest, validate
-from .sources import BUILT_IN as BUILT_IN
 
 Samples = tuple[Any, np.ndarray]
 
