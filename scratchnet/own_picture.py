@@ -27,6 +27,12 @@ DIGIT_BOX = 20 / 28
 NOISES, LEAST_DRAWN, MOST_DRAWN = 10.0, 0.04, 0.3
 """A pixel belongs to what is drawn from so many times the edge's noise on, as a share of the brightest level."""
 WORKING_SIDE = 1024
+CELLS, LEAST_SHAPE = 14, 0.1
+"""Shapes are told apart on so many cells to a side, so that a stroke with a gap stays one; a speck has a smaller share.
+
+Of 5,000 training samples each, 0.2% of MNIST's and 3% of Fashion-MNIST's have more than one shape, by this count, none
+of the digits; of 1,000 pairs of MNIST's digits beside each other 99.8% have.
+"""
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,8 @@ def _centred(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: lis
     levels = np.clip(levels * (255 / levels.max()), 0, None)
     drawn = levels > 255 * min(max(NOISES * noise, LEAST_DRAWN), MOST_DRAWN)
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    levels = np.where(drawn, levels, 0)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    levels = np.where(drawn, levels, 0)[inside]
     box = [round(side * DIGIT_BOX) for side in shape] if dataset == "mnist" else list(shape)
     factor = min(box[0] / levels.shape[0], box[1] / levels.shape[1])
     size = [max(1, min(side, round(extent * factor))) for extent, side in zip(levels.shape, box, strict=True)]
@@ -136,7 +143,27 @@ def _centred(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: lis
     done.append(
         f"cut out, fitted into {box[1]} x {box[0]} and put {how}into the middle of {shape[1]} x {shape[0]} pixels"
     )
+    if (shapes := _shapes(drawn[inside])) > 1:
+        done.append(f"{shapes} separate shapes are drawn on it and were taken as one: the network knows one at a time")
     return frame
+
+
+def _shapes(drawn: np.ndarray) -> int:
+    """How many shapes that do not touch, but for specks, are drawn."""
+    side = -(-max(drawn.shape) // CELLS)
+    rows, columns = (range(0, extent, side) for extent in drawn.shape)
+    ink = np.add.reduceat(np.add.reduceat(drawn, rows, axis=0, dtype=np.int64), columns, axis=1)
+    left, sizes = {(int(y), int(x)) for y, x in np.argwhere(ink)}, []
+    while left:
+        reached, size = [left.pop()], 0
+        while reached:
+            y, x = reached.pop()
+            size += ink[y, x]
+            near = {(y + down, x + right) for down in (-1, 0, 1) for right in (-1, 0, 1)} & left
+            left -= near
+            reached += near
+        sizes.append(size)
+    return int(np.sum(np.array(sizes) >= LEAST_SHAPE * ink.sum()))
 
 
 def _background(levels: np.ndarray) -> Any:

@@ -184,9 +184,31 @@ def test_the_report_says_what_the_run_found(runs):
         assert " ".join(map(str, row)) in words
     for layer in ("conv2d", "max_pooling2d", "flatten", "dense"):
         assert layer in words
-    assert "Yes: every derivative of the trained network" in words
+    assert "Yes: the gradient of every array of parameters of the trained network was compared, along random" in words
+    assert "Drawn as ink, dark where the numbers of the data are large." in words
     assert "scratchnet-train recipe.toml --backend numpy" in words
     assert str(np.__version__) in words
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_the_last_layers_values_have_their_classes_and_what_they_are(runs, tmp_path, logits):
+    page = runs / "a" / "report.html"
+    if logits:
+        recipe = recipes.load("quickstart").replace(epochs=1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run_report, "draw", lambda *_: [])
+            run.train(recipe, tmp_path / "run", backend_name="numpy")
+        page = tmp_path / "run" / "report.html"
+    table = page.read_text().partition("<caption>The last layer, class by class")[2].partition("</table>")[0]
+    assert ("logits: softmax makes the probabilities of them" in table) == logits
+    cells = re.findall(r"<td>([^<]*)</td>", table)
+    chances = [float(cell.rstrip("%")) / 100 for cell in cells if cell.endswith("%")]
+    assert sum(chances) == pytest.approx(1, abs=0.01)
+    assert len(chances) == 10
+    values = np.array([float(cell) for cell in cells if not cell.endswith("%")])
+    assert len(values) == 10 * logits
+    if logits:
+        assert np.exp(values) / np.exp(values).sum() == pytest.approx(chances, abs=0.01)
 
 
 def test_the_pictures_show_the_samples(runs):

@@ -93,6 +93,22 @@ def test_it_is_put_into_the_frame_as_mnist_was(digits, tmp_path):
     assert sample.max() == 1
 
 
+def test_several_shapes_are_said(digits, tmp_path):
+    """Two digits are squeezed into one; a speck beside one digit, or a gap in its stroke, is no second one."""
+    one, five = digits[1][0][2], digits[1][0][8]
+    speck, gap = np.zeros((28, 28), np.uint8), one.copy()
+    speck[3:5, 12:14] = 255
+    gap[14] = 0
+    for pixels, shapes in (
+        (np.concatenate([one, five], axis=1), "2 separate shapes"), (np.concatenate([one] * 3, axis=1), "3 separate"),
+        (np.concatenate([five, speck], axis=1), None), (gap, None),
+    ):  # fmt: skip
+        Image.fromarray(255 - np.kron(pixels, np.ones((9, 9), np.uint8))).save(tmp_path / "a.png")
+        _, done = prepare(tmp_path / "a.png", MNIST)
+        assert [words for words in done if "shapes" in words] == [done[-1]] * (shapes is not None)
+        assert done[-1].startswith(shapes or "cut out")
+
+
 def lying(picture):
     """Turned, with the EXIF tag that says so."""
     turned = picture.transpose(Image.Transpose.ROTATE_90)
