@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .addresses import at
+from .addresses import at, like
 from .elementwise import CHUNK, everywhere
 from .exponentials import exp32
 from .jit import jit, kernel
@@ -119,10 +119,11 @@ def softmax_backward_reference(y, dy):
 
 @jit
 def _relu(x, slope, threshold, ceiling, y, count):
+    zero = like(x, 0)
     if slope == 0:
         for k in range(count):
             high = ceiling if x[k] > ceiling else x[k]
-            y[k] = slope if x[k] <= threshold else high
+            y[k] = zero if x[k] <= threshold else high
     else:
         for k in range(count):
             high = ceiling if x[k] > ceiling else x[k]
@@ -131,7 +132,7 @@ def _relu(x, slope, threshold, ceiling, y, count):
 
 @jit
 def _relu_backward(x, slope, threshold, ceiling, dy, dx, count):
-    zero, one = slope - slope, slope - slope + 1
+    zero, one = like(x, 0), like(x, 1)
     for k in range(count):
         high = one if x[k] < ceiling else zero
         dx[k] = dy[k] * (slope if x[k] <= threshold else high)

@@ -49,6 +49,17 @@ def in_type_of(typingctx: Any, array: Any, numbers: Any) -> Any:
 
 
 @intrinsic
+def like(typingctx: Any, model: Any, value: Any) -> Any:
+    """A value as a number of the type of another, or of what an address points to."""
+    kind = getattr(model, "dtype", model)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.cast(builder, args[1], signature.args[1], kind)
+
+    return kind(model, value), codegen
+
+
+@intrinsic
 def shift(typingctx: Any, pointer: Any, count: Any) -> Any:
     """The address ``count`` elements after ``pointer``."""
     from numba import types

@@ -82,7 +82,7 @@ def philox_block(block, stream):
 def _drop(task, x, stream, limit, scale, y, mask):
     first = task * BLOCKS
     p, q, m = at(x, 4 * first), at(y, 4 * first), at(mask, 4 * first)
-    zero = scale - scale
+    zero = x.dtype.type(0)
     for i in range(min(BLOCKS, x.size // 4 - first)):
         a, b, c, d = philox_block(np.uint64(first + i), stream)
         k = 4 * i
@@ -99,14 +99,14 @@ def _drop_rest(task, x, stream, limit, scale, y, mask):
     words = philox_block(np.uint64(block), stream)
     for k in range(4 * block, x.size):
         mask[k] = words[k - 4 * block] >= limit
-        y[k] = x[k] * scale if mask[k] else scale - scale
+        y[k] = x[k] * scale if mask[k] else x.dtype.type(0)
 
 
 @kernel
 def _mask(task, dy, mask, scale, dx):
     start, count = 4 * task * BLOCKS, min(4 * BLOCKS, dy.size - 4 * task * BLOCKS)
     p, m, q = at(dy, start), at(mask, start), at(dx, start)
-    zero = scale - scale
+    zero = dy.dtype.type(0)
     for k in range(count):
         q[k] = p[k] * scale if m[k] != 0 else zero
 

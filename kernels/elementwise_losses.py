@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from .addresses import at
+from .addresses import at, like
 from .exponentials import exp32, log1p32
 from .jit import jit, kernel
 from .losses import EPSILON
@@ -79,7 +79,7 @@ def _binary(p, t, most):
 @jit
 def _logit_slope(x, t, e, one):
     """``sigmoid(x) - t`` with ``e = exp(-|x|)``, in the type of ``one``."""
-    rest = max(one - t, one - one)  # in words that the compiler cannot make 1 - t (1 + e) of, where t = 1 loses e
+    rest = max(one - t, like(one, 0))  # in words that the compiler cannot make 1 - t (1 + e) of, where t = 1 loses e
     return (rest * e - t if x < 0 else rest - t * e) / (one + e)
 
 

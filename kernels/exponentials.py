@@ -39,7 +39,7 @@ def exp32(x):
     """
     z = np.float64(x) * LOG2_E
     z = -126.0 if z < -126.0 else 128.0 if z > 128.0 else z
-    n = np.floor(z + 0.5)
+    n = np.floor((z if z == z else 0.0) + 0.5)  # no number: it stays one in r, and is none to make an integer of
     r = np.float32((z - n) * LN_2)
     p = np.float32(1.9875691500e-4)
     p = p * r + np.float32(1.3981999507e-3)

@@ -126,7 +126,11 @@ def framed(kernel: Any, arguments: tuple[Any, ...]) -> int:
     import numba
     from numba import types
 
-    frame = types.CPointer(types.Tuple([numba.typeof(value) for value in arguments]))
+    kinds = [numba.typeof(value) for value in arguments]
+    for k, kind in enumerate(kinds):  # a kernel reads an array from its address on
+        if any(getattr(part, "layout", "C") != "C" for part in getattr(kind, "types", [kind])):
+            raise TypeError(f"{kernel.__name__}: argument {k}: expected an array that is contiguous, got {kind}")
+    frame = types.CPointer(types.Tuple(kinds))
     if frame not in kernel.framed:
         run_tasks(0, 0, 0, True)  # starts Numba's threads: a kernel that asks for their numbers is linked to them
         function, folder = written_for(kernel, "framed", _FRAMED, arguments=_arguments), kernel.cache_folder

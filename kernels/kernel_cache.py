@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+MONTH = 30 * 86_400  # in seconds
 ROOM = 2**24  # bytes, of the kernels of one dtype and then some
 _caching = threading.RLock()
 _MARK = uuid.uuid4().hex[:8]
@@ -28,11 +31,22 @@ def kernel_folder(cache_folder: Path) -> Path | None:
     global _kept_in
     folder = cache_folder / f"numba-{numba.__version__}-{_sources_digest()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _clear_away(cache_folder)
         _kept_in = folder if _has_room(folder) else None
     except OSError:
         _kept_in = None
     return _kept_in
+
+
+def _clear_away(cache_folder: Path) -> None:
+    """Delete the folders of other versions of the kernels (about 12 MB each) that were not used for a month."""
+    with suppress(OSError):
+        for old in cache_folder.glob("numba-*"):
+            times = [file.stat() for file in old.rglob("*") if file.is_file()]
+            if times and max(max(one.st_atime, one.st_mtime) for one in times) < time.time() - MONTH:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def kept() -> bool:

@@ -28,7 +28,7 @@ def sparse_cross_entropy_reference(p, labels, weights, smoothing, totals):
     losses = np.log(s[:, 0]) - (t * np.log(q)).sum(axis=1)
     correct = (p.argmax(axis=1) == labels) & ~np.isnan(losses)
     dp = np.where((p < EPSILON) | (p > 1 - EPSILON), 0, 1 / s - t / q) * (weights / n)[:, None]
-    return totals + np.array([(weights * losses).sum(), correct.sum()]), dp
+    return totals + np.array([(weights * losses).sum(), correct.sum()]), dp.astype(p.dtype)
 
 
 @reference("cross_entropy", updates=(4,))

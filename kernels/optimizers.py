@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from .addresses import at, in_type_of
+from .addresses import at, in_type_of, like
 from .jit import jit, kernel
 from .launching import launch
 from .registry import reference, twin
@@ -95,7 +95,7 @@ def floor_of(dtype, epsilon):
 
 @jit
 def _flushed(x, floor):
-    return floor - floor if abs(x) < floor else x
+    return like(x, 0) if abs(x) < floor else x
 
 
 @jit
@@ -173,7 +173,7 @@ def _rmsprop(task, p, g, v, a, m, numbers):
             c = _flushed(rho * mean[k] + rest * d[k], floor)
             mean[k] = c
             b -= c * c
-            b = floor - floor if b < floor else b  # rounding could make it negative
+            b = like(b, 0) if b < floor else b  # rounding could make it negative
         step = rate * d[k] / math.sqrt(b + epsilon)
         if moving:
             step = _flushed(momentum * speed[k] + step, floor)

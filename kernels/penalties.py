@@ -27,14 +27,14 @@ def penalize_reference(w, l1, l2, n, totals, g):
 def _penalize(task, w, l1, l2, n, parts, g):
     start, count = task * CHUNK, min(CHUNK, w.size - task * CHUNK)
     source, target = at(w, start), at(g, start)
-    one, two = w.dtype.type(l1), w.dtype.type(2 * l2)
+    zero, one, two = w.dtype.type(0), w.dtype.type(l1), w.dtype.type(2 * l2)
     absolute, squares = 0.0, 0.0
     for k in range(count):
         absolute += abs(source[k])
         squares += np.float64(source[k]) * source[k]
     if g.size:
         for k in range(count):
-            sign = one if source[k] > 0 else -one if source[k] < 0 else one - one
+            sign = one if source[k] > 0 else -one if source[k] < 0 else zero
             target[k] = target[k] + sign + two * source[k]
     parts[task, 0], parts[task, 1] = n * (l1 * absolute + l2 * squares), 0.0
 

@@ -221,12 +221,14 @@ class Program:
             if old.kernel is not new.kernel or old.tasks != new.tasks:
                 return False
             for slot, before, now in zip(self.positions[k], old.arguments, new.arguments, strict=True):
+                if before is now:
+                    continue
                 if isinstance(now, np.ndarray):
-                    if before is not now and not _same(before, now):
+                    if not _same(before, now):
                         return False
-                elif before is not now and before != now:
-                    for place, renewed in enumerate(slots_of(now), slot):
-                        self.slot[place] = renewed
+                elif (renewed := slots_of(now)) != slots_of(before):
+                    for place, number in enumerate(renewed, slot):
+                        self.slot[place] = number
             self.launches[k] = new
         return True
 

@@ -11,6 +11,8 @@ import numpy as np
 from .addresses import LINE_BYTES
 from .jit import jit
 
+VIEWS = 256  # of one memory kept at most: each batch size has its own
+
 _local = threading.local()
 
 
@@ -37,8 +39,8 @@ def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     view = views.get(shape)
     if view is None:
         size = math.prod(shape)
-        if memory.size < size:
-            memory, views = aligned(size, dtype), {}
+        if memory.size < size or len(views) >= VIEWS:
+            memory, views = memory if memory.size >= size else aligned(size, dtype), {}
         arrays[key] = memory, views
         view = views[shape] = memory[:size].reshape(shape)
     return view

@@ -149,7 +149,7 @@ def smooth_slope32(x, y, dy, kind, a, scale, dx, count):
             dx[k] = dy[k] * y[k]
     else:
         for k in range(count):
-            dx[k] = dy[k] * (np.float32(1 / 6) if abs(x[k]) < np.float32(3) else one - one)
+            dx[k] = dy[k] * (np.float32(1 / 6) if abs(x[k]) < np.float32(3) else np.float32(0))
 
 
 @jit

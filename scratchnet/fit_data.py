@@ -178,7 +178,7 @@ def batches(n: int, batch_size: Any, steps: Any, default: int) -> tuple[int, int
         size = -(-n // count)
     there = -(-n // size)
     if count > there:
-        warnings.warn(f"{count} batches of {size} were asked for, there are {there}", stacklevel=3)
+        warnings.warn(f"{count} batches of {size} were asked for, there are {there}", stacklevel=4)
     return size, min(count, there)
 
 

@@ -14,6 +14,7 @@ from .errors import ConfigError, NumericsError
 from .numerics import require_finite
 from .testing import answer, default_batch_size, predict_nothing, run_test
 from .training import Progress, Trainer, set_steps
+from .turns import in_turn
 
 if TYPE_CHECKING:
     from .callbacks import History
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 TOGETHER = 32  # steps that are taken without Python in between, where nobody looks at them and they can be recorded
 
 
+@in_turn
 def fit(
     self: Sequential,
     x: Any,
@@ -108,7 +110,7 @@ def fit(
         validation_data = fit_data.validation(validation_data)
     source, targets, sample_weight = fit_data.prepare(self, x, y, "x", sample_weight, class_weight)
     if {*map(id, self.untrained())} != {*map(id, self.frozen)}:
-        warnings.warn("a layer's trainable was set since compile: it counts from the next compile on", stacklevel=2)
+        warnings.warn("a layer's trainable was set since compile: it counts from the next compile on", stacklevel=3)
     if batch_size is None:
         batch_size = 32 if steps_per_epoch is None else -(-len(source) // steps_per_epoch)
     trainer = self.trainer()
@@ -142,6 +144,7 @@ def fit(
     explained = gpu_memory.explained(self, batch_size, partial(trainer.take_memory, targets))
     with explained, trainer.running(), trainer.stepper.recording_anew():
         while progress.epoch < epochs and not self.stop_training:
+            self.turns.offer()
             run.call("on_epoch_begin", progress.epoch, {})
             try:
                 if captured is not None:
@@ -177,10 +180,12 @@ def _run_epoch(trainer: Trainer, feed: Feed, order: Shuffle, steps: int, progres
         progress.step += taken
         progress.samples += taken * indices.shape[1]
         run.on_train_batch_end(progress.step - 1, trainer, progress)
+        trainer.model.turns.offer()
         if trainer.model.stop_training:
             break
 
 
+@in_turn
 def train_on_batch(
     self: Sequential,
     x: Any,
@@ -206,6 +211,7 @@ def train_on_batch(
         return answer(trainer.results(len(x)), return_dict)
 
 
+@in_turn
 def test_on_batch(self: Sequential, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
     """Loss (and metrics) of one batch. Raises as `train_on_batch` does."""
     x, targets, weights = fit_data.batch(self, x, y, sample_weight)
@@ -216,6 +222,7 @@ def test_on_batch(self: Sequential, x: Any, y: Any = None, sample_weight: Any = 
         return answer(trainer.results(len(x)), return_dict)
 
 
+@in_turn
 def loss_and_gradients(self: Sequential, x: Any, y: Any, sample_weight: Any = None) -> float:
     """The loss of one batch in training mode, and its gradient in every layer's ``grads``; no step is taken."""
     x, targets, weights = fit_data.batch(self, x, y, sample_weight)

@@ -14,6 +14,7 @@ from .errors import ShapeError
 from .layers import weights as of_layers
 from .layers.base import Layer
 from .layers.stack import Stack
+from .turns import Turns
 from .workspace import Workspace, flatten_into_views
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Flattened(Stack):
         self.frozen: list[Layer] = []  # what `compile` found not to be trainable
         self._views: list[tuple[dict[str, Any], str, Any]] = []  # where the vectors' parts are, and which they are
         self.buffers = Workspace()
+        self.turns = Turns()
         self._trainer: Trainer | None = None
         super().__init__(layers, **kwargs)
 
@@ -89,12 +91,18 @@ class Flattened(Stack):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy, or a process of one's own, takes along: not the vectors, which arrays are views of."""
-        left: dict[str, Any] = {"_trainer": None, "_views": [], "buffers": Workspace(), "flat_grads": None}
+        left: dict[str, Any] = {
+            "_trainer": None,
+            "_views": [],
+            "buffers": Workspace(),
+            "flat_grads": None,
+            "turns": None,
+        }
         return {**vars(self), **left, "flat_params": None, "laid_out": self.flat_params is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         laid_out = state.pop("laid_out")
-        vars(self).update(state)
+        vars(self).update(state, turns=Turns())
         if laid_out:
             self._lay_out()
 

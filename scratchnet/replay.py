@@ -70,7 +70,7 @@ class Settings:
 def _numbers(part: Any) -> list[str]:
     """The arguments of a layer or a loss that it keeps as plain values: kernels are launched with them."""
     plain = bool, int, float, str, tuple, np.generic
-    names = [*part.config(), "trainable"]
+    names = [*part.config(), "trainable", "changes"]
     return [name for name in names if name != "name" and isinstance(getattr(part, name, None), plain)]
 
 

@@ -14,6 +14,7 @@ from .callbacks import Hooks, report_evaluation, verbosity
 from .checks import arguments_of, refuse_unknown
 from .metrics import MeanMetricWrapper
 from .training import Trainer
+from .turns import in_turn
 
 if TYPE_CHECKING:
     from .model import Sequential
@@ -54,6 +55,7 @@ def answer(results: dict[str, float], return_dict: bool) -> Any:
     return values[0] if len(values) == 1 else values
 
 
+@in_turn
 def evaluate(
     self: Sequential,
     x: Any,
@@ -92,6 +94,7 @@ def evaluate(
     return answer(results, return_dict)
 
 
+@in_turn
 def predict(
     self: Sequential,
     x: Any,

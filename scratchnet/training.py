@@ -15,6 +15,7 @@ from . import numerics
 from .backend import array_module, ops, to_numpy
 from .custom import ours
 from .errors import ConfigError
+from .layers.weights import put_one
 from .stepping import Stepper
 from .workspace import nothing
 
@@ -84,7 +85,7 @@ class Trainer:
             warnings.warn(
                 f"{self.loss.name}: from_logits=True, but the model ends in {name}: what stands before it is taken for "
                 "the logits",
-                stacklevel=4,
+                stacklevel=5,
             )
         self.logits = from_logits is True or cut is not None
         forwards: list[Callable[..., Any]] = [layer.forward for layer in model.layers]
@@ -99,6 +100,9 @@ class Trainer:
         first = trainable[0] if trainable else len(model.layers)
         self.backwards = backwards[first:][::-1]
         self.first_trainable = model.layers[first if trainable else -1]
+        # Of classes of a user's own, whose backward may put a new array where the view of the flat vector was.
+        own = [layer for layer in layers if not ours(type(layer))]
+        self.own_gradients = [(layer, name, layer.grads[name]) for layer in own for name in layer.params]
         self.penalties = [(layer, name, one) for layer in layers for name, one in layer.regularizers.items()]
         self.totals = array_module().zeros(2, np.float64)
         self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct and ours(type(m))]
@@ -106,7 +110,7 @@ class Trainer:
         self.watches_loss = True  # a captured step looks at it on the GPU
         self.stepper = Stepper(self)
         self.active = False  # inside `running`
-        self._ones: dict[int, Any] = {}
+        self._ones: Any = nothing(model.dtype)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -161,9 +165,9 @@ class Trainer:
         """Sample weights as an array of the model's dtype; ones where there are none."""
         if weights is not None:
             return array_module().asarray(weights, dtype=self.model.dtype)
-        if n not in self._ones:
-            self._ones[n] = array_module().ones(n, self.model.dtype)
-        return self._ones[n]
+        if len(self._ones) < n:
+            self._ones = array_module().ones(n, self.model.dtype)
+        return self._ones[:n]
 
     def forward(self, x: Any, training: bool) -> Any:
         """The model's output, or its logits where the final activation is left out."""
@@ -191,6 +195,10 @@ class Trainer:
                 dy = backward(dy)
         finally:
             self.first_trainable.needs_input_gradient = True
+        for layer, name, view in self.own_gradients:
+            if layer.grads[name] is not view:
+                put_one(layer, {name: view}, name, layer.grads[name])
+                layer.grads[name] = view
         self.penalize(len(x), True)
 
     def penalize(self, n: int, gradients: bool) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 from .backend import array_module
 from .kernels.scratch import aligned
 
+VIEWS = 4096  # kept at most: each batch size has its own of every buffer
+
 
 class Workspace:
     """Named, reused buffers.
@@ -37,6 +39,8 @@ class Workspace:
             memory = self._memory[(owner, name)] = empty(size, dtype)
             for key in [key for key in self._views if key[:2] == (owner, name)]:
                 del self._views[key]
+        if len(self._views) >= VIEWS:
+            self._views.clear()
         view = self._views[(owner, name, shape)] = memory[:size].reshape(shape)
         return view
 

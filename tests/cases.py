@@ -312,6 +312,8 @@ OPS: list[OpCase] = [
     *conv2d("valid", (2, 6, 5, 3), 2, (3, 3)),
     *conv2d("same-relu", (2, 7, 6, 2), 3, (3, 3), padding="same", relu=True),
     *conv2d("strides", (2, 7, 6, 2), 3, (2, 3), (2, 1), "same"),
+    *conv2d("tall", (2, 6, 5, 3), 2, (3, 1), padding="same"),
+    *conv2d("strides-beyond-the-window", (2, 9, 3, 2), 3, (2, 1), (4, 5)),
     *conv2d("dilation", (1, 9, 8, 2), 2, (3, 3), dilation=(2, 3)),
     *conv2d("dilation-same", (2, 7, 6, 4), 4, (3, 2), padding="same", dilation=(2, 3)),
     *conv2d("groups", (2, 5, 4, 4), 6, (3, 3), padding="same", groups=2, relu=True),

@@ -88,3 +88,17 @@ def test_names_of_a_notebooks_first_cells() -> None:
         clone_model(L.Dense(3))
     for first in (L.InputLayer(shape=(4,)), L.InputLayer(input_shape=(4,)), L.InputLayer(batch_shape=(None, 4))):
         assert Sequential([first, L.Dense(2)]).input_shape == (4,)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "softmax"])
+def test_float32_kernels_at_the_ends(name: str) -> None:
+    """Number by number: where a tail is small, a tolerance of the largest number sees nothing of it."""
+    x = np.linspace(-86, 86, 1003)
+    results = []
+    for dtype, backend in (("float64", "numpy"), ("float32", "numba")):
+        with sn.use_backend(backend):
+            layer = L.Activation(name, dtype=dtype)
+            results.append((layer(x), layer.backward(np.ones_like(x))))
+    (y, dx), (y32, dx32) = results
+    np.testing.assert_allclose(y32, y, rtol=3e-5, atol=1e-36)
+    np.testing.assert_allclose(dx32, dx, rtol=3e-5, atol=2e-7)  # 1 - y y of tanh, in float32

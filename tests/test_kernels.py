@@ -59,9 +59,11 @@ def test_twin_equals_reference(case: OpCase, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_reference_keeps_the_dtype_and_returns_fresh_arrays(case: OpCase, dtype: str) -> None:
     args, results = expected(case, dtype)
-    for result in results:
+    for number, result in enumerate(results):
         if result.dtype.kind == "f" and case.op != "gather":
-            assert result.dtype in (dtype, np.float64)
+            double = result.shape == (2,) and number == 0 and registry.get(case.op).updates  # totals
+            statistics = case.op in ("batch_norm_forward", "batch_norm_inference") and number >= len(results) - 2
+            assert result.dtype == (np.float64 if double or statistics else dtype)
         assert not any(isinstance(a, np.ndarray) and a.size and result is a for a in args)
 
 

@@ -216,6 +216,26 @@ def test_arrays_that_a_user_puts_in_place(backend: str) -> None:
     assert (model.layers[0].params["kernel"] != w.T).any()
 
 
+def test_statistics_that_a_user_puts_in_place(backend: str) -> None:
+    """Of another shape they were read and written outside their memory."""
+    x = np.random.default_rng(0).standard_normal((4, 6)).astype("f4")
+    norm = built(L.BatchNormalization(), 6)
+    norm.state["moving_mean"] = np.arange(12.0)[::2]
+    np.testing.assert_allclose(norm.forward(x), (x - np.arange(0, 12, 2)) / np.sqrt(1.001), rtol=1e-5, atol=1e-5)
+    for wrong in (np.zeros(1, "f4"), np.zeros((2, 3), "f4")):
+        norm.state["moving_variance"] = wrong
+        with pytest.raises(
+            sn.errors.ShapeError, match=r"moving_variance: expected an array of shape \(6,\), got one of"
+        ):
+            norm.forward(x, training=True)
+
+
+def test_only_numbers_go_into_a_layer(backend: str) -> None:
+    for given in (np.array([["1", "2"]]), np.array([[1 + 2j, 0]]), np.array([[None, 1.0]]), [["one", "two"]]):
+        with pytest.raises(sn.errors.DataError, match=r"^layer 'Dense': expected an array of numbers"):
+            built(L.Dense(2), 2).forward(given)
+
+
 @pytest.mark.parametrize("which", ["parameters", "gradients"])
 def test_an_optimizer_takes_contiguous_vectors(backend: str, which: str) -> None:
     optimizer = sn.optimizers.SGD(0.1)
@@ -259,7 +279,7 @@ def test_weights_are_attributes_under_their_names() -> None:
         assert getattr(norm, name) is norm.state[name]
     assert dense.kernel is dense.params["kernel"]
     for layer, name, hint in (
-        (dense, "bias", "'Dense' object has no attribute 'bias'$"),
+        (dense, "gamma", "'Dense' object has no attribute 'gamma'$"),
         (norm, "kernel", "'BatchNormalization' object has no attribute 'kernel'$"),
         (L.Dense(2), "kernel", "no attribute 'kernel'; the layer is not built, and has no weights yet$"),
     ):

@@ -60,6 +60,46 @@ def test_they_train_save_and_load(backend, tmp_path):
     assert sn.load_model(path, custom_objects={"Shift": Shift}, compile=False).loss is None
 
 
+class Factor(layers.Layer):
+    """``y = a x``; the gradient is a new array, as a beginner writes it."""
+
+    def build(self, input_shape, rng=None):
+        super().build(input_shape, rng)
+        self.add_param("a", (1,), sn.initializers.Ones(), rng)
+
+    def forward(self, x, training=False):
+        self.x = self.check_input(x)
+        return self.x * self.params["a"]
+
+    def backward(self, dy):
+        self.grads["a"] = self.gradient(dy)
+        return dy * self.params["a"]
+
+    def gradient(self, dy):
+        return np.array([(dy * self.x).sum()])
+
+
+def test_a_gradient_that_backward_replaces_counts_all_the_same(backend):
+    """It was left out of the flat vector: the layer did not train, and nothing said so."""
+    model = sn.Sequential([layers.Dense(3, input_shape=(3,)), Factor()])
+    model.compile(sn.optimizers.SGD(0.1), "mse")
+    assert sn.check_gradients(model, X[:5], Y[:5]).ok
+    model.loss_and_gradients(X, Y)
+    gradient = float(model.layers[1].grads["a"][0])
+    model.train_on_batch(X, Y)
+    assert gradient != 0
+    assert model.layers[1].params["a"][0] == pytest.approx(1 - 0.1 * gradient, rel=1e-6)
+
+    class Broken(Factor):
+        def gradient(self, dy):
+            return (dy * self.x).sum(axis=0)
+
+    model = sn.Sequential([layers.Dense(3, input_shape=(3,)), Broken()])
+    model.compile("sgd", "mse")
+    with pytest.raises(sn.errors.ShapeError, match=r"^broken/a: expected shape \(1,\), got \(3,\)$"):
+        model.train_on_batch(X, Y)
+
+
 def test_a_registered_loss_is_known_by_its_name(monkeypatch):
     monkeypatch.setattr(custom, "_registered", [])
     with pytest.raises(ConfigError, match="expected one of"):

@@ -65,6 +65,53 @@ def test_two_models_in_two_threads(backend):
             assert dict(zip(expected, pool.map(train, expected), strict=True)) == expected
 
 
+def small():
+    """A compiled model of Dense layers."""
+    model = sn.Sequential([
+        layers.Dense(64, activation="relu", input_shape=(6,)), layers.Dense(64, activation="relu"), layers.Dense(3),
+    ])  # fmt: skip
+    model.compile("adam", sn.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def test_two_threads_predict_with_one_model(backend):
+    """They wrote into each other's buffers."""
+    model = small()
+    inputs = [np.random.default_rng(n).standard_normal((n, 6)) for n in (50, 51)]
+    expected = [model.predict(x) for x in inputs]
+
+    def work(which):
+        return all(np.array_equal(model.predict(inputs[which]), expected[which]) for _ in range(100))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(work, range(2))) == [True, True]
+
+
+def test_a_thread_predicts_while_another_trains(backend):
+    """The training has the bits of one by itself, and the other thread does not wait for its end."""
+    x, y = np.random.default_rng(0).standard_normal((4000, 6)), np.arange(4000) % 3
+
+    def losses(model):
+        return model.fit(x, y, epochs=3, batch_size=8, verbose=0).history["loss"]
+
+    def predict(model):
+        while not trained.is_set():
+            model.predict(x[:10])
+            answers.append(trained.is_set())
+
+    sn.utils.set_random_seed(0)
+    alone = losses(small())
+    sn.utils.set_random_seed(0)
+    model, trained, answers = small(), threading.Event(), []
+    thread = threading.Thread(target=predict, args=(model,))
+    thread.start()
+    together = losses(model)
+    trained.set()
+    thread.join()
+    assert together == alone
+    assert answers.count(False) > 3
+
+
 def test_spawned_workers(backend):
     assert in_processes("spawn", backend) == {seed: train(seed) for seed in (1, 2)}
 

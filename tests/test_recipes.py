@@ -218,6 +218,16 @@ def test_nested_layers_and_schedules(written):
     assert float(model.optimizer.rate_or_schedule(10)) == pytest.approx(0.05)
 
 
+@pytest.mark.parametrize("layer", ["ReLU", "LeakyReLU", "Softmax", "Sigmoid", "Tanh", "GELU"])
+def test_activations_are_layers_of_recipes(written, layer):
+    """Each was refused for want of an argument that its constructor does not have."""
+    text = QUICKSTART.replace(
+        '[[layers]]\ntype = "Flatten"', f'[[layers]]\ntype = "{layer}"\n\n[[layers]]\ntype = "Flatten"'
+    )
+    model = recipes.load(written(text)).make_model()
+    assert layer in [type(one).__name__ for one in model.layers]
+
+
 def test_unknown_names_suggest_a_recipe():
     with pytest.raises(RecipeError, match=r"there is no recipe 'fashion-kers': did you mean 'fashion-keras'\?"):
         recipes.load("fashion-kers")

@@ -65,6 +65,7 @@ NETWORKS: dict[str, Callable[[], list[Any]]] = {
     "pooling": lambda: images(
         layers.ZeroPadding2D((1, 2)), layers.MaxPooling2D(3, 2, padding="same"), layers.AveragePooling2D(2)
     ),
+    "pooling beside dropout": lambda: images(sn.Sequential([layers.MaxPooling2D(2), layers.Dropout(0.3)])),
     "batch norm": lambda: images(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.GlobalMaxPooling2D()),
     "convolution with dropout": lambda: images(layers.Dropout(0.2), layers.Conv2D(4, 3), layers.Dropout(0.5)),
     "rescaled": lambda: [layers.Input((6, 5)), layers.Rescaling(2.0, -1.0), *mlp()[1:]],
@@ -324,7 +325,11 @@ def set_decay(model: sn.Sequential) -> None:
     model.optimizer.rate_or_schedule.decay_rate = 0.2
 
 
-CHANGES = [set_rate, set_beta, set_dropout, halve_weights, set_clipping, set_smoothing, set_decay]
+def set_activation(model: sn.Sequential) -> None:
+    model.layers[1].activation = "tanh"
+
+
+CHANGES = [set_activation, set_rate, set_beta, set_dropout, halve_weights, set_clipping, set_smoothing, set_decay]
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -214,6 +214,22 @@ def test_a_full_disk_for_kernels_does_without_their_cache(monkeypatch, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_kernels_of_old_versions_are_cleared_away(monkeypatch, tmp_path):
+    """Each change of a kernel's source left a folder of 12 MB for ever."""
+    long_ago = time.time() - 1.1 * kernel_cache.MONTH
+    for name in ("numba-0-old", "numba-0-used", "data"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        file = tmp_path / name / "inner" / "kernel.nbi"
+        file.write_bytes(b"")
+        for path in (file, file.parent, tmp_path / name):
+            os.utime(path, (long_ago, long_ago))
+    os.utime(tmp_path / "numba-0-used" / "inner" / "kernel.nbi")
+    monkeypatch.setattr(kernel_cache, "_kept_in", None)
+    folder = kernel_cache.kernel_folder(tmp_path)
+    assert folder is not None
+    assert {path.name for path in tmp_path.iterdir()} == {"numba-0-used", "data", folder.name}
+
+
 def test_a_checkout_that_is_not_installed_can_be_imported(tmp_path):
     """Its folder is what Python finds first in it, also once the package is installed elsewhere."""
     for name in ("scratchnet", "kernels"):

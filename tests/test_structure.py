@@ -23,7 +23,7 @@ ORDER = [
     "errors paths checks configured keras_defaults signals process",
     "kernels",
     "backend config drawing initializers regularizers",
-    "workspace pace host_arrays sample_weights",
+    "workspace pace host_arrays sample_weights turns",
     "custom layers losses schedules optimizers datasets report metrics activations",  # report: arithmetic, as metrics
     "flattened",
     "numerics training batches fit_data callbacks progress summary checkpoint safetensors_io saved_model gpu_memory "

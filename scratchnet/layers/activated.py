@@ -27,6 +27,8 @@ class WithActivation(Layer):
         What runs after the linear map: the activation, unless it is fused.
     """
 
+    changes = 0  # counts activations that were set: a recorded step is then another one
+
     def __init__(self, activation: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.linear_shape: Shape = ()
@@ -51,6 +53,7 @@ class WithActivation(Layer):
         self._activation = activations.get(value, dtype=self.dtype.name)
         self.relu = isinstance(value, str) and value == "relu"
         self.after = None if self.relu else self._activation
+        self.changes += 1
         if self.built:
             self._build_activation(None)
 

@@ -15,7 +15,7 @@ from ..workspace import Workspace, nothing
 from . import keras_arguments
 from .keras_names import KerasNames
 from .subclassing import KERAS_HOOKS, taking_batch_axis
-from .weights import require_built, settle_grads, settle_params
+from .weights import require_built, settle_grads, settle_weights
 
 __all__ = ["Layer", "nothing", "ops"]
 
@@ -82,7 +82,7 @@ class Layer(KerasNames, Part):
         self.params: dict[str, Any] = {}
         self.grads: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
-        self.shapes: dict[str, Shape] = {}  # of the parameters
+        self.shapes: dict[str, Shape] = {}  # of the parameters and the state
         self.input_shape: Shape = ()
         self.output_shape: Shape = ()
         self.built = False
@@ -123,6 +123,11 @@ class Layer(KerasNames, Part):
         self.params[name] = array_module().asarray(initializer(shape, rng=rng, dtype=self.dtype))
         self.grads[name] = array_module().zeros(shape, self.dtype)
         self.shapes[name] = tuple(shape)
+
+    def add_state(self, name: str, values: np.ndarray) -> None:
+        """Make an array that training changes without a gradient."""
+        self.state[name] = array_module().asarray(values)
+        self.shapes[name] = values.shape
 
     def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Any:
         """An output array with undefined content.
@@ -166,7 +171,7 @@ class Layer(KerasNames, Part):
                 f"layer {self.name or type(self).__name__!r}: its weights are not where the {get_backend()} "
                 "backend computes; a model takes those of its layers along, a layer alone has to be built again"
             )
-        settle_params(self)
+        settle_weights(self)
         if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
             x = self._converted(x)
         if x.shape[1:] != self.input_shape or x.ndim == 0:
@@ -206,11 +211,13 @@ class Layer(KerasNames, Part):
         raise ShapeError(f"layer {label!r}: expected dy of shape ({expected}), got {shape}")
 
     def _converted(self, array: Any) -> Any:
-        xp = array_module()
+        xp, label = array_module(), self.name or type(self).__name__
         try:
-            return xp.ascontiguousarray(xp.asarray(array, dtype=self.dtype))
+            given = xp.asarray(array)
+            if given.dtype.kind not in "biuf":
+                raise TypeError(f"got {given.dtype}")
+            return xp.ascontiguousarray(given, dtype=self.dtype)
         except (TypeError, ValueError) as error:
-            label = self.name or type(self).__name__
             raise DataError(f"layer {label!r}: expected an array of numbers: {error!s:.200}") from None
 
     def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:

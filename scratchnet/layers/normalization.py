@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
-from ..backend import array_module
 from ..checks import number
 from ..errors import ShapeError
 from .arguments import batch_shape, label
@@ -57,8 +56,7 @@ class BatchNormalization(Layer):
             if wanted:
                 self.add_param(name, shape, self.initializers[name], rng)
         for name in ("moving_mean", "moving_variance"):
-            values = self.initializers[name](shape, rng=rng, dtype=self.dtype)
-            self.state[name] = array_module().asarray(values)
+            self.add_state(name, self.initializers[name](shape, rng=rng, dtype=self.dtype))
 
     def forward(self, x: Any, training: bool = False) -> Any:
         self.x, c = self.check_input(x), self.input_shape[-1]

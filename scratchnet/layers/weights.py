@@ -56,8 +56,8 @@ def _assign(weight: Any, array: np.ndarray) -> None:
     weight[...] = array if isinstance(weight, np.ndarray) else array_module().asarray(array)
 
 
-def settle_params(layer: Any) -> None:
-    """Turn what a user has put in the place of a parameter into what kernels take: they know nothing but the address,
+def settle_weights(layer: Any) -> None:
+    """Turn what a user has put in the place of a weight into what kernels take: they know nothing but the address,
     and read a transposed view as if it were none.
 
     Raises
@@ -66,13 +66,14 @@ def settle_params(layer: Any) -> None:
         If it has another shape.
     """
     for name, shape in layer.shapes.items():
-        array = layer.params[name]
+        where = layer.params if name in layer.params else layer.state
+        array = where[name]
         if np.shape(array) != shape:
             label = f"{layer.name or type(layer).__name__}/{name}"
             raise ShapeError(f"{label}: expected an array of shape {shape}, got one of {np.shape(array)}")
         if not _plain(array, layer.dtype):
             xp = array_module()
-            layer.params[name] = xp.ascontiguousarray(xp.asarray(array), dtype=layer.dtype)
+            where[name] = xp.ascontiguousarray(xp.asarray(array), dtype=layer.dtype)
 
 
 def settle_grads(layer: Any) -> None:

@@ -28,14 +28,18 @@ def public_classes(module: Any) -> dict[str, type]:
 
 
 def accepted_arguments(cls: type) -> dict[str, inspect.Parameter]:
-    """The constructor's arguments, those that it hands on to its base class as ``**kwargs`` included."""
+    """The constructor's arguments, those that it hands on to its base class as ``**kwargs`` included.
+
+    What a base class cannot do without is not among them: the constructor gives it (ReLU's name, to `Activation`).
+    """
     accepted: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         if "__init__" not in vars(base):
             continue
         parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
         for parameter in parameters:
-            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            own = base is cls or parameter.default is not parameter.empty
+            if own and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 accepted.setdefault(parameter.name, parameter)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break

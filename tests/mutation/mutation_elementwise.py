@@ -18,7 +18,7 @@ SOFT = f"{KERNELS}softmax_;tests/test_layers.py -k 'softmax or extreme'"
 # fmt: off
 MUTANTS = [
     Mutant(A, "ReLU passes negative numbers",
-        "y[k] = slope if x[k] <= threshold", "y[k] = x[k] if x[k] <= threshold", ACT),
+        "y[k] = zero if x[k] <= threshold", "y[k] = x[k] if x[k] <= threshold", ACT),
     Mutant(A, "leaky ReLU without threshold", "y[k] = slope * (x[k] - threshold) if", "y[k] = slope * x[k] if", ACT),
     Mutant(A, "ReLU without ceiling", "high = ceiling if x[k] > ceiling else x[k]", "high = x[k]", ACT, 1),
     Mutant(A, "ReLU's slope at the kink",
@@ -49,7 +49,8 @@ MUTANTS = [
     Mutant(X, "sigmoid of the other sign", "(e if x < 0 else", "(e if x > 0 else", ACT),
     Mutant(X, "tanh near 0 without its polynomial", "if a < np.float32(0.625) else", "if a < np.float32(0) else",
         EXP),
-    Mutant(X, "exp: the nearest integer", "np.floor(z + 0.5)", "np.floor(z)", EXP),
+    Mutant(X, "exp: the nearest integer",
+        "np.floor((z if z == z else 0.0) + 0.5)", "np.floor(z if z == z else 0.0)", EXP),
     Mutant(X, "exp: a coefficient", "4.1665795894e-2", "4.1655795894e-2", EXP),
     Mutant(X, "exp: too large is not infinite", "128.0 if z > 128.0", "127.0 if z > 127.0", EXP),
     Mutant(X, "exp(x) - 1 near 0", "if x > np.float32(-0.4) else", "if x > np.float32(0) else", EXP),
@@ -133,7 +134,7 @@ MUTANTS = [
         "np.float32(weights[i] / features)", LOSS),
     Mutant(EL, "float32 logits: smoothing towards 1", "np.float32(smoothing / 2)", "np.float32(smoothing)", LOSS),
     Mutant(EL, "binary logits: what lets the compiler lose 1 - p",
-        "rest = max(one - t, one - one)", "rest = one - t", LOSS),
+        "rest = max(one - t, like(one, 0))", "rest = one - t", LOSS),
     Mutant(EL, "binary logits: loss below 0", "max(x, 0.0) - x * t", "abs(x) - x * t", LOSS),
     Mutant(L, "the last of equal maxima", "if row[k] > row[best]", "if row[k] >= row[best]", LOSS),
     Mutant(L, "a row of NaN is correct", "== label and loss == loss", "== label", LOSS),
