@@ -77,7 +77,7 @@ def _first_word(arguments: list[str]) -> str:
 
 
 def _refuse_mistaken(words: list[str]) -> None:
-    """Refuse a first word that is no recipe but meant as a command: a misspelt one, or one that other programs have.
+    """Refuse a first word that is no recipe but meant as a command: a misspelled one, or one that other programs have.
 
     Raises
     ------

@@ -49,7 +49,7 @@ def folded(name: str) -> str:
 
 
 def by_name(name: Any, classes: Mapping[str, T]) -> T | None:
-    """The one of ``classes`` that a name means, however it is spelt; None where it is none of them."""
+    """The one of ``classes`` that a name means, however it is spelled; None where it is none of them."""
     if not isinstance(name, str):
         return None
     return classes.get(name) or {folded(known): cls for known, cls in classes.items()}.get(folded(name))

@@ -1,6 +1,6 @@
 """Somebody's own picture made like the samples that a network was trained on, and what was done to it in words.
 
-MNIST's digits were fitted into 20 x 20 pixels and put into 28 x 28 by their centre of mass (LeCun, Bottou, Bengio,
+MNIST's digits were fitted into 20 x 20 pixels and put into 28 x 28 by their center of mass (LeCun, Bottou, Bengio,
 Haffner 1998); Fashion-MNIST's clothes were trimmed, fitted into 28 x 28 and put into the middle (Xiao, Rasul, Vollgraf
 2017). Samples of one's own were only stretched to their size.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LIGHT_ON_DARK = ("mnist", "fashion_mnist", "digits")
-"""Data sets whose samples are light on dark, and centred as their makers did it."""
+"""Data sets whose samples are light on dark, and centered as their makers did it."""
 DIGIT_BOX = 20 / 28
 NOISES, LEAST_DRAWN, MOST_DRAWN = 10.0, 0.04, 0.3
 """A pixel belongs to what is drawn from so many times the edge's noise on, as a share of the brightest level."""
@@ -37,9 +37,9 @@ of the digits; of 1,000 pairs of MNIST's digits beside each other 99.8% have.
 
 @dataclass(frozen=True)
 class Samples:
-    """What the samples look like: ``shape`` (h, w), (h, w, 1) or (h, w, 3), the value of a grey level, where from.
+    """What the samples look like: ``shape`` (h, w), (h, w, 1) or (h, w, 3), the value of a gray level, where from.
 
-    ``background`` is the usual grey level at their edge, 0 to 255, or None where it is not known.
+    ``background`` is the usual gray level at their edge, 0 to 255, or None where it is not known.
     """
 
     shape: tuple[int, ...]
@@ -59,7 +59,7 @@ def prepare(path: Path, samples: Samples) -> tuple[np.ndarray, list[str]]:
     Returns
     -------
     sample : ndarray of float32, shape ``samples.shape``
-        Grey levels as the network has learned them: 0 to 1, in whole steps of the data's grey levels.
+        Gray levels as the network has learned them: 0 to 1, in whole steps of the data's gray levels.
     done : list of str
         What was done, for people.
 
@@ -77,7 +77,7 @@ def prepare(path: Path, samples: Samples) -> tuple[np.ndarray, list[str]]:
     elif samples.dataset in LIGHT_ON_DARK:
         levels = _light_on_dark(np.asarray(picture, np.float64), shown(path), done)
         if not fits:
-            levels = _centred(levels, (height, width), samples.dataset, done)
+            levels = _centered(levels, (height, width), samples.dataset, done)
     else:
         levels = np.asarray(_stretched(picture, width, height, done), np.float64)
         edge, wanted = float(np.median(_edge(levels))), samples.background
@@ -86,8 +86,8 @@ def prepare(path: Path, samples: Samples) -> tuple[np.ndarray, list[str]]:
             levels = 255 - levels
     if fits and not done:
         done.append(f"nothing: it has {width} x {height} pixels as the training data")
-    grey_levels = np.rint(levels / 255 / samples.scale) * samples.scale
-    return grey_levels.astype(np.float32).reshape(samples.shape), done
+    gray_levels = np.rint(levels / 255 / samples.scale) * samples.scale
+    return gray_levels.astype(np.float32).reshape(samples.shape), done
 
 
 def _smaller(picture: Image) -> Image:
@@ -111,14 +111,14 @@ def _light_on_dark(levels: np.ndarray, name: str, done: list[str]) -> np.ndarray
     """Inverted where the edge is nearer to the lightest levels than to the darkest."""
     low, high = np.percentile(levels, [0.5, 99.5]) if levels.size > 4096 else (levels.min(), levels.max())
     if high - low < 16:
-        raise DataError(f"{name}: nothing is drawn on it: all its grey levels are nearly alike")
+        raise DataError(f"{name}: nothing is drawn on it: all its gray levels are nearly alike")
     if np.median(_edge(levels)) <= (low + high) / 2:
         return levels
     done.append("inverted: it is dark on light, the training data are light on dark")
     return 255 - levels
 
 
-def _centred(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: list[str]) -> np.ndarray:
+def _centered(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: list[str]) -> np.ndarray:
     """What is drawn, cut out, made as large as in the training data and put into the middle as there."""
     from PIL import Image
 
@@ -139,7 +139,7 @@ def _centred(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: lis
     frame = np.zeros(shape)
     at = [_start(small.sum(axis=1 - axis), shape[axis], by_mass) for axis in (0, 1)]
     frame[at[0] : at[0] + size[0], at[1] : at[1] + size[1]] = small
-    how = "by its centre of mass " if by_mass else ""
+    how = "by its center of mass " if by_mass else ""
     done.append(
         f"cut out, fitted into {box[1]} x {box[0]} and put {how}into the middle of {shape[1]} x {shape[0]} pixels"
     )
@@ -167,7 +167,7 @@ def _shapes(drawn: np.ndarray) -> int:
 
 
 def _background(levels: np.ndarray) -> Any:
-    """The plane through the edge's grey levels: paper is seldom lit evenly."""
+    """The plane through the edge's gray levels: paper is seldom lit evenly."""
     y, x = np.indices(levels.shape)
     corners = [np.ones(levels.shape), y, x]
     edge = np.stack([_edge(part) for part in corners], axis=1)
@@ -182,8 +182,8 @@ def _start(mass: np.ndarray, side: int, by_mass: bool) -> int:
     room = side - len(mass)
     if not by_mass:
         return room // 2
-    centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
-    return int(min(max(math.floor(side / 2 - centre + 0.5), 0), room))
+    center = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
+    return int(min(max(math.floor(side / 2 - center + 0.5), 0), room))
 
 
 def picture_shape(shape: Any) -> tuple[int, ...] | None:

@@ -231,7 +231,7 @@ def test_bad_input_is_one_line_and_code_2(tmp_path, arguments, message):
     assert not any(tmp_path.iterdir())  # nothing was begun
 
 
-def test_a_misspelt_key_is_named_with_its_line(tmp_path):
+def test_a_misspelled_key_is_named_with_its_line(tmp_path):
     text = (Path(recipes.__file__).parent / "quickstart.toml").read_text()
     (tmp_path / "own.toml").write_text(text.replace("batch_size", "batch_sise"))
     said = refusal("own.toml", cwd=tmp_path)

@@ -128,15 +128,15 @@ def drawn_on_nothing(picture, color):
     ("change", "ending", "said"),
     [
         (lambda p: p, "png", []),
-        (lambda p: p.convert("RGB"), "png", ["colour to grey"]),
+        (lambda p: p.convert("RGB"), "png", ["color to gray"]),
         (lambda p: p.convert("1"), "png", []),
         (lambda p: p.convert("P"), "gif", []),
-        (lambda p: p.convert("CMYK"), "jpg", ["colour to grey"]),
-        (lambda p: p.convert("LA"), "png", ["colour to grey"]),
-        (lambda p: drawn_on_nothing(p, (0, 40, 160, 255)), "png", ["transparency on white", "colour to grey"]),
-        (lambda p: drawn_on_nothing(p, (255, 240, 230, 255)), "webp", ["transparency on black", "colour to grey"]),
+        (lambda p: p.convert("CMYK"), "jpg", ["color to gray"]),
+        (lambda p: p.convert("LA"), "png", ["color to gray"]),
+        (lambda p: drawn_on_nothing(p, (0, 40, 160, 255)), "png", ["transparency on white", "color to gray"]),
+        (lambda p: drawn_on_nothing(p, (255, 240, 230, 255)), "webp", ["transparency on black", "color to gray"]),
         (lying, "jpg", ["turned upright as its EXIF data say"]),
-        (lambda p: Image.fromarray(np.asarray(p).astype(np.uint16) * 257), "png", ["grey levels to 8 bits"]),
+        (lambda p: Image.fromarray(np.asarray(p).astype(np.uint16) * 257), "png", ["gray levels to 8 bits"]),
         (lambda p: Image.fromarray(255 - np.asarray(p)), "bmp", []),
     ],
 )
@@ -151,7 +151,7 @@ def test_colors_transparency_rotation_and_depth(run, digits, tmp_path, capsys, c
     inverted = [one for one in answer["done"] if one.startswith("inverted")]
     assert len(inverted) == (ending not in ("webp", "bmp"))
     assert answer["done"][-1] == (
-        "cut out, fitted into 20 x 20 and put by its centre of mass into the middle of 28 x 28 pixels"
+        "cut out, fitted into 20 x 20 and put by its center of mass into the middle of 28 x 28 pixels"
     )
 
 

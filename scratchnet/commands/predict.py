@@ -17,7 +17,7 @@ from .options import option
 TOP = 3
 HELP = {
     "predict": "Name the class of pictures of your own, with its probability, and say what was done to them.\n\n"
-    "They are made like the training data: turned upright, inverted where they are dark on light, cut out and centred "
+    "They are made like the training data: turned upright, inverted where they are dark on light, cut out and centered "
     "as MNIST was. A picture that cannot be read is said on standard error; the others are answered, and the exit code "
     "is 2."
 }
@@ -28,7 +28,7 @@ def predict(
         metavar="RUN", help="The folder of a run, or a model file (.safetensors)."
     )],
     pictures: Annotated[list[Path], typer.Argument(
-        metavar="PICTURE", help="PNG, JPEG, GIF, BMP, TIFF, WebP, PPM; any size and colour, dark on light too."
+        metavar="PICTURE", help="PNG, JPEG, GIF, BMP, TIFF, WebP, PPM; any size and color, dark on light too."
     )],
     dataset: Annotated[str | None, option(
         "--dataset", metavar="NAME", help="What a model file without its run's folder was trained on: mnist, "

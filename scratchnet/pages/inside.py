@@ -105,7 +105,7 @@ def _activation(name: str, y: np.ndarray) -> Activation:
 
 
 def image_shape(sample: np.ndarray) -> tuple[int, ...] | None:
-    """Height and width of the samples where they are grey images, as `scratchnet.plots.as_images` sees them."""
+    """Height and width of the samples where they are gray images, as `scratchnet.plots.as_images` sees them."""
     try:
         images = plots.as_images(sample)
     except ShapeError:

@@ -73,7 +73,7 @@ def page(
         activations=activations,
         outputs=outputs(activations, names, scores[shown]),
         logits=bool(getattr(model.loss, "from_logits", False)),
-        grey=bool(image_shape) and plots.as_images(x[:1]).ndim == 3,
+        gray=bool(image_shape) and plots.as_images(x[:1]).ndim == 3,
         example=right[0] if right else None,
         check=checked,
         check_note=check_note,

@@ -41,7 +41,7 @@ class RecipeData:
     def described(self) -> dict[str, Any]:
         """What the samples look like, so that a picture of somebody's own can be made alike.
 
-        ``background`` is the middle one of the grey levels (0 to 255) around the edge of up to 1,000 training samples;
+        ``background`` is the middle one of the gray levels (0 to 255) around the edge of up to 1,000 training samples;
         None where they are no bytes, or no pictures.
         """
         x, shape, background = self.train[0], self.sample_shape, None

@@ -123,7 +123,7 @@ def validate(content: dict[str, Any], text: str, where: str) -> Content:
     Raises
     ------
     RecipeError
-        For the first thing that is wrong; a misspelt key before all others.
+        For the first thing that is wrong; a misspelled key before all others.
     """
     try:
         recipe = Content.model_validate(content)

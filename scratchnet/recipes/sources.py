@@ -28,7 +28,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Loaded:
-    """Training and test samples as they are stored, what one grey level is worth, and the names of the classes."""
+    """Training and test samples as they are stored, what one gray level is worth, and the names of the classes."""
 
     train: Arrays
     test: Arrays
