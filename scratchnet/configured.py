@@ -8,6 +8,8 @@ from typing import Any, Self, TypeVar
 from .errors import ConfigError
 
 T = TypeVar("T")
+WRITTEN = {"class_name", "config", "module", "registered_name"}
+"""What a part is written down as."""
 
 
 class Configured:
@@ -43,20 +45,49 @@ def require_config(cls: type, config: Any) -> None:
         raise ConfigError(f"{cls.__name__}: expected its config as a dict, got {str(config)[:80]!r}")
 
 
+def named(identifier: Any) -> tuple[Any, Any]:
+    """Name and arguments of a ``{"class_name", "config"}`` dict; anything else is a name without arguments.
+
+    Keras writes down where the class is from as well, which does not matter here.
+    """
+    if isinstance(identifier, dict) and {"class_name", "config"} <= identifier.keys() <= WRITTEN:
+        return identifier["class_name"], identifier["config"]
+    return identifier, {}
+
+
+def resolve(what: str, identifier: Any, base: type[T], classes: Mapping[str, type[T]], others: str = "") -> T:
+    """A part from its name, as Keras takes it: ``"he_normal"`` or ``"HeNormal"``, a ``{"class_name", "config"}`` dict,
+    a class that needs no arguments, or itself.
+
+    Parameters
+    ----------
+    what : str
+        What it is, in messages, and in ``others`` what else it may be.
+    classes : dict of name to class
+        Those that there are.
+
+    Raises
+    ------
+    ConfigError
+        For anything else, or for arguments that the class does not take.
+    """
+    if isinstance(identifier, base):
+        return identifier
+    name, arguments = named(identifier)
+    cls = identifier if isinstance(identifier, type) and issubclass(identifier, base) else None
+    if isinstance(name, str) and isinstance(arguments, dict) and all(isinstance(key, str) for key in arguments):
+        names = [*((one.__name__, one) for one in classes.values()), *classes.items()]
+        cls = {folded(known): one for known, one in names}.get(folded(name))
+    if cls is None:
+        article = "an" if base.__name__[0] in "AEIO" else "a"
+        known = f"expected one of {', '.join(classes)}, or {others}{article} {base.__name__}"
+        raise ConfigError(f"{what}: {known}, got {str(name)[:80]!r}")
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"{what} {cls.__name__}: {error}") from None
+
+
 def folded(name: str) -> str:
     """What ``"adam_w"``, ``"adamw"`` and ``"AdamW"`` have in common."""
     return name.lower().replace("_", "")
-
-
-def by_name(name: Any, classes: Mapping[str, T]) -> T | None:
-    """The one of ``classes`` that a name means, however it is spelled; None where it is none of them."""
-    if not isinstance(name, str):
-        return None
-    return classes.get(name) or {folded(known): cls for known, cls in classes.items()}.get(folded(name))
-
-
-def named(identifier: Any) -> tuple[Any, Any]:
-    """Name and arguments of a ``{"class_name", "config"}`` dict; anything else is a name without arguments."""
-    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
-        return identifier["class_name"], identifier["config"]
-    return identifier, {}

@@ -11,8 +11,7 @@ import numpy as np
 
 from .backend import to_numpy
 from .checks import arguments_of, number, refuse_unknown
-from .configured import Configured, by_name, named
-from .errors import ConfigError
+from .configured import Configured, resolve
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "serialize"]
 
@@ -79,13 +78,7 @@ def get(identifier: Any) -> Regularizer | None:
     ConfigError
         For anything else.
     """
-    if identifier is None or isinstance(identifier, Regularizer):
-        return identifier
-    name, arguments = named(identifier)
-    cls = by_name(name, _BY_NAME)
-    if cls is not None and isinstance(arguments, dict):
-        return cls(**arguments)
-    raise ConfigError(f"regularizer: expected one of {', '.join(_BY_NAME)}, or a Regularizer, got {identifier!r:.80}")
+    return None if identifier is None else resolve("regularizer", identifier, Regularizer, _BY_NAME)
 
 
 def serialize(regularizer: Regularizer) -> dict[str, Any]:

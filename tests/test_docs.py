@@ -158,6 +158,7 @@ def public_names() -> set[str]:
             for name, value in vars(content).items()
             if not name.startswith("_")
             and (inspect.isclass(value) or inspect.isfunction(value))
+            and value.__name__ == name  # not a second name
             and f"{value.__module__}.".startswith(f"{content.__name__}.")
         ]
         found |= {f"{module}.{name}" for name in own if not isinstance(getattr(content, name), ModuleType)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..configured import by_name, named
-from ..errors import ConfigError
+from ..configured import resolve
+from ..custom import known
 from . import schedules
 from .adam import Adam, AdamW, Nadam
 from .adaptive import Adadelta, Adagrad, RMSprop
@@ -39,14 +39,7 @@ def get(identifier: Any) -> Optimizer:
     ConfigError
         For anything else.
     """
-    if isinstance(identifier, Optimizer):
-        return identifier
-    name, arguments = named(identifier)
-    cls = by_name(name, _CLASSES)
-    if cls is not None and isinstance(arguments, dict):
-        return cls(**arguments)
-    given = str(identifier)[:80]
-    raise ConfigError(f"optimizer: expected one of {', '.join(_CLASSES)}, or an Optimizer, got {given!r}")
+    return resolve("optimizer", identifier, Optimizer, _CLASSES | known(Optimizer))
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:

@@ -25,8 +25,11 @@ class SGD(Optimizer):
 
     arguments = ("momentum", "nesterov")
 
-    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False,
+        weight_decay: float | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.momentum, self.nesterov = float(number(self, "momentum", momentum, "[0, 1]")), bool(nesterov)
 
     def slot_values(self) -> dict[str, float]:

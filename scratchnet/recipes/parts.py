@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from .. import initializers, layers, losses, optimizers
-from ..configured import by_name
+from ..configured import folded
 from ..datasets.files import shown
 from ..errors import RecipeError
 from .schema import refusal, suggest
@@ -33,13 +33,13 @@ def accepted_arguments(cls: type) -> dict[str, inspect.Parameter]:
     What a base class cannot do without is not among them: the constructor gives it (ReLU's name, to `Activation`).
     """
     accepted: dict[str, inspect.Parameter] = {}
-    for base in cls.__mro__:
-        if "__init__" not in vars(base):
-            continue
+    constructors = [base for base in cls.__mro__ if "__init__" in vars(base)]
+    for base in constructors:
+        first = base is constructors[0]
         parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
         for parameter in parameters:
-            own = base is cls or parameter.default is not parameter.empty
-            if own and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+            if by_name and (first or parameter.default is not parameter.empty):
                 accepted.setdefault(parameter.name, parameter)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
@@ -96,7 +96,7 @@ class Parts:
     def _make(self, kind: str, module: Any, name: str, arguments: dict[str, Any], name_path: Path, path: Path) -> Any:
         classes = public_classes(module)
         # Layers are named as in Python; for the rest Keras takes "adam" and "Adam", "he_normal" and "HeNormal".
-        cls = classes.get(name) if kind == "layer" else by_name(name, classes)
+        cls = classes.get(name) if kind == "layer" else {folded(n): c for n, c in classes.items()}.get(folded(name))
         if cls is None:
             choices = list(classes) if kind == "layer" else [snake(choice) for choice in classes]
             raise self.refusal(name_path, f"there is no {kind} {shown(repr(name))}: {suggest(name, choices)}")
