@@ -77,7 +77,7 @@ def resolve(what: str, identifier: Any, base: type[T], classes: Mapping[str, typ
     cls = identifier if isinstance(identifier, type) and issubclass(identifier, base) else None
     if isinstance(name, str) and isinstance(arguments, dict) and all(isinstance(key, str) for key in arguments):
         names = [*((one.__name__, one) for one in classes.values()), *classes.items()]
-        cls = {_folded(known): one for known, one in names}.get(_folded(name))
+        cls = {folded(known): one for known, one in names}.get(folded(name))
     if cls is None:
         article = "an" if base.__name__[0] in "AEIO" else "a"
         known = f"expected one of {', '.join(classes)}, or {others}{article} {base.__name__}"
@@ -88,5 +88,6 @@ def resolve(what: str, identifier: Any, base: type[T], classes: Mapping[str, typ
         raise ConfigError(f"{what} {cls.__name__}: {error}") from None
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """What ``"adam_w"``, ``"adamw"`` and ``"AdamW"`` have in common."""
     return name.lower().replace("_", "")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 from .. import initializers, layers, losses, optimizers
+from ..configured import folded
 from ..datasets.files import shown
 from ..errors import RecipeError
 from .schema import refusal, suggest
@@ -94,9 +96,9 @@ class Parts:
     def _make(self, kind: str, module: Any, name: str, arguments: dict[str, Any], name_path: Path, path: Path) -> Any:
         classes = public_classes(module)
         # Layers are named as in Python; for the rest Keras takes "adam" and "Adam", "he_normal" and "HeNormal".
-        cls = classes.get(name) if kind == "layer" else {_fold(n): c for n, c in classes.items()}.get(_fold(name))
+        cls = classes.get(name) if kind == "layer" else {folded(n): c for n, c in classes.items()}.get(folded(name))
         if cls is None:
-            choices = list(classes) if kind == "layer" else [_snake(choice) for choice in classes]
+            choices = list(classes) if kind == "layer" else [snake(choice) for choice in classes]
             raise self.refusal(name_path, f"there is no {kind} {shown(repr(name))}: {suggest(name, choices)}")
         accepted = accepted_arguments(cls)
         for key in arguments:
@@ -130,13 +132,6 @@ def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def _fold(name: str) -> str:
-    return name.lower().replace("_", "")
-
-
-def _snake(name: str) -> str:
-    """``HeNormal`` as ``he_normal``, ``RMSprop`` as ``rmsprop``."""
-    words = "".join(
-        f"_{c.lower()}" if i and c.isupper() and name[i - 1].islower() else c.lower() for i, c in enumerate(name)
-    )
-    return words
+def snake(name: str) -> str:
+    """``HeNormal`` as ``he_normal``, ``RMSprop`` as ``rmsprop``, ``AdamW`` as ``adamw``: Keras's names."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower()
