@@ -1,4 +1,4 @@
-// Activations chosen by a number (the same as in activations.py), and softmax over rows.
+// Activations selected by a number (as in activations.py), and softmax over rows.
 
 #include "common.cuh"
 
@@ -8,7 +8,7 @@ constexpr REAL SQRT_2_PI = 0.7978845608028654, CUBIC = 0.044715;
 constexpr REAL SQRT_HALF = 0.7071067811865476, DENSITY = 0.3989422804014327;  // 1 / sqrt(2), 1 / sqrt(2 pi)
 
 __device__ __forceinline__ REAL sigmoid(REAL x) {
-    const REAL e = exp(-fabs(x));  // never of a positive number: it cannot overflow
+    const REAL e = exp(-fabs(x));  // the exponent is never positive: no overflow
     return (x < 0 ? e : REAL(1)) / (1 + e);
 }
 
@@ -85,7 +85,7 @@ extern "C" __global__ void activation_backward(
     });
 }
 
-// A warp for each row.
+// One warp per row.
 extern "C" __global__ void softmax_forward(const REAL* x, int rows, int c, REAL* y) {
     for (i64 row = thread_index() / WARP; row < rows; row += thread_count() / WARP) {
         const int lane = threadIdx.x % WARP;

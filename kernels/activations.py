@@ -1,8 +1,8 @@
-"""Activations: elementwise functions, chosen by a small number, and softmax over the last axis.
+"""Activations: elementwise functions, selected by a small integer, and softmax over the last axis.
 
-``alpha`` is ``(slope, threshold, ceiling)`` of the piecewise linear kind; ReLU is ``(0, 0, inf)``, LeakyReLU
-``(slope, 0, inf)``. Of ELU it is ``(a, scale, 0)``; SELU is ELU with the two numbers of Klambauer et al., NeurIPS
-2017. The others do not read it.
+``alpha`` is ``(slope, threshold, ceiling)`` for the piecewise linear kind; ReLU is ``(0, 0, inf)``, LeakyReLU
+``(slope, 0, inf)``. For ELU it is ``(a, scale, 0)``; SELU is ELU with the two constants of Klambauer et al., NeurIPS
+2017. The other kinds do not read it.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from .smooth import (
     smooth_slope32,
 )
 
-ROWS = 16  # of softmax, that a task computes
-SERIAL = 4096  # fewer numbers of a softmax are for one thread
+ROWS = 16  # of a softmax, per task
+SERIAL = 4096  # a softmax of fewer numbers is left to one thread
 
 PLAIN = (0.0, 0.0, math.inf)  # alpha of ReLU
 
 
 def normal_cdf(x):
-    """How much of a standard normal lies below x. NumPy has no error function, Python's math library has."""
+    """The standard normal distribution below x. NumPy has no error function; Python's math module does."""
     return np.frompyfunc(math.erfc, 1, 1)(-x / math.sqrt(2)).astype(x.dtype) / 2
 
 
@@ -106,7 +106,7 @@ def activation_backward_reference(x, y, dy, kind, alpha):
 
 @reference("softmax_forward")
 def softmax_forward_reference(x):
-    """``y_i = exp(x_i) / sum_j exp(x_j)`` over the last axis; the largest x is taken off first."""
+    """``y_i = exp(x_i) / sum_j exp(x_j)`` over the last axis; the largest x is subtracted first."""
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
@@ -176,7 +176,7 @@ def _double_backward(task, x, y, dy, kind, a, scale, dx):
 
 @twin("activation_forward")
 def activation_forward(x, kind, alpha, y):
-    # Numbers of the array's own type: with a double among them the loop would compute in doubles.
+    # Numbers of the array's own type: a single double would make the whole loop compute in doubles.
     x, y, numbers = x.reshape(-1), y.reshape(-1), [x.dtype.type(a) for a in alpha]
     if kind == RELU:
         everywhere(_piecewise, x, *numbers, y)
@@ -236,7 +236,7 @@ def _softmax_rows_backward(task, y, dy, dx):
 
 
 def _over_rows(kernel, *arrays):
-    """Launch a kernel over the rows along the last axis: for 64 rows of ten classes, which take 7 us, by one thread."""
+    """Launch a kernel over the rows along the last axis; small ones (64 rows of ten classes: 7 us) use one thread."""
     arrays = [array.reshape(-1, array.shape[-1]) for array in arrays]
     launch(kernel, -(-len(arrays[0]) // ROWS), *arrays, serial=arrays[0].size < SERIAL)
 

@@ -35,7 +35,7 @@ def address_of(typingctx: Any, array: Any) -> Any:
 
 @intrinsic
 def in_type_of(typingctx: Any, array: Any, numbers: Any) -> Any:
-    """A tuple of numbers as numbers of an array's type: with a double among them a loop would compute in doubles."""
+    """A tuple of numbers, converted to an array's type: a single double would make a loop compute in doubles."""
     from numba import types
 
     same = types.UniTuple(array.dtype, len(numbers))
@@ -50,7 +50,7 @@ def in_type_of(typingctx: Any, array: Any, numbers: Any) -> Any:
 
 @intrinsic
 def like(typingctx: Any, model: Any, value: Any) -> Any:
-    """A value as a number of the type of another, or of what an address points to."""
+    """A value, converted to the type of another, or of what an address points to."""
     kind = getattr(model, "dtype", model)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -85,7 +85,7 @@ def item_bytes(typingctx: Any, pointer: Any) -> Any:
 
 @intrinsic
 def prefetch(typingctx: Any, pointer: Any) -> Any:
-    """Ask for the cache line at an address: it is on its way while other work is done."""
+    """Prefetch the cache line at an address: it arrives while other work is done."""
     from llvmlite import ir
     from numba import types
     from numba.core import cgutils

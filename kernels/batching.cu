@@ -1,5 +1,4 @@
-// Batches out of a data set that lies in the GPU's memory. SOURCE is the dtype of its samples, INDEX that of the row
-// numbers.
+// Batches from a data set in GPU memory. SOURCE is the dtype of its samples, INDEX that of the row numbers.
 
 #include "common.cuh"
 
@@ -7,7 +6,7 @@ struct __align__(4 * sizeof(SOURCE)) Samples {
     SOURCE v[4];
 };
 
-// Four numbers at a time where rows are whole fours.
+// Four numbers at a time if the length of a row is a multiple of four.
 __device__ __forceinline__ void copy_row(const SOURCE* source, int features, REAL scale, REAL* out) {
     const int fours = features % 4 == 0 && aligned(out) && (u64)source % sizeof(Samples) == 0 ? features / 4 : 0;
     for (int j = threadIdx.x; j < fours; j += blockDim.x) {
@@ -23,15 +22,15 @@ __device__ __forceinline__ void copy_row(const SOURCE* source, int features, REA
     for (int j = fours * 4 + threadIdx.x; j < features; j += blockDim.x) out[j] = (REAL)source[j] * scale;
 }
 
-// A block for each row.
+// One block per row.
 extern "C" __global__ void gather(
     const SOURCE* source, const INDEX* indices, int features, REAL scale, REAL* out
 ) {
     copy_row(source + (i64)indices[blockIdx.x] * features, features, scale, out + (i64)blockIdx.x * features);
 }
 
-// The first kernel of a training step that reads what it needs from the GPU's memory: the next rows of `order`, `batch`
-// rows to a step, with their targets (words of four bytes) and weights (null: none). Its last block moves the clock.
+// The first kernel of a training step that reads what it needs from GPU memory: the next rows of `order`, `batch` rows
+// per step, with their targets (words of four bytes) and weights (null: none). Its last block advances the clock.
 extern "C" __global__ void begin_step(
     const SOURCE* source, const u32* targets, const REAL* weights, const int* order, int batch, int features, int
     words, REAL scale, REAL* x, u32* batch_targets, REAL* batch_weights, int* arrivals, Clock* clock

@@ -8,7 +8,7 @@ from . import cuda
 from .clock import Clock
 from .registry import twin
 
-# What C++ calls the dtypes of samples and row numbers.
+# The C++ names of the dtypes of samples and row numbers.
 NAMES = {"u1": "u8", "i1": "signed char", "u2": "unsigned short", "i2": "short", "u4": "u32", "i4": "int", "u8": "u64",
          "i8": "i64", "f4": "float", "f8": "double"}  # fmt: skip
 
@@ -30,7 +30,7 @@ def begin_step(
     source: Any, targets: Any, weights: Any, order: Any, scale: float, clock: Clock,
     x: Any, batch_targets: Any, batch_weights: Any,
 ) -> None:  # fmt: skip
-    """The batch that the clock shows, out of a data set on the GPU: see ``begin_step`` in batching.cu."""
+    """Gather the batch that the clock points to, from a data set on the GPU: see ``begin_step`` in batching.cu."""
     n = len(x)
     arrivals = cuda.scratch("begin_step", 1, "i4", zero=True)
     cuda.launch(

@@ -18,9 +18,9 @@ extern "C" __global__ void clip_by_value(REAL* g, REAL limit, i64 size) {
     });
 }
 
-// The sum of squares of every span (start, stop), in double: the square of a float then does not overflow. Blocks
-// (part, span). Every span's last block adds up its parts; with `together` the last of those adds up the spans and
-// gives all of them the same sum.
+// The sum of squares of every span (start, stop), in double, so the square of a float cannot overflow. Blocks are
+// (part, span). Each span's last block adds up its parts; with `together`, the last of those blocks adds up the spans
+// and gives all of them the same sum.
 extern "C" __global__ void __launch_bounds__(THREADS) square_norms(
     const REAL* g, const i64* spans, int count, bool together, double* parts, int* arrivals, double* norms
 ) {
@@ -41,7 +41,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) square_norms(
     for (int i = threadIdx.x; i < count; i += THREADS) norms[i] = sum;
 }
 
-// g limit / norm where the norm is larger than the limit; a norm that is not finite makes NaN of its span.
+// g limit / norm where the norm exceeds the limit; a norm that is not finite turns its span into NaN.
 extern "C" __global__ void clip_by_norm(REAL* g, const i64* spans, double limit, const double* norms) {
     const double norm = sqrt(norms[blockIdx.y]);
     if (norm <= limit) return;

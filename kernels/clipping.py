@@ -24,7 +24,7 @@ def clip_by_value_reference(g, limit):
 def clip_by_norm_reference(g, spans, limit, together):
     """``g = g limit / max(norm, limit)`` span by span, or by the norm of all ``together``; spans (k, 2): start, stop.
 
-    A norm that is NaN or infinite makes its gradients NaN: it is never hidden. Pascanu et al., arXiv:1211.5063.
+    A NaN or infinite norm makes its gradients NaN, so it is never hidden. Pascanu et al., arXiv:1211.5063.
     """
     norms = np.array([np.sqrt(np.square(g[i:j], dtype=np.float64).sum()) for i, j in spans])
     if together:
@@ -46,7 +46,7 @@ def _clip_values(task, limit, g):
 
 @kernel
 def _square_norms(task, g, spans, norms):
-    # A span is one task, so that its sum has one order whatever the number of threads.
+    # A span is one task, so its sum has the same order for any number of threads.
     start, stop = spans[task, 0], spans[task, 1]
     total, d = 0.0, at(g, start)
     for k in range(stop - start):

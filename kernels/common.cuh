@@ -8,7 +8,7 @@ typedef unsigned long long u64;
 constexpr int WARP = 32;
 #define ALL_LANES 0xffffffffu
 
-// Sixteen bytes, the largest access that one thread can make: a warp then asks for four full cache lines at once.
+// Sixteen bytes, the largest access that a thread can make: a warp then requests four full cache lines at once.
 constexpr int VEC = 16 / sizeof(REAL);
 
 template <int N>
@@ -38,7 +38,7 @@ __device__ __forceinline__ void store(REAL* array, i64 index, Pack<N> values) {
 __device__ __forceinline__ i64 thread_index() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ i64 thread_count() { return (i64)gridDim.x * blockDim.x; }
 
-// Calls body(Int<N>, k) so that the runs k ... k + N - 1 cover 0 ... size - 1: N = VEC where `vectors` allows it, 1 for
+// Calls body(Int<N>, k) so that the runs k ... k + N - 1 cover 0 ... size - 1: N = VEC where `vectors` permits, 1 for
 // the rest.
 template <class Body>
 __device__ __forceinline__ void each(i64 size, bool vectors, Body body) {
@@ -48,7 +48,7 @@ __device__ __forceinline__ void each(i64 size, bool vectors, Body body) {
 }
 
 // Division of n < 2^31 by a number known before the launch: one multiplication and one shift instead of about twenty
-// instructions. Granlund and Montgomery, PLDI 1994; cuda.py works out `magic` and `shift`.
+// instructions. Granlund and Montgomery, PLDI 1994; cuda.py computes `magic` and `shift`.
 struct Divider {
     u32 divisor, magic, shift;
     __device__ __forceinline__ int quotient(int n) const { return (__umulhi(n, magic) + (u32)n) >> shift; }
@@ -92,9 +92,9 @@ __device__ T block_sum(T value) {
     return total;
 }
 
-// Whether this block is the last of `count` to come here: it alone then sees what all of them have written, and puts
-// the counter back to 0 for the next launch. So a sum over blocks needs no second launch and no float atomics: the last
-// block adds the partial sums in their order, whichever block it is.
+// Whether this block is the last of `count` to arrive here: only the last one sees what all have written, and it resets
+// the counter to 0 for the next launch. So a sum over blocks needs no second launch and no float atomics: the last
+// block, whichever it is, adds the partial sums in order.
 __device__ __forceinline__ bool arrived_last(int* counter, int count) {
     __shared__ bool last;
     __threadfence();
@@ -109,9 +109,9 @@ __device__ __forceinline__ bool arrived_last(int* counter, int count) {
 }
 
 // What a captured graph must not bake in; clock.py has the host's side. `batch` counts batches begun in this epoch and
-// `step` optimizer steps begun since training began: `begin_step` (batching.cu), first kernel of a captured step, moves
-// both. `failed` is the first step whose loss was not finite, 0 if none: from there on neither the weights nor any other
-// state change.
+// `step` optimizer steps begun since training began: `begin_step` (batching.cu), the first kernel of a captured step,
+// advances both. `failed` is the first step whose loss was not finite, 0 if none: from there on neither the weights nor
+// any other state change.
 struct Clock {
     i64 batch, step, failed;
 };

@@ -1,16 +1,15 @@
-// Conv2D as a matrix product whose operands are the images themselves (implicit GEMM): the windows are never written
-// anywhere.
+// Conv2D as a matrix product whose operands are the images themselves (implicit GEMM): the windows are never
+// materialized.
 //
 //     y  (pixels, f)       = windows of x (pixels, kh kw c)   times filters (kh kw c, f)
 //     dw (kh kw c, f)      = windows of x, transposed         times dz (pixels, f)
 //     dx (input pixels, c) = windows of dz (.., kh kw f)      times filters, transposed (kh kw f, c)
 //
-// dz = dy [y > 0] is made while it is read. Groups are the grid's second dimension.
+// dz = dy [y > 0] is computed on the fly. Groups are the grid's second dimension.
 
 #include "gemm.cuh"
 
-// x (n, h, w, c), y (n, oh, ow, f); cg and fg are channels and filters of a group. Depths are taken apart by the
-// dividers.
+// x (n, h, w, c), y (n, oh, ow, f); cg and fg are channels and filters of a group. The dividers decompose depths.
 struct Geometry {
     int h, w, c, oh, ow, f, kh, kw, cg, fg, sh, sw, dh, dw, top, left;
     Divider by_oh, by_ow, by_h, by_w, by_kw, by_cg, by_fg, by_sh, by_sw;
@@ -27,8 +26,8 @@ __device__ __forceinline__ Vec zeros() {
     return values;
 }
 
-// The place of a number in an array and of its pixel in an image; what a window's corner and a place in the window add
-// up to.
+// The place of a number in an array and of its pixel in an image: the sum of a window's corner and a place in the
+// window.
 struct Position {
     i64 offset;
     int row, column;
@@ -114,7 +113,7 @@ struct WindowsTransposed {
     __device__ __forceinline__ Vec fetch(const Row& by, const Depth& at) const { return windows.fetch(at, by); }
 };
 
-// The windows of dz that see a pixel of the input, as rows of a matrix: row i is an input pixel, depth p = (kh, kw,
+// The windows of dz that cover a pixel of the input, as rows of a matrix: row i is an input pixel, depth p = (kh, kw,
 // filter).
 struct GradientWindows {
     static constexpr bool ALONG_K = true;

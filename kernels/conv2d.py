@@ -2,9 +2,9 @@
 c, f])``.
 
 The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the
-filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution; its input's gradient in
+filters are the columns. The Numba kernels are in conv2d_im2col.py (any convolution; its input's gradient is in
 conv2d_transpose.py), conv2d_depthwise.py (each channel by itself) and conv2d_winograd.py (3x3 and 5x5 with stride 1,
-three to four times fewer multiplications); `algorithm` says which one runs.
+a third to a quarter of the multiplications); `algorithm` says which one runs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def conv2d_forward_reference(x, w, b, strides, pads, dilation, groups, relu):
 
 @reference("conv2d_backward", outputs=3)
 def conv2d_backward_reference(x, w, y, dy, strides, pads, dilation, groups, relu):
-    """``dz = dy [y > 0]``; dw: windows' times dz; db: the sum of dz; dx: dz times filters', added back by `col2im`."""
+    """``dz = dy [y > 0]``; dw = windows' dz; db the sum of dz; dx = dz filters', added back by `col2im`."""
     dz = np.where(y > 0, dy, 0) if relu else dy
     columns = np.split(im2col(x, w.shape[:2], strides, pads, dilation), groups, axis=-1)
     dzs, filters = np.split(dz, groups, axis=-1), np.split(w, groups, axis=-1)
@@ -57,7 +57,7 @@ def conv2d_backward_reference(x, w, y, dy, strides, pads, dilation, groups, relu
 
 
 def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:
-    """``"winograd"``, ``"depthwise"`` or ``"im2col"``: what runs such a convolution on the numba backend."""
+    """``"winograd"``, ``"depthwise"`` or ``"im2col"``: what the numba backend runs for this convolution."""
     kh, kw, c, f = w_shape
     plain = strides == (1, 1) and dilation == (1, 1) and groups == 1
     fits = plain and kh == kw and kh in conv2d_winograd.SIZES and c % 16 == 0 and f % 16 == 0  # whole vectors

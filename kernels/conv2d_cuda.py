@@ -23,11 +23,11 @@ def _geometry(x: Any, w: Any, y: Any, strides: Pair, pads: Pads, dilation: Pair,
 def _launch(
     kernel: str, sizes: tuple[int, int, int], groups: int, first: tuple[Any, ...], last: tuple[Any, ...]
 ) -> None:
-    """A product of m x n sums of length k for each group; ``first`` and ``last`` stand around the splits' arguments."""
+    """A product of m x n sums of length k per group; ``first`` and ``last`` surround the arguments of the splits."""
     dtype = first[0].dtype
     cut = gemm_cuda.cut(*sizes, dtype)
     if groups > 1:
-        cut = cut._replace(splits=1)  # the groups are parallel work enough, and would need counters of their own
+        cut = cut._replace(splits=1)  # the groups are enough parallel work, and would need counters of their own
     cuda.launch(
         "conv2d", kernel, (cut.blocks, groups), cut.tile.threads, *first, cut.splits, *cut.memory("product", dtype),
         *last, dtype=dtype, **gemm_cuda.constants(cut.tile, dtype),

@@ -1,8 +1,8 @@
 """Convolution of each channel by itself, as many filters as channels: ``y[p, k] = b[k] + sum_t x[p + t, k] w[t, k]``.
 
-A matrix product per channel would have one column. So the loop that runs along memory is the one over channels, and the
-taps are added up around it: 3x3 over 64 channels of 14 x 14 pixels, 32 images, forward and backward, takes 1.0 ms on
-two cores; as products it took 8.1. The padded image and the tables of offsets are conv2d_im2col.py's.
+A matrix product per channel would have a single column. So the inner loop, along memory, is the one over channels, and
+the loop over taps encloses it: 3x3 over 64 channels of 14 x 14 pixels, 32 images, forward and backward, takes 1.0 ms
+on two cores; as products it took 8.1. The padded image and the tables of offsets are those of conv2d_im2col.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .scratch import clear, scratch
 
 
 def fits(w_shape, groups):
-    """Whether a convolution is of this kind."""
+    """Whether a convolution is depthwise."""
     return w_shape[2] == 1 and w_shape[3] == groups > 1
 
 
@@ -69,14 +69,14 @@ def _backward(s, x, w, y, dy, pads, pixels, taps, relu, images, dzs, dws, dbs, d
 
 
 def run_forward(x, w, b, strides, pads, dilation, relu, y):
-    """Take the scratch memory and launch `_forward`."""
+    """Get the scratch memory and launch `_forward`."""
     images, pixels, taps = prepare(x, w, y, strides, pads, dilation)
     tasks = min(len(x), max(SLICES, 4 * max_threads()))
     launch(_forward, tasks, tasks, x, w, b, pads, pixels, taps, relu, images, y)
 
 
 def run_backward(x, w, y, dy, strides, pads, dilation, relu, dw, db, dx):
-    """Take the scratch memory, launch `_backward` and add the slices up."""
+    """Get the scratch memory, launch `_backward` and add up the slices."""
     slices, c = min(SLICES, len(x)), x.shape[3]
     images, pixels, taps = prepare(x, w, y, strides, pads, dilation)
     dzs = scratch("conv2d.dz", (max_threads(), *y.shape[1:]), x.dtype)

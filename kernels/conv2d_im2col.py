@@ -1,9 +1,9 @@
 """Any convolution on the CPU: im2col as two tables of offsets instead of a copy.
 
 In a padded image the number under tap ``(kh, kw, c)`` of the window at pixel ``(i, j)`` lies at ``pixels[i, j] +
-taps[kh, kw, c]``. So the matrix of all windows, (pixels, taps), is never laid out: the matrix product reads it
-through the two tables, and its transpose with the tables exchanged. A 5x5 window over one channel ran four times
-slower from a copy. The gradient of the input is in conv2d_transpose.py.
+taps[kh, kw, c]``. So the matrix of all windows, (pixels, taps), is never materialized: the matrix product reads it
+through the two tables, and its transpose with the tables swapped. With a copy, a 5x5 window over one channel ran four
+times slower. The gradient of the input is in conv2d_transpose.py.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .jit import jit, kernel, max_threads, thread_id
 from .launching import FEW, launch
 from .scratch import clear, scratch
 
-SLICES = 8  # of the batch, each with a filter gradient of its own, summed in order: the same bits for any thread count
-ADDED = 256  # numbers of a gradient that a task adds up
+SLICES = 8  # of the batch, each with its own filter gradient, summed in order: the same bits for any thread count
+ADDED = 256  # numbers of a gradient that one task sums
 
 
 @lru_cache(maxsize=64)
 def offsets(size, kernel_size, strides, dilation, padded_width, channels, group):
-    """The tables ``pixels`` and ``taps`` of an image (h, padded_width, channels) with ``group`` channels in a group."""
+    """The tables ``pixels`` and ``taps`` for an image (h, padded_width, channels) with ``group`` channels per group."""
     (oh, ow), (kh, kw), (sh, sw), (dh, dw) = size, kernel_size, strides, dilation
     i, j = np.mgrid[:oh, :ow]
     pixels = (i * sh * padded_width + j * sw) * channels
@@ -35,7 +35,7 @@ def offsets(size, kernel_size, strides, dilation, padded_width, channels, group)
 
 @jit
 def pad(image, top, left, target):
-    """Put an image (h, w, c) into a larger one whose border is zero already."""
+    """Copy an image (h, w, c) into a larger one whose border is already zero."""
     h, w, c = image.shape
     for i in range(min(h, target.shape[0] - top)):
         for j in range(min(w, target.shape[1] - left)):
@@ -45,7 +45,7 @@ def pad(image, top, left, target):
 
 @jit
 def padded(image, top, left, target):
-    """An image with its border: itself, if it needs none."""
+    """An image with its border, or the image itself if it needs none."""
     if image.shape == target.shape:
         return image
     pad(image, top, left, target)
@@ -54,7 +54,7 @@ def padded(image, top, left, target):
 
 @jit
 def unpad(image, top, left, target):
-    """Take an image (h, w, c) out of the larger one that `pad` put it into."""
+    """Copy an image (h, w, c) back out of the larger one that `pad` filled."""
     for i in range(target.shape[0]):
         for j in range(target.shape[1]):
             for k in range(target.shape[2]):
@@ -63,8 +63,8 @@ def unpad(image, top, left, target):
 
 @jit
 def masked(y, dy, relu, top, left, dz, db):
-    """``dz = dy [y > 0]`` of one image, into one that may be larger, with a border of zeros; db, unless its size is 0,
-    gets the sum.
+    """``dz = dy [y > 0]`` of one image, written into one that may be larger, with a border of zeros; db, unless its
+    size is 0, gets the sum.
     """
     h, w, filters = dy.shape
     for i in range(h):
@@ -139,14 +139,14 @@ def prepare(x, w, y, strides, pads, dilation):
 
 
 def run_forward(x, w, b, strides, pads, dilation, relu, y):
-    """Take the scratch memory and launch `_forward`."""
+    """Get the scratch memory and launch `_forward`."""
     images, pixels, taps = prepare(x, w, y, strides, pads, dilation)
     tasks = min(len(x), max(SLICES, 4 * max_threads()))
     launch(_forward, tasks, tasks, x, w, b, pads, pixels, taps, relu, images, y)
 
 
 def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db):
-    """Take the scratch memory, launch `_filter_gradient` and add the slices up."""
+    """Get the scratch memory, launch `_filter_gradient` and add up the slices."""
     slices, filters = min(SLICES, len(x)), w.shape[3]
     borders, pixels, taps = prepare(x, w, y, strides, pads, dilation)
     dzs = scratch("conv2d.dz", (max_threads(), *y.shape[1:]), x.dtype)

@@ -1,12 +1,12 @@
-"""The gradient of a convolution's input, which is a convolution, too: ``dx[i] = sum of dz[o] w[a]`` over all windows o
-and taps a with ``o sh + a dh - top = i``, the transposed convolution.
+"""The gradient of a convolution's input, itself a convolution: ``dx[i] = sum of dz[o] w[a]`` over all windows o and
+taps a with ``o sh + a dh - top = i``, the transposed convolution.
 
-Read so, each number of dx is one sum, and the matrix product of conv2d_im2col.py makes it: A is the gradient of the
-windows with a border of zeros, read through two tables of offsets, B the filters, turned round. With a stride other
-taps reach place i for each i mod sh, so there is a product for each of these places.
+In this form each number of dx is one sum, which the matrix product of conv2d_im2col.py computes: A is the gradient of
+the windows with a border of zeros, read through two tables of offsets, and B is the transposed filters. With a stride,
+different taps reach place i for each i mod sh, so there is one product per residue.
 
-The other way round, a gradient for every window that is then added to the places where the window lay, took about
-half as long again, forward pass included (3x3 in four groups of 16 channels, or with dilation).
+The alternative, a gradient for every window that is then added to the places where the window lay, took about half as
+long again, forward pass included (3x3 in four groups of 16 channels, or with dilation).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .transposition import transpose
 
 def along(size, windows, taps, stride, before, dilation):
     """One axis of the padded gradient of the windows: zeros before it, its extent, and for each i mod stride the taps
-    that reach place i of the image, each with the place in the padded gradient where it finds the first such i.
+    that reach place i of the image, each with the place in the padded gradient that it reads for the first such i.
     """
     zeros = max(0, ((taps - 1) * dilation - before) // stride)
     extent = zeros + max(windows, (size - 1 + before) // stride + 1)
@@ -39,9 +39,9 @@ def along(size, windows, taps, stride, before, dilation):
 class InputGradient(NamedTuple):
     """The products that make dx, from the gradient of the windows with a border of zeros (height, width, filters).
 
-    ``pixels`` and ``taps`` are tables of offsets into it; tap t of the filters is number ``order[t]`` in ``taps``. A
-    row of ``products`` says where its pixels begin and how many there are, where its taps begin and how deep they
-    are, and where in the image the first pixel lies and how far apart they lie.
+    ``pixels`` and ``taps`` are tables of offsets into that gradient; tap t of the filters is number ``order[t]`` in
+    ``taps``. A row of ``products`` says where its pixels begin and how many there are, where its taps begin and how
+    deep they are, and where in the image the first pixel lies and how far apart the pixels are.
     """
 
     shape: tuple[int, int, int]
@@ -55,7 +55,7 @@ class InputGradient(NamedTuple):
 
 @lru_cache(maxsize=64)
 def input_gradient(image, size, kernel_size, strides, pads, dilation, filters, per_group):
-    """`InputGradient` of an image (h, w) with ``size`` windows and ``per_group`` of the filters in a group."""
+    """`InputGradient` of an image (h, w) with ``size`` windows and ``per_group`` filters in a group."""
     (h, w), (sh, sw) = image, strides
     top, height, rows = along(h, size[0], kernel_size[0], sh, pads[0], dilation[0])
     left, width, columns = along(w, size[1], kernel_size[1], sw, pads[2], dilation[1])
@@ -78,7 +78,7 @@ def input_gradient(image, size, kernel_size, strides, pads, dilation, filters, p
 
 @kernel
 def _turn(tap, w, groups, order, turned):
-    """The filters of a tap (channels, filters), turned round group by group, to place ``order[tap]``."""
+    """Write the filters of a tap (channels, filters), transposed group by group, to place ``order[tap]``."""
     _, in_group, filters = w.shape
     per_group, channels = filters // groups, groups * in_group
     for g in range(groups):
@@ -107,7 +107,7 @@ def _input_gradient(task, tasks, turned, y, dy, groups, relu, top, left, pixels,
 
 
 def run(w, y, dy, strides, pads, dilation, groups, relu, dx):
-    """Take the scratch memory, turn the filters round and launch `_input_gradient`."""
+    """Get the scratch memory, transpose the filters and launch `_input_gradient`."""
     kh, kw, in_group, filters = w.shape
     n, height, width, c = dx.shape
     tables = input_gradient(

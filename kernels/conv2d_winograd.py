@@ -1,11 +1,11 @@
 """3x3 and 5x5 convolutions with stride 1 on the CPU by Winograd's algorithm: F(4x4, 3x3) and F(2x2, 5x5).
 
-winograd_transforms.py has the formula. Per group of images: transform tiles of the input (V), multiply by the
-transformed filters (U) at each of the 6 x 6 points (M = V U), transform back. A group is as many images as the core's
-own cache has room for, or more where U is larger than that (FORWARD_BYTES below).
+winograd_transforms.py has the formula. For each group of images: transform tiles of the input (V), multiply by the
+transformed filters (U) at each of the 6 x 6 points (M = V U), transform back. A group is as many images as fit into the
+core's own cache, or more where U is larger than that (FORWARD_BYTES below).
 
-A 4x4 tile of a 3x3 convolution takes 2.25 multiplications per output where a 2x2 tile takes 4: 128 images of 7 x 7,
-from 64 to 128 channels, took 1.2 instead of 2.1 ms, and 2.9 instead of 4.9 ms backward (two Zen 5 cores).
+A 4x4 tile of a 3x3 convolution takes 2.25 multiplications per output, a 2x2 tile 4: 128 images of 7 x 7, from 64 to 128
+channels, took 1.2 instead of 2.1 ms, and 2.9 instead of 4.9 ms backward (two Zen 5 cores).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def tiles5(image, row, channels, planes, plane, down, across, kind):
 
 @jit
 def transform_tiles(r, image, first, planes, plane, down, across, kind):
-    """All tiles of a padded image (h, w, c); they are the tiles from ``first`` on of their group."""
+    """All tiles of a padded image (h, w, c); in their group they are numbered from ``first`` on."""
     channels = image.shape[2]
     row = image.shape[1] * channels
     if r == 3:
@@ -92,7 +92,7 @@ def transform_tiles(r, image, first, planes, plane, down, across, kind):
 
 @jit
 def transform_filters(w, planes, task, kind):
-    """16 of the in * out filters of w (r, r, in, out), to or from planes of in * out numbers."""
+    """Transform 16 of the in * out filters of w (r, r, in, out), to or from planes of in * out numbers."""
     r, depth, first = w.shape[0], w.shape[2] * w.shape[3], task * 16
     if r == 3:
         tiles3(at(w, first), r * depth, 16, at(planes, first), depth + PLANE_GAP, 1, 1, kind)
@@ -102,7 +102,7 @@ def transform_filters(w, planes, task, kind):
 
 @jit
 def finish(padded, b, relu, y):
-    """``y = relu?(padded + b)``, cut to size."""
+    """``y = relu?(padded + b)``, cropped to y."""
     for i in range(y.shape[0]):
         for j in range(y.shape[1]):
             for f in range(y.shape[2]):
@@ -176,17 +176,17 @@ def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, du
                 clear(image)
                 transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, D_INPUT)
                 unpad(image, pads[0], pads[2], dx[i])
-    for task in range(depth // 16):  # before the slices are added up: 9 or 25 planes to add instead of 36
+    for task in range(depth // 16):  # before the slices are summed: 9 or 25 planes to add instead of 36
         transform_filters(dws[s], du, task, D_FILTERS)
 
 
-# V and M of a group, in bytes: what fits into a core's own cache, but at least as much as U, which each group reads
+# Bytes for V and M of a group: what fits into a core's own cache, but at least as much as U, which each group reads
 # once from memory (7 x 7, 512 to 512 channels, 32 images: 85 ms with 0.7 MB, 20 with 24 MB).
 FORWARD_BYTES, BACKWARD_BYTES = 700_000, 1_500_000
 
 
 class Plan:
-    """The scratch memory of one call: how many images form a group, and where everything lies.
+    """The scratch memory of one call: how many images form a group, and where each array lies.
 
     Each of ``parts`` parts of the batch is worked on in ``rounds`` groups of about the same size.
     """
@@ -213,7 +213,7 @@ class Plan:
 
 
 def run_forward(x, w, b, pads, relu, y):
-    """Take the scratch memory, transform the filters and launch `_forward`."""
+    """Get the scratch memory, transform the filters and launch `_forward`."""
     p = Plan(x, w, y, FORWARD_BYTES, max_threads())
     tasks = max_threads() * p.rounds
     launch(_transform_filters, w.shape[2] * w.shape[3] // 16, w, p.u)
@@ -221,7 +221,7 @@ def run_forward(x, w, b, pads, relu, y):
 
 
 def run_backward(x, w, y, dy, pads, relu, dw, db, dx):
-    """Take the scratch memory, transform the filters turned round, launch `_backward` and add its slices up."""
+    """Get the scratch memory, transform the transposed filters, launch `_backward` and add up its slices."""
     slices, (r, _, c, f) = min(SLICES, len(x)), w.shape
     p = Plan(x, w, y, BACKWARD_BYTES, SLICES)
     if dx.size:

@@ -1,12 +1,11 @@
-"""CUDA: sources, compilation, launches and scratch memory. What is asked of CuPy stands in cupy_driver.py.
+"""CUDA: sources, compilation, launches and scratch memory. All use of CuPy is in cupy_driver.py.
 
-A kernel stands in ``NAME.cu``, its launch beside it in ``NAME_cuda.py`` as the op's twin for the ``cupy`` backend::
+A kernel is in ``NAME.cu``; its launch, next to it in ``NAME_cuda.py``, is the op's twin for the ``cupy`` backend::
 
     launch("dense", "dense_forward", blocks, threads, x, w, b, n, ..., y, dtype=x.dtype, BM=64, ...)
 
 compiles ``dense.cu`` for this dtype and these constants (once; CuPy keeps the result in its own folder), converts each
-argument to the type that the source declares for it, and launches. An array of size 0, or None, arrives as a null
-pointer.
+argument to the type that the source declares for it, and launches. An array of size 0 and None arrive as null pointers.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from ..errors import BackendError
 from .cupy_driver import CupyDriver
 
 WARP = 32
-VECTOR_BYTES = 16  # of the largest access that a thread makes
-THREADS = 256  # of a block of a kernel that works element by element
-MOST_BLOCKS = 8192  # of such a kernel: enough to fill any GPU; each thread goes on to further elements
+VECTOR_BYTES = 16  # the largest access that a thread makes
+THREADS = 256  # in a block of an elementwise kernel
+MOST_BLOCKS = 8192  # of such a kernel: enough to fill any GPU; each thread then loops over further elements
 
 FOLDER = Path(__file__).parent
 
-# A null pointer by value. CuPy hands garbage to the kernel for None: https://github.com/cupy/cupy/issues/9046
+# A null pointer by value. For None, CuPy passes garbage to the kernel: https://github.com/cupy/cupy/issues/9046
 NULL = np.uint64(0)
-MOST_PLACES = 2**31 - 1  # that a Divider can take apart
+MOST_PLACES = 2**31 - 1  # the most that a Divider can decompose
 
 DIVIDER = np.dtype([("divisor", "u4"), ("magic", "u4"), ("shift", "u4")])
 
@@ -43,7 +42,7 @@ def _structure(numbers: str, dividers: str) -> np.dtype[Any]:
     return np.dtype([(name, "i4") for name in numbers.split()] + [(name, DIVIDER) for name in dividers.split()])
 
 
-# Structures that kernels take by value, field by field as the sources declare them.
+# Structures that kernels take by value, their fields in the order in which the sources declare them.
 STRUCTURES: dict[str, np.dtype[Any]] = {
     "Divider": DIVIDER,
     "Pool": _structure("h w oh ow kh kw sh sw top left", "rows columns channels by_sh by_sw"),
@@ -70,7 +69,7 @@ def driver() -> Any:
 
 @functools.cache
 def source(name: str) -> str:
-    """The text of ``NAME.cu`` with its headers put in, each once."""
+    """The text of ``NAME.cu`` with its headers inlined, each once."""
     seen: set[str] = set()
 
     def read(path: Path) -> str:
@@ -96,7 +95,7 @@ def signatures(name: str) -> dict[str, tuple[str, ...]]:
 
 
 def options(dtype: Any, constants: dict[str, Any]) -> tuple[str, ...]:
-    """What the compiler is told: the dtype as REAL, and the constants."""
+    """The compiler's options: the dtype as REAL, and the constants."""
     return _options(np.dtype(dtype).itemsize, tuple(constants.items()))
 
 
@@ -120,7 +119,7 @@ _told: Callable[[str, float], None] | None = None
 
 @contextmanager
 def loading(told: Callable[[str, float], None]) -> Iterator[None]:
-    """Inside the block, ``told(kernel, seconds)`` is called for every kernel that was compiled or loaded."""
+    """Within the block, ``told(kernel, seconds)`` is called for every kernel that is compiled or loaded."""
     global _told
     previous, _told = _told, told
     try:
@@ -139,7 +138,7 @@ def launch(
     if any(kind in STRUCTURES for kind in kinds):
         _require_places(kernel, values)
     function = _function(name, kernel, options(dtype, constants))
-    if _own.silent:  # an epoch's thousand steps ask for their optimizer's numbers this way: no microsecond is spent
+    if _own.silent:  # early: an epoch's thousand steps come here for their optimizer's numbers, and each must be fast
         return
     device = driver()
     arguments = [_argument(device, kind, value, dtype) for kind, value in zip(kinds, values, strict=True)]
@@ -168,7 +167,7 @@ def _require_places(kernel: str, values: tuple[Any, ...]) -> None:
 
 
 def spread(array_or_count: Any) -> tuple[int, int]:
-    """Blocks, and threads in each, for work on an array, a vector to a thread, or for so many threads."""
+    """Blocks and threads per block for work on an array, one vector per thread, or for a given number of threads."""
     if isinstance(array_or_count, int):
         count = array_or_count
     else:
@@ -185,14 +184,14 @@ def divider(divisor: int) -> Any:
 
 @functools.cache
 def structure(kind: str, *values: int) -> Any:
-    """A structure with these values; where it has a divider, the value is the divisor."""
+    """A structure with these values; the value for a divider is the divisor."""
     fields = STRUCTURES[kind].fields or {}
     pairs = zip(fields.values(), values, strict=True)
     return np.array(tuple(divider(v)[()] if dtype == DIVIDER else v for (dtype, *_), v in pairs), STRUCTURES[kind])
 
 
 class _Own(threading.local):
-    """What every thread has to itself: of two that train at once one must not write into the other's memory."""
+    """What every thread has to itself: two threads that train at once must not share memory."""
 
     silent = False
 
@@ -205,7 +204,7 @@ _own = _Own()
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Inside the block nothing is launched: kernels are compiled and memory is taken, no more."""
+    """Within the block nothing is launched: kernels are only compiled, and memory is only allocated."""
     previous, _own.silent = _own.silent, True
     try:
         yield
@@ -217,7 +216,7 @@ def silent() -> Iterator[None]:
 
 
 def scratch(name: str, size: int, dtype: Any, zero: bool = False) -> Any:
-    """A reused 1-D array on the GPU, undefined or, with ``zero``, all zeros when it is made."""
+    """A reused 1-D array on the GPU: uninitialized or, with ``zero``, all zeros when it is created."""
     key = (name, np.dtype(dtype).char)
     array = _own.scratch.get(key)
     if array is None or array.size < size:
@@ -226,16 +225,16 @@ def scratch(name: str, size: int, dtype: Any, zero: bool = False) -> Any:
 
 
 def scratch_arrays() -> list[Any]:
-    """All scratch memory of this thread: a captured graph keeps it, because its launches know the addresses."""
+    """All scratch memory of this thread: a captured graph keeps it, because its launches hold the addresses."""
     return list(_own.scratch.values())
 
 
 def forget_scratch() -> None:
-    """Let go of all scratch memory of this thread."""
+    """Release all scratch memory of this thread."""
     _own.scratch.clear()
 
 
 def forget() -> None:
-    """Let go of compiled functions and scratch memory."""
+    """Release compiled functions and scratch memory."""
     forget_scratch()
     _function.cache_clear()

@@ -1,4 +1,4 @@
-"""The GPU by CuPy: all that kernels need of it. Beside the choice of the backend, this file is all that knows CuPy."""
+"""The GPU through CuPy: all that kernels need. Apart from the choice of the backend, only this file knows CuPy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OUT_OF_MEMORY = 2  # among the errors of CUDA's runtime, and of its driver
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Inside the block CUDA's own errors for want of memory are MemoryErrors, as those of CuPy's pool are anyway."""
+    """Within the block, CUDA's own out-of-memory errors are MemoryErrors, as those of CuPy's pool already are."""
     try:
         yield
     except RuntimeError as error:
@@ -23,7 +23,7 @@ def memory_errors() -> Iterator[None]:
 
 
 class CupyDriver:
-    """What kernels need of a GPU, by CuPy. The tests have another one, which runs the same sources on a CPU."""
+    """What kernels need from a GPU, through CuPy. The tests have another driver, which runs the sources on a CPU."""
 
     def __init__(self) -> None:
         import cupy
@@ -32,12 +32,12 @@ class CupyDriver:
         self.compute_capability = int(cupy.cuda.Device().compute_capability)  # 90 for an H100
 
     def name(self) -> str:
-        """What NVIDIA calls this GPU."""
+        """NVIDIA's name for this GPU."""
         name = self.xp.cuda.runtime.getDeviceProperties(self.xp.cuda.Device().id)["name"]
         return name.decode() if isinstance(name, bytes) else str(name)
 
     def function(self, source: str, kernel: str, options: tuple[str, ...]) -> Any:
-        """The compiled kernel, loaded: a stream capture must not do that, where the driver is older than CUDA 12.3."""
+        """The compiled kernel, loaded: with a driver older than CUDA 12.3, loading is not allowed in a capture."""
         with memory_errors():
             return self.xp.RawModule(code=source, options=("-std=c++17", *options)).get_function(kernel)
 
@@ -46,7 +46,7 @@ class CupyDriver:
         function(grid, (threads,), arguments)
 
     def is_array(self, value: Any) -> bool:
-        """Whether a value is an array in the GPU's memory."""
+        """Whether a value is an array in GPU memory."""
         return isinstance(value, self.xp.ndarray)
 
     def memory(self) -> dict[str, int]:
@@ -59,33 +59,33 @@ class CupyDriver:
         return {"total": total, "free": free, "used": used}
 
     def release(self) -> None:
-        """Give the memory that CuPy's pool keeps for later back to the GPU."""
+        """Return the memory that CuPy's pool keeps for later to the GPU."""
         self.xp.get_default_memory_pool().free_all_blocks()
 
     def pinned(self, shape: Any, dtype: Any) -> np.ndarray:
-        """Host memory that the GPU reads by itself: `upload` from it does not wait for anything."""
+        """Host memory that the GPU reads directly: `upload` from it does not wait for anything."""
         count = int(np.prod(shape))
         with memory_errors():
             memory = self.xp.cuda.alloc_pinned_memory(count * np.dtype(dtype).itemsize)
         return np.frombuffer(memory, dtype, count).reshape(shape)
 
     def upload(self, array: Any, values: np.ndarray) -> None:
-        """Copy ``values`` from pinned memory into an array, in the order of the launches."""
+        """Copy ``values`` from pinned memory into an array, in order with the launches."""
         array.set(values)
 
     def wait(self) -> None:
-        """Return when everything launched so far is done."""
+        """Wait until everything launched so far is done."""
         self.xp.cuda.get_current_stream().synchronize()
 
     def capture(self, work: Callable[[], Any]) -> Graph:
-        """Run ``work`` with all its launches recorded instead of run."""
+        """Call ``work`` with all its launches recorded instead of executed."""
         stream = self.xp.cuda.Stream(non_blocking=True)
         with memory_errors(), stream:
             stream.begin_capture()
             try:
                 work()
             except BaseException:
-                with suppress(self.xp.cuda.runtime.CUDARuntimeError):  # what went wrong in the work says more
+                with suppress(self.xp.cuda.runtime.CUDARuntimeError):  # the error in the work itself says more
                     stream.end_capture()
                 raise
             graph = stream.end_capture()
@@ -93,7 +93,7 @@ class CupyDriver:
 
 
 class Graph:
-    """A captured sequence of launches; ``memory`` is kept because the launches know its addresses."""
+    """A captured sequence of launches; ``memory`` is kept because the launches hold its addresses."""
 
     def __init__(self, launch: Callable[[], None]) -> None:
         self.launch, self.memory = launch, list[Any]()

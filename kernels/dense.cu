@@ -13,9 +13,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) dense_forward(
     product(left, right, result, blockIdx.x, n, outputs, inputs, splits, false, partials, arrivals);
 }
 
-// dz = dy [y > 0] is made while it is read (mask null: no ReLU). The first `dw_blocks` blocks compute dw = x' dz and
-// db, the sum of dz over n, the others dx = dz w': together they fill more of the GPU than one after the other. db may
-// be null.
+// dz = dy [y > 0] is computed on the fly (mask null: no ReLU). The first `dw_blocks` blocks compute dw = x' dz and db,
+// the sum of dz over n, the others dx = dz w': together they fill more of the GPU than in sequence. db may be null.
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) dense_backward(
     const REAL* x, const REAL* w, const REAL* mask, const REAL* dy, int n, int inputs, int outputs, int dw_blocks,
     int dw_splits, REAL* dw_partials, int* dw_arrivals, int dx_splits, REAL* dx_partials, int* dx_arrivals,

@@ -13,18 +13,18 @@ from .scratch import scratch
 from .transposition import transpose
 from .zero_terms import gradient, gradient_pays, multiply, multiply_pays
 
-# Fewer multiply-adds than this are done by one thread: 3 us of work, what handing over to a second thread costs. So
-# small a product is not cut in halves either, and not searched for zeros.
+# Fewer multiply-adds than this are done by one thread: 3 us of work, the cost of handing over to a second thread. Such
+# a small product is not cut in halves either, nor searched for zeros.
 SERIAL = 150_000
-# A task computes this much of the result: small enough that eight threads find work, large enough to use a tile well.
+# Size of a task: small enough that eight threads find work, large enough to use a tile well.
 COLUMNS, FORWARD_ROWS, GRADIENT_ROWS = 64, 64, 28
-ADDED = 2048  # numbers of y that a task adds
-STRIP = 32  # columns that a tile of the product has with AVX-512: it takes as long for 16
-# Where there are so many times as many inputs as samples, the sum over the inputs is computed in two halves. Of two
-# threads, each then multiplies by that half of w's rows that it updates in the optimizer, and has them in its cache:
-# Adam over 784-200-10 takes 14 us instead of 26, the product at 100 images 90 instead of 84.
+ADDED = 2048  # numbers of y that one task adds up
+STRIP = 32  # columns of a tile of the product with AVX-512; 16 take just as long
+# With at least this many inputs per sample, the sum over the inputs is computed in two halves. Each of two threads then
+# multiplies by the half of w's rows that it also updates in the optimizer and so has in its cache: Adam over 784-200-10
+# takes 14 us instead of 26, the product at 100 images 90 instead of 84.
 INPUTS_PER_SAMPLE = 4
-ROW_GAP = 16  # numbers put between rows whose distance would be a power of two
+ROW_GAP = 16  # numbers inserted between rows whose distance would be a power of two
 
 
 @reference("dense_forward")
@@ -53,10 +53,10 @@ def _spread(task, x, copy):
 
 
 def spread(name, x):
-    """x itself, or a copy with longer rows where these are a multiple of 2 KB long.
+    """x itself, or a copy with longer rows where the length of a row is a multiple of 2 KB.
 
-    The 14 rows of a tile would fall into one set of the first cache, which has 8 places: 2048 inputs ran at 90 GFLOP/s
-    instead of 200.
+    The 14 rows of a tile would otherwise fall into one set of the first-level cache, which has 8 ways: 2048 inputs ran
+    at 90 GFLOP/s instead of 200.
     """
     n, columns = x.shape
     if columns * x.itemsize % 2048:
@@ -74,9 +74,9 @@ def blocks(rows, columns, tall):
 
 @jit
 def block(task, rows, columns, tall):
-    """First row, first column, rows and columns of a task. Columns are cut evenly, in whole strips: with 64, 64, 64 and
-    8 of 200, one of two threads had two thirds of the work; with 48, 48, 48 and 56 each task had half a strip (784 x
-    200 at 100 images, one thread: 170 us, and 148 so).
+    """First row, first column, rows and columns of a task. Columns are cut evenly, in whole strips: with 200 cut into
+    64, 64, 64 and 8, one of two threads had two thirds of the work; with 48, 48, 48 and 56 each task had half a strip
+    (784 x 200 at 100 images, one thread: 170 us; with whole strips 148).
     """
     across, strips = (columns + COLUMNS - 1) // COLUMNS, (columns + STRIP - 1) // STRIP
     i, part = task // across * tall, task % across
@@ -86,7 +86,7 @@ def block(task, rows, columns, tall):
 
 @jit
 def forward_rows(n):
-    """Rows of y in a task: evenly cut too."""
+    """Rows of y in a task, also cut evenly."""
     count = (n + FORWARD_ROWS - 1) // FORWARD_ROWS
     return (n + count - 1) // count
 
@@ -127,7 +127,7 @@ def dense_forward(x, w, b, relu, y):
     else:
         tasks = parts * blocks(n, outputs, forward_rows(n))
         launch(_forward, tasks, spread("dense.x", x), w, b, rectify, sums, serial=serial)
-    if parts > 1:  # from Python always by one thread: it is a small part of a product that has so many inputs
+    if parts > 1:  # launched from Python always on one thread: a small part of a product with this many inputs
         launch(_add, -(-y.size // ADDED), sums, relu, y, serial=True)
 
 
@@ -143,7 +143,7 @@ def _dw(task, x, dz, dw):
 
 @jit
 def _dx(task, w, dz, panel, dx):
-    # The tile wants rows of B contiguous and w' has none: each task turns its own columns round first.
+    # The tile needs contiguous rows of B, which w' lacks: each task first transposes its own columns.
     n, inputs = dx.shape
     outputs = w.shape[1]
     j = task * COLUMNS
@@ -157,7 +157,7 @@ def _dx(task, w, dz, panel, dx):
 
 @kernel
 def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):
-    # Every thread takes a run of tasks: those for dx, which are longer, are spread evenly among those for dw.
+    # Every thread takes a run of tasks, so the longer ones, for dx, are spread evenly among those for dw.
     before, after = task * dx_tasks // tasks, (task + 1) * dx_tasks // tasks
     if after > before:
         _dx(before, w, dz, panels[before], dx)
@@ -167,7 +167,7 @@ def _either(task, tasks, dx_tasks, x, w, dz, panels, dw, dx):
 
 @kernel
 def _dz(task, y, dy, relu, dz, db, checks):
-    # A task has some columns and all rows, so that it has their sums.
+    # A task has some columns and all their rows, so it can sum them.
     n, outputs = dy.shape
     first, count = task * STRIP, min(STRIP, outputs - task * STRIP)
     sums = at(db, first)
@@ -182,7 +182,7 @@ def _dz(task, y, dy, relu, dz, db, checks):
             for j in range(count):
                 sums[j] += here[j]
     if checks.size:
-        nothing = dz.dtype.type(0)  # NaN, if dz is not finite: then its sums are not
+        nothing = dz.dtype.type(0)  # becomes NaN if dz is not finite: its sums are not finite either then
         for j in range(count if db.size else 0):
             nothing += sums[j] * 0
         for i in range(0 if db.size else n):
@@ -200,7 +200,7 @@ def dense_backward(x, w, y, dy, relu, dw, db, dx):
     serial = dw.size * n < SERIAL
     sparse = not serial and gradient_pays(x, outputs)
     checks = scratch("dense.checks", (strips if sparse else 0,), dy.dtype)
-    # From Python by one thread: one pass over dy beside two products with it.
+    # Launched from Python on one thread: it is one pass over dy, next to two products with it.
     launch(_dz, strips, y, dy, relu, dz, db, checks, serial=True)
     if sparse:
         gradient(x, dz, checks, dw)

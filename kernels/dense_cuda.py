@@ -23,7 +23,7 @@ def dense_forward(x: Any, w: Any, b: Any, relu: bool, y: Any) -> None:
 def dense_backward(x: Any, w: Any, y: Any, dy: Any, relu: bool, dw: Any, db: Any, dx: Any) -> None:
     (n, inputs), outputs = x.shape, w.shape[1]
     shapes = (inputs, outputs, n), (n, inputs, outputs)
-    # One launch, so one tile: of the two the smaller, which fills more of the GPU.
+    # One launch, so one tile: the smaller of the two, which fills more of the GPU.
     tile = min(gemm_cuda.cut(*shape, x.dtype).tile for shape in shapes)
     first, second = (gemm_cuda.cut(*shape, x.dtype, tile) for shape in shapes)
     cuda.launch(

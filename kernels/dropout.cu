@@ -28,8 +28,7 @@ struct __align__(N) Flags {
     u8 v[N];
 };
 
-// A thread makes the four numbers of a block of the generator. With a clock, the step is counted from the one that it
-// shows.
+// A thread makes the four numbers of a block of the generator. With a clock, `step` is relative to the clock's.
 extern "C" __global__ void dropout_forward(
     const REAL* x, u64 key, i64 step, const Clock* clock, u32 drop_below, REAL scale, i64 size, REAL* y, u8* mask
 ) {

@@ -14,7 +14,7 @@ from .registry import twin
 def dropout_forward(x: Any, key: int, step: int, rate: float, y: Any, mask: Any) -> None:
     clock = current()
     if clock is not None:
-        step -= clock.step  # what is baked in is how far the layer is ahead of the clock
+        step -= clock.step  # the graph bakes in how far the layer is ahead of the clock
     cuda.launch(
         "dropout", "dropout_forward", *cuda.spread(x), x, key, step, clock and clock.array,
         drop_below(rate), 1 / (1 - rate), x.size, y, mask, dtype=x.dtype,

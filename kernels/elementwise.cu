@@ -23,7 +23,7 @@ extern "C" __global__ void rescale(const REAL* x, REAL scale, REAL offset, i64 s
     });
 }
 
-// Whether there is NaN or Inf: `found` becomes 1. Whichever thread writes it, it is the same number.
+// Sets `found` to 1 if there is NaN or Inf. Several threads may write it, but always the same number.
 extern "C" __global__ void find_not_finite(const REAL* x, i64 size, int* found) {
     each(size, aligned(x), [&](auto count, i64 k) {
         constexpr int N = count;

@@ -1,4 +1,4 @@
-"""Sums and multiples of whole arrays: the join of a Residual, the scaling of pixels."""
+"""Sums and multiples of whole arrays: a Residual's addition, the scaling of pixels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .jit import kernel
 from .launching import launch
 from .registry import reference, twin
 
-CHUNK = 16_384  # elements that a task computes; arrays of up to two chunks stay with one thread
+CHUNK = 16_384  # elements per task; arrays of up to two chunks stay on one thread
 
 
 @reference("add")
@@ -51,5 +51,5 @@ def add(a, b, y):
 
 @twin("rescale")
 def rescale(x, scale, offset, y):
-    # Numbers of the array's own type: with a double among them the loop would compute in doubles.
+    # Numbers of the array's own type: a single double would make the whole loop compute in doubles.
     everywhere(_rescale, x.reshape(-1), x.dtype.type(scale), x.dtype.type(offset), y.reshape(-1))

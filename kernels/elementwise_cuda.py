@@ -20,7 +20,7 @@ def rescale(x: Any, scale: float, offset: float, y: Any) -> None:
 
 
 def all_finite(arrays: Iterable[Any]) -> bool:
-    """Whether there is no NaN and no Inf in arrays of floats: one number is read back."""
+    """Whether arrays of floats contain no NaN and no Inf; one number is read back."""
     found = cuda.scratch("not_finite", 1, "i4")
     found[...] = 0
     for x in arrays:

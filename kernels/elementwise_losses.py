@@ -1,8 +1,8 @@
-"""Losses of each number by itself, chosen by a small number: ``loss_i = mean_j f(y_ij, t_ij)`` over a sample's numbers.
+"""Elementwise losses, selected by a small integer: ``loss_i = mean_j f(y_ij, t_ij)`` over a sample's numbers.
 
-The convention is that of softmax_cross_entropy.py: the sum of the weighted losses of the rows is added to ``totals``
-(nothing is counted as correct), and the last argument becomes the derivative of the batch's mean. The binary kinds are
-the cross-entropy of one Bernoulli variable per number, of its probability or of its logit, with targets from 0 to 1;
+The convention is that of softmax_cross_entropy.py: the sum of the rows' weighted losses is added to ``totals`` (nothing
+is counted as correct), and the last argument receives the derivative of the batch's mean. The binary kinds are the
+cross-entropy of one Bernoulli variable per number, given as its probability or its logit, with targets from 0 to 1;
 ``smoothing`` moves targets toward 1/2.
 """
 
@@ -39,13 +39,13 @@ _SLOPES = {
     BINARY: lambda p, t: np.where(_clipped(p) == p, (p - t) / (_clipped(p) * (1 - _clipped(p))), p - p),
     BINARY_LOGITS: lambda x, t: (
         (np.where(x < 0, (1 - t) * np.exp(-np.abs(x)) - t, 1 - t - t * np.exp(-np.abs(x)))) / (1 + np.exp(-np.abs(x)))
-    ),  # sigmoid(x) - t, which would lose its digits near 0
+    ),  # sigmoid(x) - t, which computed as such would lose digits near 0
 }
 
 
 @reference("elementwise_loss", updates=(5,))
 def elementwise_loss_reference(y, targets, weights, kind, smoothing, totals):
-    """``loss_i = mean_j f(y_ij, t_ij)`` with f by its kind; y and targets (n, features), weights (n,)."""
+    """``loss_i = mean_j f(y_ij, t_ij)``, f given by its kind; y and targets (n, features), weights (n,)."""
     n, features = y.shape
     t = targets * (1 - smoothing) + smoothing / 2
     losses, slopes = _LOSSES[kind](y, t).mean(axis=1), _SLOPES[kind](y, t)
@@ -70,7 +70,7 @@ def _absolute(d):
 
 @jit
 def _binary(p, t, most):
-    """In doubles: 1 - p keeps all its digits. ``most`` is 1 - EPSILON as the arrays' type has it."""
+    """In doubles, so that 1 - p keeps all its digits. ``most`` is 1 - EPSILON in the arrays' type."""
     q = EPSILON if p < EPSILON else most if p > most else p
     loss = -t * math.log(q) - (1 - t) * math.log(1 - q)
     return loss, (p - t) / (q * (1 - q)) if q == p else p - p
@@ -79,7 +79,7 @@ def _binary(p, t, most):
 @jit
 def _logit_slope(x, t, e, one):
     """``sigmoid(x) - t`` with ``e = exp(-|x|)``, in the type of ``one``."""
-    rest = max(one - t, like(one, 0))  # in words that the compiler cannot make 1 - t (1 + e) of, where t = 1 loses e
+    rest = max(one - t, like(one, 0))  # a form that the compiler cannot turn into 1 - t (1 + e), which loses e at t = 1
     return (rest * e - t if x < 0 else rest - t * e) / (one + e)
 
 
@@ -120,7 +120,7 @@ def _logits_single(task, x, targets, weights, kind, smoothing, parts, dx, wanted
     for i in range(task * ROWS, min((task + 1) * ROWS, n)):
         source, target, slope = at(x, i * features), at(targets, i * features), at(dx, i * features)
         scale, loss = np.float32(weights[i] / n / features), 0.0
-        for k in range(features):  # dx is scratch memory where nobody wants it
+        for k in range(features):  # if nobody wants dx, it is scratch memory
             t = target[k] * keep + shift
             e = exp32(-abs(source[k]))
             loss += np.float64((source[k] if source[k] > 0 else zero) - source[k] * t + log1p32(e))

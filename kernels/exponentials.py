@@ -1,8 +1,8 @@
 """The exponential function and its relatives for float32, as polynomials: a loop over them is vectorized.
 
-Those of the C library are called number by number: a million sigmoids and their derivatives took 6.2 ms on two cores.
-Errors are relative to the result, in all of float32: 2e-7 where nothing else is said; a result below 2.4e-38 becomes 0.
-NaN stays. float64 keeps the C library's functions.
+The C library's functions are called number by number: a million sigmoids and their derivatives took 6.2 ms on two
+cores. Errors are relative to the result, over all of float32: 2e-7 unless noted; a result below 2.4e-38 becomes 0. NaN
+stays. float64 keeps the C library's functions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SQRT_HALF = 0.7071067811865476
 
 @intrinsic
 def power_of_two(typingctx: Any, biased: Any) -> Any:
-    """``2^(biased - 127)`` as a float32: its bits are the exponent, moved to where a float has it."""
+    """``2^(biased - 127)`` as a float32: its bits are the exponent, shifted into place."""
     from llvmlite import ir
     from numba import types
 
@@ -33,13 +33,13 @@ def power_of_two(typingctx: Any, biased: Any) -> Any:
 
 @jit
 def exp32(x):
-    """``exp(x) = 2^n exp(r)``, error 1.2e-7, n the nearest integer to x / ln 2, r the rest, its polynomial Cephes's.
+    """``exp(x) = 2^n exp(r)``, error 1.2e-7; n is the integer nearest x / ln 2, r the rest, the polynomial Cephes's.
 
-    The rest is found in doubles: in floats it takes two steps, and the compiler would make one of them.
+    The rest is computed in doubles: in floats it takes two steps, which the compiler would merge into one.
     """
     z = np.float64(x) * LOG2_E
     z = -126.0 if z < -126.0 else 128.0 if z > 128.0 else z
-    n = np.floor((z if z == z else 0.0) + 0.5)  # no number: it stays one in r, and is none to make an integer of
+    n = np.floor((z if z == z else 0.0) + 0.5)  # NaN must not become an integer; r keeps it
     r = np.float32((z - n) * LN_2)
     p = np.float32(1.9875691500e-4)
     p = p * r + np.float32(1.3981999507e-3)
@@ -53,7 +53,7 @@ def exp32(x):
 
 @jit
 def expm1_32(x):
-    """``exp(x) - 1`` for x of at most 0: by Taylor's series near 0."""
+    """``exp(x) - 1`` for x <= 0, near 0 by its Taylor series."""
     t = np.float32(1 / 5040) * x + np.float32(1 / 720)
     t = t * x + np.float32(1 / 120)
     t = t * x + np.float32(1 / 24)
@@ -86,7 +86,7 @@ def sigmoid32(x):
 
 @jit
 def tanh32(x):
-    """``(1 - e) / (1 + e)`` with ``e = exp(-2 |x|)``; near 0, where that loses digits, Cephes's polynomial."""
+    """tanh: ``(1 - e) / (1 + e)`` with ``e = exp(-2 |x|)``; near 0, where that loses digits, Cephes's polynomial."""
     a, z = abs(x), x * x
     p = np.float32(-5.70498872745e-3) * z + np.float32(2.06390887954e-2)
     p = p * z - np.float32(5.37397155531e-2)
@@ -99,7 +99,7 @@ def tanh32(x):
 
 @jit
 def normal_cdf32(x):
-    """How much of a standard normal lies below x, ``erfc(-x / sqrt 2) / 2``; the error is 2e-7, in the tail 7e-6.
+    """The standard normal distribution below x, ``erfc(-x / sqrt 2) / 2``; the error is 2e-7, in the tail 7e-6.
 
     The polynomial is `erfcc` of Press et al., Numerical Recipes in C, second edition, 6.2.
     """

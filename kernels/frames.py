@@ -1,7 +1,7 @@
-"""Frames: the arguments of a launch in memory, so that all kernels can be called alike, by their address.
+"""Frames: the arguments of a launch, laid out in memory so that all kernels can be called alike, by address.
 
-A frame has 8 bytes for a number, and for an array its address, shape and strides. Whoever writes another address or
-number into it changes what the launch computes with.
+A frame has 8 bytes for a number, and for an array its address, shape and strides. Writing another address or number
+into the frame changes what the launch computes with.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _slots(builder: Any, memory: Any) -> Iterator[Any]:
 
 @intrinsic
 def _arguments(typingctx: Any, frame: Any) -> Any:
-    """The arguments that stand in a frame, as a tuple."""
+    """The arguments stored in a frame, as a tuple."""
     from llvmlite import ir
     from numba import types
     from numba.core import cgutils
@@ -64,7 +64,7 @@ def _arguments(typingctx: Any, frame: Any) -> Any:
 
 @intrinsic
 def frame_of(typingctx: Any, arguments: Any) -> Any:
-    """The address of a frame with these arguments, which lives as long as the function that asks for it."""
+    """The address of a frame with these arguments; the frame lives as long as the calling function."""
     from llvmlite import ir
     from numba import types
     from numba.core import cgutils
@@ -101,7 +101,7 @@ def frame_of(typingctx: Any, arguments: Any) -> Any:
 
 
 def slots_of(value: Any) -> list[int]:
-    """What stands in a frame for a value."""
+    """What a frame stores for a value."""
     if isinstance(value, np.ndarray):
         return [address(value), *value.shape, *value.strides]
     if isinstance(value, tuple):
@@ -111,7 +111,7 @@ def slots_of(value: Any) -> list[int]:
 
 
 def address(array: np.ndarray) -> int:
-    """Where an array's first number lies."""
+    """The address of an array's first number."""
     return int(array.__array_interface__["data"][0])
 
 
@@ -132,7 +132,7 @@ def framed(kernel: Any, arguments: tuple[Any, ...]) -> int:
             raise TypeError(f"{kernel.__name__}: argument {k}: expected an array that is contiguous, got {kind}")
     frame = types.CPointer(types.Tuple(kinds))
     if frame not in kernel.framed:
-        run_tasks(0, 0, 0, True)  # starts Numba's threads: a kernel that asks for their numbers is linked to them
+        run_tasks(0, 0, 0, True)  # starts Numba's threads: a kernel that reads thread numbers is linked to them
         function, folder = written_for(kernel, "framed", _FRAMED, arguments=_arguments), kernel.cache_folder
         with caching_in(folder):
             compile_ = numba.cfunc(types.void(types.intp, frame), cache=folder is not None, **OPTIONS)

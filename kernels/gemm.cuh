@@ -3,32 +3,32 @@
 // A block computes a tile BM x BN of C (-DBM, -DBN, -DBK, -DTM, -DTN, -DGROUPS: gemm_cuda.py chooses). It walks along k
 // in steps of BK:
 //
-//     next slices of A and B: device memory -> registers       (in flight while the present ones are multiplied)
-//     present slices: shared memory -> registers -> multiply-adds
+//     next slices of A and B: device memory -> registers       (in flight while the current ones are multiplied)
+//     current slices: shared memory -> registers -> multiply-adds
 //     next slices: registers -> the other half of shared memory; one barrier
 //
 // gemm_fma.cuh multiplies with ordinary instructions (exact float32, float64), gemm_tensor.cuh with tensor cores (TF32,
 // bfloat16).
 //
-// A and B are not matrices but *operands*: objects that say what stands at row i (of A; column of B) and depth p. So
-// transposes are free, a ReLU's mask is applied on the way in, and a convolution's windows are never written anywhere.
-// An operand defines
+// A and B are not matrices but *operands*: objects that give the number at row i (of A; column of B) and depth p. So
+// transposes are free, a ReLU's mask is applied on the way in, and a convolution's windows are never materialized. An
+// operand defines
 //
 //     ALONG_K                  whether its neighbors in memory are neighbors in k (else in i)
-//     Row row(i)               what can be worked out for row i (and the VEC - 1 after it, if they are neighbors in i)
-//     Depth depth(p, end)      likewise for depth p (and the VEC - 1 after it, if they are neighbors in k); what lies
+//     Row row(i)               what can be precomputed for row i (and the VEC - 1 after it, if neighbors are in i)
+//     Depth depth(p, end)      likewise for depth p (and the VEC - 1 after it, if neighbors are in k); what lies
 //                              from `end` on counts as zero
 //     Vec fetch(row, depth)    VEC numbers, along k or along i; zeros outside
 //
-// Rows are worked out once for a tile and kept in registers. All that a thread fetches of a slice has one depth where
-// it comes along k, and one row where it comes along i: so a division by the size of a window, say, is made once for a
-// slice and not for each vector, which took the instructions of a 3x3 convolution's step from 290 to 190.
+// Rows are precomputed once per tile and kept in registers. All that a thread fetches from a slice shares one depth if
+// the operand is contiguous along k, and one row if along i. So a division by the size of a window, say, is done once
+// per slice and not per vector, which reduced the instructions of a 3x3 convolution's step from 290 to 190.
 //
 // Where C alone has too few tiles to fill a GPU, k is cut into `splits` parts. Each part's sums go to `partials`; the
-// last of FAN parts to arrive adds them up in their order, and so on upwards: the same bits each time, no float
-// atomics, one launch.
+// last of FAN parts to arrive adds them up in order, and so on upwards: the same bits each time, no float atomics, one
+// launch.
 //
-// The scheme is the one of CUTLASS, see https://developer.nvidia.com/blog/cutlass-linear-algebra-cuda/. cuBLASLt would be
+// The scheme is that of CUTLASS, see https://developer.nvidia.com/blog/cutlass-linear-algebra-cuda/. cuBLASLt would be
 // the other product that can be captured; it reads neither windows nor masks. benchmarks/gpu/products.py measures both.
 
 #include "common.cuh"
@@ -41,9 +41,9 @@ constexpr bool PAIRS = PRECISION == 2;  // bfloat16 goes through shared memory i
 constexpr int MEMBERS = (BM / TM) * (BN / TN) * (PRECISION == 0 ? 1 : WARP), THREADS = MEMBERS * GROUPS;
 constexpr int SUMS = BM * BN / MEMBERS + 1;  // what a thread adds up: its part of C, and one column sum of B
 
-// Blocks that a multiprocessor must have room for, which bounds a thread's registers to 128 or 168: while one waits for
-// memory or at a barrier, another one multiplies. Without a bound the compiler takes 129 for the largest tile, so that
-// just one of its blocks fits. (That of bfloat16 needs 166; with 128 it would spill.)
+// Blocks that a multiprocessor must have room for, which limits a thread to 128 or 168 registers: while one block waits
+// for memory or at a barrier, another multiplies. Without a limit the compiler uses 129 for the largest tile, so only
+// one block fits. (bfloat16's largest tile needs 166; with 128 it would spill.)
 constexpr int BLOCKS = THREADS < 256 ? 3 : PAIRS ? 1 : 2;
 
 // One operand's slice of BK depths and EXTENT rows, on its way from device memory to shared memory: COUNT vectors per
@@ -85,7 +85,7 @@ struct Slice {
         }
     }
 
-    // Adds the slice up along k, if it comes along its rows.
+    // Adds up the slice along k, if the operand is contiguous along its rows.
     __device__ __forceinline__ void add_to(Vec& total) const {
 #pragma unroll
         for (int e = 0; e < COUNT; e++) {
@@ -116,8 +116,7 @@ __device__ __forceinline__ Place place(int block, int n, int k, int splits) {
 #include "gemm_fma.cuh"
 #include "gemm_tensor.cuh"
 
-// This block's sums over its part of k, and in sums[SUMS - 1] of thread j, where they are wanted, the sum of column j
-// of B.
+// This block's sums over its part of k, and in sums[SUMS - 1] of thread j, if wanted, the sum of column j of B.
 template <class A, class B>
 __device__ __forceinline__ void multiply(
     const A& a, const B& b, const Place& at, bool column_sums, REAL (&sums)[SUMS]
@@ -161,12 +160,12 @@ __device__ __forceinline__ void multiply(
 }
 
 // Parts that are fetched together before they are added: an addition waits some 300 cycles for its number, so a thread
-// with few sums asks for those of several parts at once.
+// with few sums requests those of several parts at once.
 constexpr int TOGETHER = SUMS <= 17 ? 4 : SUMS <= 33 ? 2 : 1;
 
-// Adds up the parts of k, see above. `sums` are this block's, in its first group; true in the one block that holds the
-// total afterwards. `partials` has room for tiles x splits x (1 + 1 / FAN + ...) x SUMS x MEMBERS numbers, `arrivals`
-// for one counter to FAN parts.
+// Adds up the parts of k, see above. `sums` are this block's, in its first group; returns true in the one block that
+// ends up with the total. `partials` has room for tiles x splits x (1 + 1 / FAN + ...) x SUMS x MEMBERS numbers,
+// `arrivals` for one counter per FAN parts.
 __device__ __forceinline__ bool combine_splits(
     REAL (&sums)[SUMS], const Place& at, int tiles, int splits, REAL* partials, int* arrivals
 ) {

@@ -11,7 +11,7 @@ multiply-add per accumulator::
 Nothing is packed: A may have any two strides (its transpose is free), rows of B and C must be contiguous but may lie
 any distance apart, so a tile reads a convolution's input in place. Measured on one Zen 4 core, float32: 105 to 113
 GFLOP/s on the tutorials' shapes, where OpenBLAS reaches 85 to 105. One thread computes an element of C from start to
-end, in the order of p: the same bits for any number of threads, and there is no second thread pool.
+finish, in the order of p: the same bits for any number of threads, and no second thread pool.
 
 The scheme is that of Goto and van de Geijn, ACM TOMS 34(3), 2008, without its packing, which does not pay at these
 sizes.
@@ -31,8 +31,8 @@ STRIP_BYTES = 2 * host_vector_bytes()
 # Registers: 32 with AVX-512 or NEON, 16 with AVX2. Of these, 2 x rows hold sums, 2 hold B, 1 holds A. Shorter tiles
 # take the rest of the rows; 7 is there because images of 7 x 7 and 14 x 14 have a multiple of 7 pixels.
 TILE_ROWS = (14, 8, 7, 4, 2, 1) if host_registers() >= 32 else (6, 4, 2, 1)
-# So many of the tallest tiles are given up for tiles of 8 and 7 rows, by what the tallest would leave over: a tile of 4
-# or 2 rows takes almost as long as one of 7. 32 rows as 4 x 8 instead of 14 + 14 + 4: 229 instead of 210 GFLOP/s.
+# How many of the tallest tiles give way to tiles of 8 and 7 rows, by the number of rows left over: a tile of 4 or 2
+# rows takes almost as long as one of 7. 32 rows as 4 x 8 instead of 14 + 14 + 4: 229 instead of 210 GFLOP/s.
 TALLEST = TILE_ROWS[0]
 GIVEN_UP = tuple(
     min(k for k in range(8) if (TALLEST * k + left) % 8 in (0, 7)) if TALLEST == 14 else 0 for left in range(TALLEST)
@@ -105,16 +105,16 @@ def _strip(
                         for row, v in each():
                             builder.store(simd.constant(0.0), sums[row, v])
 
-            # Opaque, because knowing that they lie one row apart LLVM goes from each to the next by an addition: 14,
-            # each waiting for the one before, take twice as long as the 14 multiply-adds of a narrow strip.
+            # Opaque: if LLVM knows that they lie one row apart, it computes each from the one before by an addition. A
+            # chain of 14 dependent additions takes twice as long as the 14 multiply-adds of a narrow strip.
             places = [place(a_row, builder.add(i, simd.int(row))) for row in range(rows)]
             lines = [simd.opaque(simd.address(a, here)) for here in places]
             following = simd.variable(simd.index)
             builder.store(place(a_column, simd.int(0)), following)
             with simd.loop(simd.int(0), k) as p:
                 along = builder.load(following) if is_table(a_column) else place(a_column, p)
-                # A term ahead: with offsets that have to be waited for LLVM loads all of A's numbers first, for which
-                # there are not registers enough (103 GFLOP/s; 220 so).
+                # One term ahead: when LLVM has to wait for an offset it loads all of A's numbers first, for which
+                # there are not enough registers (103 GFLOP/s instead of 220).
                 last = builder.sub(k, simd.int(1))
                 ahead = builder.select(builder.icmp_signed("<", p, last), builder.add(p, simd.int(1)), last)
                 builder.store(place(a_column, ahead), following)
@@ -180,9 +180,8 @@ def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
 
 @exported("pttpipipiiiii")
 def gemm_at(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu):
-    """`gemm` with ``A[i, p] = a[rows[i] + columns[p]]``: the matrix of a convolution's windows, which is laid out
-    nowhere.
+    """`gemm` with ``A[i, p] = a[rows[i] + columns[p]]``: the matrix of a convolution's windows, never materialized.
 
-    ``rows`` and ``columns`` are addresses of tables of int64; exchanged, they give the transpose.
+    ``rows`` and ``columns`` are addresses of tables of int64; swapped, they give the transpose.
     """
     _strips(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu)

@@ -1,4 +1,4 @@
-"""How a matrix product is cut up for a GPU: the tile that a block computes, and the parts of its sums."""
+"""How a matrix product is split up for a GPU: the tile that a block computes, and the parts of its sums."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ FAN = 16  # see combine_splits in gemm.cuh
 
 
 class Tile(NamedTuple):
-    """Of C (BM x BN), of k (BK), and what of C a thread has (TM x TN), or a warp of 32 ``lanes`` on tensor cores.
+    """A block's part of C (BM x BN) and of k (BK), and the part of C that a thread computes (TM x TN), or, on tensor
+    cores, a warp of 32 ``lanes``.
 
     Each of the GROUPS of threads takes a part of the depths of k.
     """
@@ -29,7 +30,7 @@ class Tile(NamedTuple):
 
     @property
     def members(self) -> int:
-        """Threads of a group."""
+        """Threads in a group."""
         return self.BM // self.TM * (self.BN // self.TN) * self.lanes
 
     @property
@@ -76,8 +77,8 @@ class Cut(NamedTuple):
 
 
 SMALL = Tile(32, 32, 64, 4, 4, GROUPS=4)
-# The larger a tile, the fewer numbers are read per multiply-add, and the fewer blocks there are. The share of the GPU's
-# multiply-adds that a tile reaches when it has enough blocks: bounded by the shared memory that a multiply-add reads.
+# The larger a tile, the fewer numbers are read per multiply-add, and the fewer blocks there are. For each tile: the
+# share of the GPU's multiply-adds that it reaches with enough blocks, limited by its reads of shared memory.
 FLOAT_TILES = {
     Tile(128, 128, 16, 8, 8): 0.9,
     Tile(128, 64, 16, 8, 8): 0.85,
@@ -93,7 +94,7 @@ def _tensor_tiles(depth: int, speed: float) -> dict[Tile, float]:
     return {Tile(m, n, depth, tm, tn, lanes=32): speed * share for (m, n, tm, tn), share in shapes.items()}
 
 
-# By precision, in multiples of the multiply-adds of float32: TF32 has 8 times as many on an H100, bfloat16 16 times.
+# By precision, relative to float32's multiply-add rate: on an H100, TF32 has 8 times that, bfloat16 16 times.
 # The smallest products are bound by waiting, not by arithmetic, and stay exact.
 TILES = {
     "float32": FLOAT_TILES,
@@ -102,14 +103,14 @@ TILES = {
     "mixed_bfloat16": {**_tensor_tiles(32, 16), SMALL: FLOAT_TILES[SMALL]},
 }
 
-# The cost model is that of a GPU with 132 processors, whatever runs: results then have the same bits on every GPU.
+# The cost model assumes 132 processors, whatever the GPU: results then have the same bits on every GPU.
 PROCESSORS = 132
 LANES = 128  # multiply-adds per processor and cycle
-LATENCY = 700  # cycles until a slice of A and B has come
+LATENCY = 700  # cycles until a slice of A and B has arrived
 COMBINE = (
     2000  # cycles to write partial sums, see that all are there and fetch the first: one level of `combine_splits`
 )
-# Bytes per cycle between the processors and the L2 cache, all of them together and one of them.
+# Bytes per cycle between the processors and the L2 cache: all processors together, and one.
 CACHE_RATE, PROCESSOR_RATE = 3000, 64
 SPLITS = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)
 
@@ -123,7 +124,7 @@ def cost(m: int, n: int, k: int, tile: Tile, efficiency: float, splits: int) -> 
     cycles = rounds * steps * step + LATENCY * max(1, steps / rounds)
     if splits > 1:
         levels = 1 if splits <= FAN else 2
-        part = 4 * tile.members * tile.sums  # bytes, which are written, and read by the last block of FAN
+        part = 4 * tile.members * tile.sums  # bytes; written, then read by the last block of FAN
         cycles += COMBINE * levels + 2 * part * tiles * splits / CACHE_RATE
         cycles += levels * min(splits, FAN) * part / PROCESSOR_RATE * max(1, tiles / PROCESSORS)
     return cycles
@@ -152,7 +153,7 @@ def _whole_steps(m: int, n: int, k: int, tile: Tile, splits: int) -> Cut:
 
 
 def cut(m: int, n: int, k: int, dtype: Any, tile: Tile | None = None) -> Cut:
-    """The tile (if it is not given) and the number of parts for a product: a function of its shape alone."""
+    """The tile (unless given) and the number of parts for a product: a function of its shape alone."""
     if _forced is not None:
         return _whole_steps(m, n, k, *_forced)
     return _cut(m, n, k, kind_of(dtype), tile)
@@ -160,7 +161,7 @@ def cut(m: int, n: int, k: int, dtype: Any, tile: Tile | None = None) -> Cut:
 
 @contextmanager
 def force(tile: Tile, splits: int = 1) -> Iterator[None]:
-    """``with force(tile, splits): ...``: every product is cut this way, for measurements and tests."""
+    """``with force(tile, splits): ...``: cut every product this way, for measurements and tests."""
     global _forced
     previous, _forced = _forced, (tile, splits)
     try:
@@ -183,7 +184,7 @@ _own = _Own()
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
-    """``with precision("tf32"): ...``: how the products of float32 arrays are computed."""
+    """``with precision("tf32"): ...``: set how products of float32 arrays are computed."""
     previous, _own.precision = _own.precision, name
     try:
         yield
@@ -197,7 +198,7 @@ def kind_of(dtype: Any) -> str:
 
 
 def constants(tile: Tile, dtype: Any) -> dict[str, Any]:
-    """What gemm.cuh is compiled with."""
+    """The constants that gemm.cuh is compiled with."""
     values = tile._asdict()
     on_tensor_cores = values.pop("lanes") > 1
     return {**values, "PRECISION": PRECISIONS[kind_of(dtype)] if on_tensor_cores else 0}

@@ -1,10 +1,10 @@
-// The multiplication of two slices with ordinary fused multiply-adds: float32 as exact as it gets, and float64.
+// Multiplying two slices with ordinary fused multiply-adds: full float32 precision, and float64.
 //
 // A thread has TM x TN sums in registers. For each depth p it reads TM + TN numbers from shared memory and does TM * TN
-// multiply-adds with them: 16 reads, as four vectors, for 64 multiply-adds where it is 8 x 8.
+// multiply-adds with them: with 8 x 8 sums, 16 reads, as four vectors, for 64 multiply-adds.
 //
-// Where C is so small that its tiles are two warps each, a block has several GROUPS of them. Each takes a part of every
-// slice's depths, and `add_groups` adds their sums up at the end. That keeps a processor's four schedulers busy, and a
+// Where C is so small that a tile has only two warps, a block has several GROUPS of them. Each takes a part of every
+// slice's depths, and `add_groups` adds up their sums at the end. That keeps a processor's four schedulers busy, and a
 // long sum needs fewer of the parts that go through device memory (`combine_splits`), which cost 1.4 us and more.
 
 #if PRECISION == 0
@@ -14,18 +14,18 @@ constexpr int ROWS = TM, COLUMNS = TN, RUN = VEC;
 static_assert(TM % VEC == 0 && TN % VEC == 0, "a thread's part of C is made of whole vectors");
 static_assert((BM / TM) % 4 == 0 && (BN / TN) % 8 == 0, "a warp is 4 x 8 threads");
 
-// Lines are one vector longer than they must be: see `keep`.
+// Lines are one vector longer than necessary: see `keep`.
 struct __align__(16) Shared {
     REAL a[2][BK][BM + VEC], b[2][BK][BN + VEC];
 };
 
-__device__ __forceinline__ Shared& shared_memory() {  // one for all products of a kernel
+__device__ __forceinline__ Shared& shared_memory() {  // shared by all products of a kernel
     __shared__ Shared memory;
     return memory;
 }
 
-// The coordinates of a thread's part of C. Its rows and columns come in runs of VEC that lie BM / runs apart: so the
-// lanes of a warp read neighboring vectors of shared memory, no two of them from one bank.
+// The coordinates of a thread's part of C. Its rows and columns come in runs of VEC that lie BM / runs apart, so the
+// lanes of a warp read neighboring vectors of shared memory, no two of them from the same bank.
 __device__ __forceinline__ int tile_row(int index) {
     const int lane = threadIdx.x % WARP, warp = threadIdx.x % MEMBERS / WARP;
     const int y = warp / (BN / TN / 8) * 4 + lane / 8;
@@ -38,8 +38,8 @@ __device__ __forceinline__ int tile_column(int index) {
     return index / VEC * (BN / (TN / VEC)) + x * VEC + index % VEC;
 }
 
-// Puts a slice into shared memory with its rows side by side, which is what the multiplication reads. What comes along
-// k is turned round here; the longer lines make that a conflict of two lanes instead of eight.
+// Puts a slice into shared memory with its rows side by side, as the multiplication reads it. An operand contiguous
+// along k is transposed here; the longer lines make that a bank conflict of two lanes instead of eight.
 template <class Operand, int EXTENT>
 __device__ __forceinline__ void keep(const Slice<Operand, EXTENT>& slice, REAL (&shared)[BK][EXTENT + VEC]) {
 #pragma unroll
@@ -79,7 +79,7 @@ __device__ __forceinline__ void multiply_slices(
     }
 }
 
-// Adds the groups' sums up in their order: those of the first group are the block's.
+// Adds up the groups' sums in order; the first group then has the block's.
 __device__ __forceinline__ void add_groups(REAL (&sums)[SUMS]) {
     constexpr int PARTS = TM * TN;
     static_assert((GROUPS - 1) * MEMBERS * PARTS * sizeof(REAL) <= sizeof(Shared), "it goes through the slices' memory");

@@ -1,5 +1,5 @@
-// What a product reads and writes where that is a matrix: operands with an optional mask, and a result with bias and
-// ReLU.
+// Plain matrices as what a product reads and writes: operands with an optional mask, and a result with optional bias
+// and ReLU.
 
 // VEC neighbors of an array from `index` on, zeros from the `count`-th on and where the mask, if there is one, is not
 // positive.
@@ -23,8 +23,8 @@ __device__ __forceinline__ Vec masked(const REAL* data, const REAL* mask, i64 in
 }
 
 // An operand that is a matrix, ALONG_K or not, times a mask: where `mask` is given, numbers count only where it is
-// positive (a ReLU's derivative). `line` is the distance of its rows (ALONG_K) or of its depths in memory; `extent` how
-// many rows it has.
+// positive (a ReLU's derivative). `line` is the distance between its rows (ALONG_K) or its depths in memory; `extent`
+// its number of rows.
 template <bool K_FIRST>
 struct Matrix {
     static constexpr bool ALONG_K = K_FIRST;

@@ -1,5 +1,5 @@
-// The multiplication of two slices on tensor cores: inputs rounded to TF32 (10 bits of fraction) or bfloat16 (7 bits),
-// products exact, sums in float32. From Ampere (sm_80) on.
+// Multiplying two slices on tensor cores: inputs rounded to TF32 (10 bits of fraction) or bfloat16 (7 bits), products
+// exact, sums in float32. From Ampere (sm_80) on.
 //
 // Shared memory holds *words*: one TF32 number, or two bfloat16 neighbors along k. In words the fragments of
 // mma.m16n8k8 (TF32) and mma.m16n8k16 (bfloat16) are the same, and they are made of *blocks* of 8 rows and 4 words, of
@@ -7,9 +7,9 @@
 // (rows: its columns) two, 8 x 8; of C a lane holds the columns 2 t and 2 t + 1 of rows g and g + 8. See the PTX
 // manual, "Matrix Fragments for mma".
 //
-// An operand that comes along k is kept as it comes, k first: a block is then eight runs of 16 bytes, and one ldmatrix
-// fetches four blocks. One that comes along its rows is kept with its rows side by side and read word by word; to turn
-// it round would cost more than that.
+// An operand contiguous along k is stored as is, k first: a block is then eight runs of 16 bytes, and one ldmatrix
+// fetches four blocks. One contiguous along its rows is stored with its rows side by side and read word by word, which
+// is cheaper than transposing it.
 
 #if PRECISION != 0
 
@@ -18,7 +18,7 @@
 constexpr int PER_WORD = PAIRS ? 2 : 1, WORDS = BK / PER_WORD;
 constexpr int DOWN = TM / 16, ACROSS = TN / 8;  // fragments of a warp's part of C
 constexpr int ROWS = DOWN * 2, COLUMNS = ACROSS * 2, RUN = 2;
-constexpr int MARGIN = 8;  // lines of a multiple of 32 words and 8: the lanes of a block then read from 32 banks
+constexpr int MARGIN = 8;  // a line is a multiple of 32 words plus 8: the lanes of a block then read from 32 banks
 
 static_assert(TM % 16 == 0 && TN % 16 == 0 && WORDS == 16, "whole fragments, those of B in pairs");
 static_assert(BM % 32 == 0 && BN % 32 == 0, "lines without bank conflicts");
@@ -38,7 +38,7 @@ struct __align__(N * 4) Words {
     u32 v[N];
 };
 
-__device__ __forceinline__ Shared& shared_memory() {  // one for all products of a kernel
+__device__ __forceinline__ Shared& shared_memory() {  // shared by all products of a kernel
     __shared__ Shared memory;
     return memory;
 }
@@ -55,8 +55,8 @@ __device__ __forceinline__ int tile_column(int index) {
     return warp_column() + index / 2 * 8 + threadIdx.x % 4 * 2 + index % 2;
 }
 
-// Where a word stands. Two rows along k fill the 32 banks; their runs of four words change places from pair to pair, so
-// that the eight runs of a block come from all banks, and so do the runs that eight lanes store.
+// Where a word is stored. Two rows along k fill the 32 banks; their runs of four words are permuted from pair to pair,
+// so that the eight runs of a block come from all banks, as do the runs that eight lanes store.
 template <class Operand, int EXTENT>
 __device__ __forceinline__ int place(int row, int word) {
     if (Operand::ALONG_K) return row * WORDS + (word / 4 ^ row / 2 % 4) * 4 + word % 4;

@@ -1,9 +1,9 @@
-"""Numba, but only when it is asked for.
+"""Numba, but only on request.
 
 ``@kernel`` marks a kernel, ``@jit`` what kernels call; ``compile_marked`` turns every marked function into a Numba
-dispatcher, in place, when the numba backend is first chosen. So a kernel stands in the same file as its reference, and
-that file imports where Numba does not exist. Nothing runs a kernel there: most call functions that exist in compiled
-code alone, such as `at` (addresses.py). The numpy backend is the references.
+dispatcher, in place, when the numba backend is first chosen. So a kernel can share a file with its reference, and the
+file can be imported without Numba. Kernels cannot run without it: most call functions that exist in compiled code only,
+such as `at` (addresses.py). The numpy backend consists of the references.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ prange: Any = range
 
 
 def thread_id() -> int:
-    """Which thread of a parallel loop this is, for scratch memory of its own; results never depend on it."""
+    """This thread's number in a parallel loop, for scratch memory of its own; results never depend on it."""
     return 0
 
 
@@ -36,7 +36,7 @@ def max_threads() -> int:
     return int(numba.config.NUMBA_NUM_THREADS) if numba else 1
 
 
-_marked: list[tuple[Callable[..., Any], Callable[..., Any]]] = []  # a function, and what turns it
+_marked: list[tuple[Callable[..., Any], Callable[..., Any]]] = []  # a function, and what compiles it
 
 # `nnan` and `ninf` are left out of fast-math: NaN and Inf in the data or the loss must stay visible.
 # `reassoc` is what lets a sum be vectorized, `contract` what lets a product and a sum become one instruction.
@@ -53,11 +53,11 @@ def jit(function: F | None = None, *, parallel: bool = False) -> Any:
 
 
 def kernel(function: F) -> F:
-    """Mark a function of a task's number and any arguments, which `launch` (launching.py) runs for all tasks."""
+    """Mark a function of a task number and further arguments, which `launch` (launching.py) runs for all tasks."""
 
     def turn(function: F, folder: Path | None) -> Any:
         dispatcher = compile_function(function, folder, False)
-        # What launching.py makes of it when it is launched.
+        # What launching.py derives from it at its launches.
         dispatcher.cache_folder, dispatcher.framed, dispatcher.addresses, dispatcher.packed = folder, {}, {}, None
         return dispatcher
 
@@ -67,10 +67,10 @@ def kernel(function: F) -> F:
 
 def written_for(kernel: Any, name: str, source: str, **words: Any) -> Callable[..., Any]:
     """A function that calls a kernel: ``source`` defines it, with NAME for its name, KERNEL for the kernel's and
-    ARGUMENTS for the kernel's arguments behind the task; ``words`` are what else it calls.
+    ARGUMENTS for the kernel's arguments after the task; ``words`` is whatever else it calls.
 
-    Written out for each kernel, because Numba's cache knows a function by its file and name. It stands where the kernel
-    does in that file: from Python 3.13 on, who asks for its source gets an error if its line is inside a docstring.
+    Each kernel gets its own, because Numba's cache identifies a function by file and name. Its line number is the
+    kernel's: from Python 3.13 on, getting the source of a function fails if its line is inside a docstring.
     """
     function = kernel.py_func
     full, lines = f"{function.__name__}_{name}", "\n" * (function.__code__.co_firstlineno - 1)
@@ -84,9 +84,7 @@ def written_for(kernel: Any, name: str, source: str, **words: Any) -> Callable[.
 
 
 def intrinsic(function: F) -> F:
-    """Mark a function that emits code itself (`numba.extending.intrinsic`), for instructions that Numba has no words
-    for.
-    """
+    """Mark a function that emits code itself (`numba.extending.intrinsic`), for instructions Numba cannot express."""
     _marked.append((function, lambda f, folder: _numba().extending.intrinsic(f)))
     return function
 
@@ -94,9 +92,9 @@ def intrinsic(function: F) -> F:
 def exported(arguments: str) -> Callable[[F], F]:
     """Mark a helper on addresses and integers that is compiled once, for all kernels that call it.
 
-    Numba compiles an ordinary helper again inside every kernel, and twice inside a parallel one: the matrix product
-    alone cost the first run of a convolutional network 20 s. ``arguments`` has a letter for each: ``p`` the address
-    of a float, of one dtype for all of them, ``t`` the address of an int64, ``i`` an integer.
+    Numba recompiles an ordinary helper inside every kernel, and twice inside a parallel one: the matrix product alone
+    cost the first run of a convolutional network 20 s. ``arguments`` has a letter for each: ``p`` the address of a
+    float (all of one dtype), ``t`` the address of an int64, ``i`` an integer.
     """
 
     def mark(function: F) -> F:
@@ -116,7 +114,7 @@ def _host_features() -> dict[str, bool]:
 
 
 def host_vector_bytes() -> int:
-    """Bytes of a SIMD register of this machine."""
+    """Bytes in a SIMD register of this machine."""
     features = _host_features()
     return 64 if features.get("avx512f") else 32 if features.get("avx2") else 16
 
@@ -130,9 +128,9 @@ def host_registers() -> int:
 def compile_marked(cache_folder: Path) -> None:
     """Replace every marked function by its Numba dispatcher (compiled lazily, cached under ``cache_folder``).
 
-    Where the folder cannot be written or its disk is full, kernels are compiled without a cache.
+    If the folder cannot be written or its disk is full, kernels are compiled without a cache.
     """
-    if not _marked:  # all of them are: no need to digest the sources again, which takes over a millisecond
+    if not _marked:  # all are compiled: no need to digest the sources again, which takes over a millisecond
         return
     _wait_briefly_then_sleep()
     import numba
@@ -147,7 +145,7 @@ def compile_marked(cache_folder: Path) -> None:
     _marked.clear()
 
 
-YIELD = "scratchnet_yield"  # the name by which compiled code finds the system's function that offers the processor
+YIELD = "scratchnet_yield"  # the name by which compiled code finds the system's function that yields the processor
 
 
 def _name_yield() -> None:
@@ -171,10 +169,10 @@ def _numba() -> Any:
 def compile_function(function: Callable[..., Any], folder: Path | None, parallel: bool) -> Any:
     """A Numba dispatcher for a function, cached under ``folder`` if there is one.
 
-    All but the parallel ones are put into their callers. Left to itself the compiler keeps some apart: a caller then
-    has a copy of its own, optimized twice, and whether that one runs or the original depends on which was loaded first:
-    kernels just compiled gave other last bits than those out of the cache. (And dropout, which calls a function for
-    each block of random bits, is vectorized: 850 to 150 us for 314,000 numbers.)
+    All but the parallel ones are inlined into their callers. Left to itself, the compiler keeps some separate: a caller
+    then has its own copy, optimized twice, and whether the copy or the original runs depends on which was loaded first,
+    so freshly compiled kernels gave different last bits from those in the cache. (Inlining also lets dropout, which
+    calls a function for each block of random bits, be vectorized: 850 to 150 us for 314,000 numbers.)
     """
     options = {"nogil": True, "parallel": parallel, "forceinline": not parallel, **OPTIONS}
     with caching_in(folder):
@@ -236,7 +234,7 @@ def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -
 
         return signature(dtype), codegen
 
-    # Numba would pack *given into a tuple: it is shown as many named parameters instead.
+    # Numba would pack *given into a tuple; show it the same number of named parameters instead.
     names = ["typingctx", *(f"argument{i}" for i in range(len(arguments)))]
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
@@ -245,13 +243,12 @@ def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -
 
 
 def _wait_briefly_then_sleep() -> None:
-    """Say how OpenMP's threads wait for work, unless the user has said it.
+    """Set how OpenMP's threads wait for work, unless the user has already done so.
 
-    Active waiting costs 8 ms per call when another process holds a core, so a waiting thread must sleep; but waking
-    it costs 25 to 45 us. So it looks for work some microseconds before it sleeps. A training step of 784-128-128-10
-    at 64 images on two Zen 5 cores: 0.17 ms with 1,000 looks, 0.14 with 3,000 or 10,000; of 784-200-10 at 100 images,
-    while the machine's host was restless: 0.44, 0.35 and 0.28. (With a core taken, a step soon uses one thread:
-    scratchnet/pace.py.)
+    Busy waiting costs 8 ms per call when another process holds a core, so a waiting thread must sleep; but waking it
+    costs 25 to 45 us. So it looks for work for some microseconds before it sleeps. A training step of 784-128-128-10 at
+    64 images on two Zen 5 cores: 0.17 ms with 1,000 looks, 0.14 with 3,000 or 10,000; of 784-200-10 at 100 images, on a
+    host with other load: 0.44, 0.35 and 0.28. (With a core taken, a step soon uses one thread: scratchnet/pace.py.)
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "passive"
@@ -264,7 +261,7 @@ def _kernel_modules() -> list[Any]:
 
 
 def _replace(function: Callable[..., Any], compiled: Any) -> None:
-    """Put the compiled function wherever a kernel file holds the plain one, imported names included."""
+    """Put the compiled function wherever a kernel file has the plain one, imported names included."""
     for module in _kernel_modules():
         for name, value in list(vars(module).items()):
             if value is function and module.__name__ != __name__:

@@ -1,4 +1,4 @@
-"""Where Numba keeps what it compiles: a folder for these sources and this Numba, which any number of processes fill."""
+"""Where Numba keeps compiled code: a folder for these sources and this Numba, shared by any number of processes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 MONTH = 30 * 86_400  # in seconds
-ROOM = 2**24  # bytes, of the kernels of one dtype and then some
+ROOM = 2**24  # bytes: enough for the kernels of one dtype and then some
 _caching = threading.RLock()
 _MARK = uuid.uuid4().hex[:8]
 _kept_in: Path | None = None
 
 
 def kernel_folder(cache_folder: Path) -> Path | None:
-    """The folder for the kernels; None where it cannot be written or its disk is full: they are then compiled without
-    being kept.
+    """The folder for the kernels; None if it cannot be written or its disk is full: they are then compiled but not
+    kept.
     """
     import numba
 
@@ -41,7 +41,7 @@ def kernel_folder(cache_folder: Path) -> Path | None:
 
 
 def _clear_away(cache_folder: Path) -> None:
-    """Delete the folders of other versions of the kernels (about 12 MB each) that were not used for a month."""
+    """Delete folders of other versions of the kernels (about 12 MB each) that have not been used for a month."""
     with suppress(OSError):
         for old in cache_folder.glob("numba-*"):
             times = [file.stat() for file in old.rglob("*") if file.is_file()]
@@ -50,7 +50,7 @@ def _clear_away(cache_folder: Path) -> None:
 
 
 def kept() -> bool:
-    """Whether what one process compiles is there for the next."""
+    """Whether what one process compiles is kept for the next."""
     return _kept_in is not None
 
 
@@ -63,10 +63,10 @@ def _sources_digest() -> str:
 
 
 def _has_room(folder: Path) -> bool:
-    """Whether kernels can be kept here: Numba would end the program at the first one that it cannot write."""
+    """Whether kernels can be kept here: Numba would end the program at the first one that it fails to write."""
     if not os.access(folder, os.W_OK):
         return False
-    if hasattr(os, "posix_fallocate"):  # which writes nothing, and knows of quotas as well
+    if hasattr(os, "posix_fallocate"):  # writes nothing, and respects quotas
         with tempfile.TemporaryFile(dir=folder) as file:
             os.posix_fallocate(file.fileno(), 0, ROOM)
     return True
@@ -74,8 +74,8 @@ def _has_room(folder: Path) -> bool:
 
 @contextmanager
 def caching_in(folder: Path | None) -> Iterator[None]:
-    """Inside the block Numba keeps what it compiles in this folder. The threads of a process take turns: the name of
-    the folder is Numba's for all of them, and one that put it back made another cache in the working directory.
+    """Within the block Numba keeps compiled code in this folder. Threads take turns: Numba's folder is one setting for
+    the whole process, and when one thread restored it, another's kernels were cached in the working directory.
     """
     from numba import config
     from numba.core import caching
@@ -93,8 +93,8 @@ def caching_in(folder: Path | None) -> Iterator[None]:
 def _own_files() -> Any:
     """Numba's cache of one function, in files that no other process writes.
 
-    Numba numbers them. Of two processes that compile a function at the same time, for float32 and for float64, both
-    take the next number, and what is read for one type afterwards is the code for the other.
+    Numba numbers its files. Two processes that compile a function at the same time, for float32 and for float64, both
+    take the next number, and one type later reads the other's code.
     """
     from numba.core.caching import IndexDataCacheFile
 

@@ -1,4 +1,4 @@
-"""Launching: a kernel on the CPU is a function of a task's number, and a launch runs all its tasks on the threads::
+"""Launching: a kernel on the CPU is a function of a task number, and a launch runs all its tasks on the threads::
 
     @kernel
     def _double(task, x, y):
@@ -7,9 +7,9 @@
 
     launch(_double, -(-x.size // CHUNK), x, y)
 
-as ``kernel<<<blocks, threads>>>(x, y)`` does on a GPU. Tasks of one launch do not depend on each other; a launch begins
-when the one before it has ended. While a training step is recorded, each launch is also put on a list, which program.py
-later runs from end to end without Python.
+as ``kernel<<<blocks, threads>>>(x, y)`` does on a GPU. The tasks of a launch are independent; a launch begins when the
+one before it has ended. While a training step is recorded, each launch is also put on a list, which program.py later
+runs from start to finish without Python.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 from .frames import frame_of, framed, run_tasks
 from .jit import compile_function, written_for
 
-FEW = 32_768  # numbers that are added, copied or compared sooner by one thread than shared out
+FEW = 32_768  # up to this many numbers, one thread adds, copies or compares faster than several
 
 
 class Launch(NamedTuple):
-    """A kernel, how many tasks it has, and its arguments behind the task."""
+    """A kernel, its number of tasks, and its arguments after the task."""
 
     kernel: Any
     tasks: int
@@ -49,9 +49,9 @@ def NAME(entry, how_many, by_one, ARGUMENTS):
 def launch(kernel: Any, tasks: int, *arguments: Any, serial: bool = False) -> None:
     """Run ``kernel(task, *arguments)`` for every task.
 
-    ``serial`` says that there is less work than handing over to a second thread costs, about 3 us. It counts only here,
-    where Python launches: in a program (program.py), whose threads are there already, the tasks of every launch are
-    shared out, among as many threads as scratchnet/pace.py finds best for the whole step.
+    ``serial`` says that the work takes less than the 3 us or so that handing over to a second thread costs. It matters
+    only here, where Python launches: a program (program.py) already has its threads, and shares the tasks of every
+    launch among as many of them as scratchnet/pace.py finds best for the whole step.
     """
     if _notes.launches is not None:
         _notes.launches.append(Launch(kernel, tasks, arguments))
@@ -68,8 +68,8 @@ def launch(kernel: Any, tasks: int, *arguments: Any, serial: bool = False) -> No
 
 @functools.cache
 def _fingerprint() -> Callable[[tuple[Any, ...]], Any]:
-    """What tells arguments of different types apart. Numba's own function, which it does not promise to keep, takes 0.2
-    us for ten of them; asking for their types takes 10.
+    """A key that tells arguments of different types apart. Numba's own function, which is not public API, takes 0.2 us
+    for ten arguments; determining their types takes 10.
     """
     from numba import _dispatcher, typeof
 
@@ -77,7 +77,7 @@ def _fingerprint() -> Callable[[tuple[Any, ...]], Any]:
 
 
 class noting:  # noqa: N801 (a context manager written as a class: half a microsecond instead of two)
-    """``with noting() as launches: ...``: note all launches of this thread; ``silent``: and do not run them."""
+    """``with noting() as launches: ...``: record all launches of this thread; if ``silent``, do not run them."""
 
     def __init__(self, silent: bool = False) -> None:
         self.silent = silent

@@ -1,19 +1,18 @@
 // Losses with their derivatives; the batch's sums are added to `totals` (sum of weighted losses, number correct) on the
 // GPU.
 //
-// A warp takes a row. Every block writes its two sums to `parts`; the last block adds them up in their order, so the
-// bits are the same each time. What belongs to a row is computed in double, as near certainty p - 1 would lose its
-// digits.
+// A warp takes a row. Every block writes its two sums to `parts`; the last block adds them up in order, so the bits are
+// the same each time. A row's quantities are computed in double, because near certainty p - 1 would lose its digits.
 
 #include "common.cuh"
 
 constexpr int THREADS = 256;
-constexpr double EPSILON = 1e-7;  // probabilities are clipped to [EPSILON, 1 - EPSILON], as Keras does it on TensorFlow
+constexpr double EPSILON = 1e-7;  // probabilities are clipped to [EPSILON, 1 - EPSILON], as in Keras on TensorFlow
 
 __device__ __forceinline__ double clip(double p) { return p < EPSILON ? EPSILON : p > 1 - EPSILON ? 1 - EPSILON : p; }
 __device__ __forceinline__ bool inside(double p) { return !(p < EPSILON || p > 1 - EPSILON); }
 
-// The largest number of a row and where it stands first.
+// The largest number of a row and its first position.
 struct Best {
     REAL value;
     int place;
@@ -36,7 +35,7 @@ __device__ __forceinline__ Best best_of_row(const REAL* row, int c) {
     return best;
 }
 
-// Calls body(row, lane), which returns the row's weighted loss and whether it is correct, and adds up what comes.
+// Calls body(row, lane), which returns the row's weighted loss and whether it is correct, and adds up the results.
 struct RowLoss {
     double loss;
     bool correct;
@@ -77,7 +76,7 @@ __device__ __forceinline__ double smooth(double target, double smoothing, int c)
 }
 
 // Softmax and cross-entropy in one step, from the logits: loss = w sum_j t_j (log sum_k exp x_k - x_j), dx =
-// (softmax(x) - t) w / n. `target(row, k)` is t before the smoothing, `label(row)` the class that counts as correct.
+// (softmax(x) - t) w / n. `target(row, k)` is t before smoothing, `label(row)` the class that counts as correct.
 template <class Target, class Label>
 __device__ __forceinline__ RowLoss from_logits(
     const REAL* logits, const REAL* weights, double smoothing, int n, int c, int row, int lane, REAL* dlogits,
@@ -94,7 +93,7 @@ __device__ __forceinline__ RowLoss from_logits(
         const double t = smooth(target(row, k), smoothing, c);
         mass += t;
         loss += t * log_s;
-        if (t != 0) loss -= t * (double)(x[k] - best.value);  // a class of no probability may have logit -inf
+        if (t != 0) loss -= t * (double)(x[k] - best.value);  // a class of probability 0 may have logit -inf
     }
     loss = across_warp(loss, Sum());
     mass = across_warp(mass, Sum());
@@ -103,7 +102,7 @@ __device__ __forceinline__ RowLoss from_logits(
         const double scale = weight / n;
         for (int k = lane; k < c; k += WARP) {
             const double t = smooth(target(row, k), smoothing, c);
-            // With a mass of exactly 1 as e / s - t; e - t s keeps the digits that are left near certainty.
+            // With a mass of exactly 1 the same as e / s - t; but e - t s keeps the digits that remain near certainty.
             const double e = exp(x[k] - best.value);
             dlogits[(i64)row * c + k] = (REAL)(scale * ((e * mass - t * s) / s));
         }
@@ -187,7 +186,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) cross_entropy(
     });
 }
 
-// loss = mean_j f(y_j, t_j), f by its kind (the numbers of elementwise_losses.py); nothing is counted as correct.
+// loss = mean_j f(y_j, t_j), f by its kind (numbered in elementwise_losses.py); nothing is counted as correct.
 enum Kind { SQUARED, ABSOLUTE, BINARY, BINARY_LOGITS };
 
 struct ElementLoss {

@@ -1,8 +1,8 @@
-"""Cross-entropies of the probabilities that a model puts out.
+"""Cross-entropies of the probabilities that a model outputs.
 
-The convention is that of softmax_cross_entropy.py: the sum of the weighted losses of the rows and the number of correct
-rows are added to ``totals``; the last argument becomes the derivative of the batch's mean. Probabilities are clipped to
-``[EPSILON, 1 - EPSILON]`` as Keras does it on TensorFlow; outside, the derivative is 0.
+The convention is that of softmax_cross_entropy.py: the sum of the rows' weighted losses and the number of correct rows
+are added to ``totals``; the last argument receives the derivative of the batch's mean. Probabilities are clipped to
+``[EPSILON, 1 - EPSILON]`` as in Keras on TensorFlow; outside, the derivative is 0.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _inside(p):
 
 
 @kernel
-def _sparse(task, p, labels, weights, smoothing, parts, dp, wanted):  # in doubles: one logarithm per row is nothing
+def _sparse(task, p, labels, weights, smoothing, parts, dp, wanted):  # in doubles: one logarithm per row costs nothing
     n, c = p.shape
     losses, correct = 0.0, 0
     for i in range(task * ROWS, min((task + 1) * ROWS, n)):

@@ -1,14 +1,14 @@
 // Batch normalization over the rows of x (rows, c). Sums are double, as in normalization.py.
 //
-// Statistics: a block takes a slice of the rows and a run of columns; the last block of a run adds the slices up, all
-// its threads together and always in the same order. Then one pass over x with one factor and one offset per column.
+// Statistics: a block takes a slice of the rows and a run of columns; the last block of a run adds up the slices, with
+// all its threads and always in the same order. Then one pass over x with one factor and one offset per column.
 
 #include "common.cuh"
 
 constexpr int THREADS = 256;
 
 // Which rows and columns a thread adds up: blocks cover `wide` columns (a power of two) with THREADS / wide rows at a
-// time. Slices have `height` rows, the last one what is left.
+// time. Slices have `height` rows, the last one what remains.
 struct Slab {
     int column, lane, lanes, first, stop;
 };
@@ -27,7 +27,7 @@ __device__ __forceinline__ Slab slab(int rows, int wide, int height) {
     return s;
 }
 
-// The sums of a pair of numbers over the lanes of a column, for every thread of it.
+// The sums of a pair of numbers over the lanes of a column, for each of its threads.
 __device__ __forceinline__ void add_lanes(double& a, double& b, int wide) {
     __shared__ double sums[2][THREADS];
     __syncthreads();  // the sums of an earlier call have been read
@@ -46,8 +46,8 @@ __device__ __forceinline__ void add_lanes(double& a, double& b, int wide) {
 }
 
 // `parts` (slices, 2, c): mean and sum of squared deviations of each slice. The last block combines them: Chan, Golub
-// and LeVeque, 1979. `columns` (2, c) gets factor and offset of each column. The moving statistics stay as they
-// are where those of the batch are not finite and, in a captured epoch, after a loss that was not.
+// and LeVeque, 1979. `columns` (2, c) gets factor and offset of each column. The moving statistics do not change where
+// those of the batch are not finite or, in a captured epoch, after a loss that was not finite.
 extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
     const REAL* x, const REAL* gamma, const REAL* beta, int rows, int c, int wide, int height, double momentum,
     double epsilon, double* parts, int* arrivals, REAL* moving_mean, REAL* moving_variance, const Clock* clock,
@@ -96,7 +96,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
     columns[c + k] = beta ? (double)beta[k] : 0;
 }
 
-// The same from the moving statistics: a thread for each column.
+// The same from the moving statistics, one thread per column.
 extern "C" __global__ void batch_norm_columns(
     const REAL* gamma, const REAL* beta, const REAL* moving_mean, const REAL* moving_variance, double epsilon, int
     c, double* mean, double* inverse, double* columns

@@ -1,7 +1,7 @@
 """Batch normalization over the rows of ``x`` (rows, c): Ioffe and Szegedy, ICML 2015.
 
-``gamma`` or ``beta`` of size 0 is one that is not there. Sums, mean and ``inverse`` are float64 whatever x is: over
-the 100,000 rows of a batch of images float32 would lose three digits, and a large mean the rest.
+A ``gamma`` or ``beta`` of size 0 is absent. Sums, mean and ``inverse`` are float64 whatever x is: over the 100,000 rows
+of a batch of images float32 would lose three digits, and with a large mean the rest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .launching import FEW, launch
 from .registry import reference, twin
 from .scratch import scratch
 
-# Rows are split into so many slices at most, of at least so many rows each; sums are combined in their order.
+# Rows are split into at most SLICES slices of at least ROWS rows each; their sums are combined in order.
 SLICES, ROWS = 64, 32
 
 
@@ -24,8 +24,8 @@ SLICES, ROWS = 64, 32
 def batch_norm_forward_reference(x, gamma, beta, moving_mean, moving_variance, momentum, epsilon):
     """``y = gamma (x - mean) inverse + beta``, ``inverse = 1 / sqrt(variance + epsilon)``, of the batch itself.
 
-    The variance is the biased one. Returns the new moving statistics, which a column that is not finite leaves as they
-    were, y, mean (c,) and inverse (c,).
+    The variance is the biased one. Returns the new moving statistics (unchanged for a column that is not finite), y,
+    mean (c,) and inverse (c,).
     """
     mean = x.mean(axis=0, dtype=np.float64)
     variance = np.square(x - mean).mean(axis=0)
@@ -39,7 +39,7 @@ def batch_norm_forward_reference(x, gamma, beta, moving_mean, moving_variance, m
 
 @reference("batch_norm_inference", outputs=3)
 def batch_norm_inference_reference(x, gamma, beta, moving_mean, moving_variance, epsilon):
-    """The same with the moving statistics, which stay as they are. Returns y, mean and inverse."""
+    """The same with the moving statistics, which do not change. Returns y, mean and inverse."""
     mean, inverse = moving_mean.astype(np.float64), 1 / np.sqrt(moving_variance + np.float64(epsilon))
     y = (x - mean) * inverse * (gamma if gamma.size else 1) + (beta if beta.size else 0)
     return y.astype(x.dtype), mean, inverse
@@ -49,7 +49,7 @@ def batch_norm_inference_reference(x, gamma, beta, moving_mean, moving_variance,
 def batch_norm_backward_reference(x, dy, gamma, mean, inverse, training):
     """``dbeta = sum dy``, ``dgamma = sum dy n`` with ``n = (x - mean) inverse``, and
 
-    ``dx = gamma inverse (dy - (dbeta + n dgamma) / rows)``. The fraction is what flows through the batch's own mean
+    ``dx = gamma inverse (dy - (dbeta + n dgamma) / rows)``. The fraction is the gradient through the batch's own mean
     and variance; it is absent in inference. Returns dx, dgamma, dbeta.
     """
     normalized = (x - mean) * inverse
@@ -59,8 +59,8 @@ def batch_norm_backward_reference(x, dy, gamma, mean, inverse, training):
     return dx.astype(x.dtype), dgamma.astype(x.dtype), dbeta.astype(x.dtype)
 
 
-# The twins take four rows at a time: the sums of a column are then loaded and stored once for four numbers.
-# np.float64 and not float: to Numba, float of a float32 is a float32.
+# The twins take four rows at a time, so a column's sums are loaded and stored once for four numbers.
+# np.float64, not float: in Numba, float of a float32 is a float32.
 
 
 @jit
@@ -211,12 +211,12 @@ def _dx(task, tasks, x, dy, mean, work, dx):
 
 
 def slices(rows):
-    """How many slices so many rows are split into: the same for any number of threads."""
+    """How many slices the rows are split into: the same for any number of threads."""
     return min(SLICES, max(1, rows // ROWS))
 
 
 def _room(x):
-    """Sums of each slice, numbers of each column, and whether the work is for one thread."""
+    """Room for each slice's sums and each column's numbers, and whether the work is for one thread."""
     rows, c = x.shape
     sums = scratch("batch_norm.sums", (slices(rows), 2, c), np.float64)
     return sums, scratch("batch_norm.work", (3, c), np.float64), x.size < FEW

@@ -12,7 +12,7 @@ MOST_SLICES, LEAST_ROWS = 256, 32
 
 
 def _plan(rows: int, c: int) -> tuple[int, int, int, int]:
-    """Columns of a block (a power of two), blocks across the columns, rows of a slice, slices."""
+    """Columns per block (a power of two), blocks across the columns, rows per slice, slices."""
     wide = min(cuda.WARP, 1 << (c - 1).bit_length())
     height = max(LEAST_ROWS, -(-rows // MOST_SLICES))
     return wide, -(-c // wide), height, max(1, -(-rows // height))

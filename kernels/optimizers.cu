@@ -2,8 +2,8 @@
 // become 0.
 //
 // What changes from step to step (rate, bias corrections, decay) comes by value or, in a captured step, from row
-// `clock->batch - 1` of `table`, with PER_STEP numbers to a row. After a loss that was not finite nothing is changed
-// any more.
+// `clock->batch - 1` of `table`, with PER_STEP numbers per row. After a loss that was not finite nothing changes any
+// more.
 
 #include "common.cuh"
 
@@ -12,7 +12,7 @@ struct Step {
     bool wanted;
 };
 
-// Numbers that change: a ... d by value.
+// The numbers that change: a ... d by value.
 __device__ __forceinline__ Step step_of(
     double a, double b, double c, double d, const double* table, const Clock* clock
 ) {

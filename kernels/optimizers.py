@@ -1,12 +1,12 @@
 """Optimizers: one op each, over all parameters of a model as one flat vector.
 
-Formulas, epsilons and their places are Keras 3's. Every op takes ``decay``, which is ``learning_rate * weight_decay``:
-the parameters shrink by that fraction before the step (decoupled weight decay; Loshchilov, Hutter, arXiv:1711.05101).
-A slot of size 0 is one that the settings do not need.
+Formulas, epsilons and their places are those of Keras 3. Every op takes ``decay``, which is ``learning_rate *
+weight_decay``: the parameters shrink by that fraction before the step (decoupled weight decay; Loshchilov, Hutter,
+arXiv:1711.05101). A slot of size 0 is one that the settings do not need.
 
-Beside the textbook, the twins set moments below a floor (1e-30 in float32, less beside a tiny epsilon) to 0: a weight
-whose gradient has become exactly 0 (the border pixels of MNIST) would leave moments among the denormal numbers for
-ever, where the processor computes many times slower. NaN and Inf are never replaced.
+Unlike the textbook, the twins set moments below a floor (1e-30 in float32, less with a tiny epsilon) to 0: where a
+gradient has become exactly 0 (the border pixels of MNIST) the moments would otherwise stay denormal forever, and the
+processor computes with denormal numbers many times slower. NaN and Inf are never replaced.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .jit import jit, kernel
 from .launching import FEW, launch
 from .registry import reference, twin
 
-# Parameters that a task updates, few enough that two threads have the same work; a vector of up to FEW stays with
-# one. Adam over 118,282 floats: 41 us with one thread, 26 us with two on idle cores, 55 us where another process holds
-# the second core. 101,770 in chunks of 16,384, four for one thread and three for the other: 14.4 us, and 11.5 so.
+# Parameters per task, few enough that two threads have the same work; a vector of up to FEW stays on one. Adam over
+# 118,282 floats: 41 us with one thread, 26 us with two on idle cores, 55 us if another process holds the second core.
+# 101,770 in chunks of 16,384, four for one thread and three for the other: 14.4 us; in these chunks 11.5.
 CHUNK = 4_096
 
 
@@ -38,7 +38,7 @@ def sgd_reference(p, g, m, rate, momentum, nesterov, decay):
 
 @reference("adam", updates=(0, 2, 3, 4), outputs=0)
 def adam_reference(p, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, decay):
-    """Kingma and Ba, arXiv:1412.6980, in the form with epsilon outside the bias correction, which is in ``alpha``."""
+    """Kingma and Ba, arXiv:1412.6980, with epsilon outside the bias correction, which is part of ``alpha``."""
     p = p - decay * p
     m = m + (g - m) * (1 - beta_1)
     v = v + (g * g - v) * (1 - beta_2)
@@ -48,7 +48,7 @@ def adam_reference(p, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, decay):
 
 @reference("nadam", updates=(0, 2, 3), outputs=0)
 def nadam_reference(p, g, m, v, m_scale, g_scale, v_scale, beta_1, beta_2, epsilon, decay):
-    """Dozat, ICLR workshop 2016: Adam whose first moment looks one step ahead; the scales hold rate and corrections."""
+    """Dozat, ICLR workshop 2016: Adam with its first moment looking ahead; the scales include rate and corrections."""
     p = p - decay * p
     m = m + (g - m) * (1 - beta_1)
     v = v + (g * g - v) * (1 - beta_2)
@@ -57,7 +57,7 @@ def nadam_reference(p, g, m, v, m_scale, g_scale, v_scale, beta_1, beta_2, epsil
 
 @reference("rmsprop", updates=(0, 2, 3, 4), outputs=0)
 def rmsprop_reference(p, g, v, a, m, rate, rho, momentum, epsilon, decay):
-    """Tieleman and Hinton, 2012: the step is divided by a running size of the gradient; ``a`` its mean if centered."""
+    """Tieleman and Hinton, 2012: the step is divided by the gradient's running size; ``a`` is its mean, if centered."""
     p = p - decay * p
     v = rho * v + (1 - rho) * g * g
     a = rho * a + (1 - rho) * g if a.size else a
@@ -77,7 +77,7 @@ def adagrad_reference(p, g, v, rate, epsilon, decay):
 
 @reference("adadelta", updates=(0, 2, 3), outputs=0)
 def adadelta_reference(p, g, v, u, rate, rho, epsilon, decay):
-    """Zeiler, arXiv:1212.5701: the step has the unit of the parameters, the running size of the steps before it."""
+    """Zeiler, arXiv:1212.5701: the step has the parameters' unit, through the running size of earlier steps."""
     p = p - decay * p
     v = rho * v + (1 - rho) * g * g
     step = np.sqrt(u + epsilon) / np.sqrt(v + epsilon) * g
@@ -89,7 +89,7 @@ FLOORS = {np.dtype(kind): 1e8 * float(np.finfo(kind).tiny) for kind in (np.float
 
 
 def floor_of(dtype, epsilon):
-    """What a moment is set to 0 below: in a root beside epsilon, four digits below what still counts."""
+    """The value below which a moment becomes 0: four digits below what still counts in a root added to epsilon."""
     return min(FLOORS[dtype], (1e-4 * epsilon) ** 2)
 
 
@@ -100,12 +100,12 @@ def _flushed(x, floor):
 
 @jit
 def _span(task, size):
-    """First parameter of a task, and how many it updates."""
+    """The first parameter of a task, and how many it updates."""
     return task * CHUNK, min(CHUNK, size - task * CHUNK)
 
 
-# In the loops each new value gets a name of its own before it is stored: read back from memory, it kept the compiler
-# from vectorizing (Adam over 118,282 floats: 103 us instead of 38).
+# In the loops each new value gets its own name before it is stored: reading it back from memory kept the compiler from
+# vectorizing (Adam over 118,282 floats: 103 us instead of 38).
 
 
 @kernel

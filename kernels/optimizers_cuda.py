@@ -13,7 +13,7 @@ from .registry import twin
 def _launch(
     kernel: str, vectors: tuple[Any, ...], changing: tuple[float, ...], *constant: Any, epsilon: float = 1.0
 ) -> None:
-    """``changing`` are the numbers that a captured step reads from the clock's table."""
+    """``changing`` holds the numbers that a captured step reads from the clock's table."""
     p, clock = vectors[0], current()
     if clock is not None:
         clock.note(changing)

@@ -2,8 +2,8 @@
 
 #include "common.cuh"
 
-// Puts x (n, h, w, c) with its upper left corner at (top, left) of y (n, tall, wide, c), zeros around it. With negative
-// top and left and a smaller y it takes a part of x.
+// Copies x (n, h, w, c) into y (n, tall, wide, c), its upper left corner at (top, left), with zeros around it. With
+// negative top and left and a smaller y it copies a part of x.
 extern "C" __global__ void place(
     const REAL* x, int h, int w, int top, int left, Divider tall, Divider wide, Divider c, i64 size, REAL* y
 ) {

@@ -19,7 +19,7 @@ def zero_pad_forward_reference(x, pads):
 
 @reference("zero_pad_backward")
 def zero_pad_backward_reference(dy, pads):
-    """``dx``: dy without the border."""
+    """``dx`` is dy without the border."""
     top, bottom, left, right = pads
     return dy[:, top : dy.shape[1] - bottom, left : dy.shape[2] - right]
 

@@ -4,7 +4,7 @@
 
 constexpr int THREADS = 256;
 
-// Every block writes its sum to `parts`; the last one adds them up in their order.
+// Every block writes its sum to `parts`; the last one adds them up in order.
 extern "C" __global__ void __launch_bounds__(THREADS) penalize(
     const REAL* w, double l1, double l2, double n, i64 size, double* parts, int* arrivals, double* totals, REAL* g
 ) {

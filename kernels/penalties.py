@@ -17,7 +17,7 @@ from .softmax_cross_entropy import add_up
 def penalize_reference(w, l1, l2, n, totals, g):
     """``totals += n sum_k (l1 |w_k| + l2 w_k^2)``, ``g += l1 sign(w) + 2 l2 w``; w (size,), g like it or of size 0.
 
-    Loss functions add up the losses of n samples: this is what every one of them has too much.
+    Losses are summed over n samples, and the penalty counts once for each: hence the factor n.
     """
     penalty = l1 * np.abs(w).sum(dtype=np.float64) + l2 * np.square(w, dtype=np.float64).sum()
     return totals + np.array([n * penalty, 0]), g + l1 * np.sign(w) + 2 * l2 * w if g.size else g

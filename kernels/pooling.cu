@@ -1,10 +1,10 @@
-// Max and average pooling of NHWC images: a thread for each output, or for a run of VEC channels of it. POSITION is the
-// dtype of positions inside a window. Backward, a thread collects for one input what the windows over it give: nothing
-// is added atomically.
+// Max and average pooling of NHWC images: one thread per output, or per run of VEC of its channels. POSITION is the
+// dtype of positions inside a window. Backward, a thread collects for one input the gradients of the windows over it,
+// so nothing is added atomically.
 
 #include "common.cuh"
 
-// x (n, h, w, c), y (n, oh, ow, c). The first three dividers take the index of a number of y apart (forward) or of x
+// x (n, h, w, c), y (n, oh, ow, c). The first three dividers decompose the index of a number of y (forward) or of x
 // (backward).
 struct Pool {
     int h, w, oh, ow, kh, kw, sh, sw, top, left;
@@ -37,7 +37,7 @@ __device__ __forceinline__ Inside inside(const Pool& g, int row, int column) {
     return box;
 }
 
-// The first and last window, along one axis, that reach a place.
+// The first and the last window, along one axis, that cover a place.
 __device__ __forceinline__ int first_window(int place, int extent, const Divider& stride) {
     const int past = place - extent;
     return past < 0 ? 0 : stride.quotient(past) + 1;

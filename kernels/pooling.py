@@ -1,7 +1,7 @@
 """Max and average pooling over windows of an NHWC image.
 
-``pads`` is ``(top, bottom, left, right)``, see `window`; max pooling pads with -inf, average pooling leaves
-the padding out of its count. Position ``p`` of a window is its row ``p // kw``, column ``p % kw``.
+``pads`` is ``(top, bottom, left, right)``, see `window`; max pooling pads with -inf, average pooling does not
+count the padding. Position ``p`` of a window is its row ``p // kw``, column ``p % kw``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .scratch import scratch
 
 
 def argmax_dtype(window: tuple[int, int]) -> type[np.integer]:
-    """What holds a position inside the window: one byte unless the window is large."""
+    """The dtype for a position inside the window: one byte unless the window is large."""
     return np.uint8 if window[0] * window[1] <= 256 else np.int32
 
 
@@ -27,7 +27,7 @@ def padded(x, pads, fill):
 
 
 def positions(x, window, strides):
-    """For each position in a window: the view (n, oh, ow, c) of padded ``x`` that has it of every window."""
+    """For each position in a window: the view (n, oh, ow, c) of padded ``x`` with every window's element there."""
     (kh, kw), (sh, sw) = window, strides
     for i, j in np.ndindex(kh, kw):
         yield x[:, i : x.shape[1] - kh + i + 1 : sh, j : x.shape[2] - kw + j + 1 : sw]
@@ -35,11 +35,11 @@ def positions(x, window, strides):
 
 @reference("max_pool_forward", outputs=2)
 def max_pool_forward_reference(x, window, strides, pads):
-    """``y = max over the window``, and where it was found first; NaN wins."""
+    """``y = max over the window``, and its first position; NaN wins."""
     views = list(positions(padded(x, pads, -np.inf), window, strides))
     inside = positions(padded(np.ones(x.shape, bool), pads, False), window, strides)
     y, argmax = np.full_like(views[0], -np.inf), np.zeros(views[0].shape, argmax_dtype(window))
-    found = np.zeros(y.shape, bool)  # a window of nothing but -inf has its maximum in the image, not beside it
+    found = np.zeros(y.shape, bool)  # a window of only -inf has its maximum inside the image, not in the padding
     for p, (v, there) in enumerate(zip(views, inside, strict=True)):
         better = there & (~found | (~(v <= y) & (y == y)))
         y[better], argmax[better], found = v[better], p, found | there
@@ -48,7 +48,7 @@ def max_pool_forward_reference(x, window, strides, pads):
 
 @reference("max_pool_backward")
 def max_pool_backward_reference(dy, argmax, window, strides, pads, shape):
-    """Each dy goes to where its maximum was; overlapping windows add up. ``shape`` is that of x."""
+    """Each dy goes to the position of its maximum; overlapping windows add up. ``shape`` is that of x."""
     dx = padded(np.zeros(shape, dy.dtype), pads, 0)
     for p, v in enumerate(positions(dx, window, strides)):
         v += np.where(argmax == p, dy, 0)
@@ -57,7 +57,7 @@ def max_pool_backward_reference(dy, argmax, window, strides, pads, shape):
 
 @reference("average_pool_forward")
 def average_pool_forward_reference(x, window, strides, pads):
-    """``y = sum over the window / how many of its positions lie inside the image``."""
+    """``y = sum over the window / number of its positions inside the image``."""
     inside = np.ones((1, *x.shape[1:3], 1), x.dtype)
     return sum(positions(padded(x, pads, 0), window, strides)) / sum(
         positions(padded(inside, pads, 0), window, strides)
@@ -66,7 +66,7 @@ def average_pool_forward_reference(x, window, strides, pads):
 
 @reference("average_pool_backward")
 def average_pool_backward_reference(dy, window, strides, pads, shape):
-    """Each dy in equal shares to the positions inside the image. ``shape`` is that of x."""
+    """Each dy is shared equally among the positions inside the image. ``shape`` is that of x."""
     inside = padded(np.ones((1, *shape[1:3], 1), dy.dtype), pads, 0)
     share = dy / sum(positions(inside, window, strides))
     dx = padded(np.zeros(shape, dy.dtype), pads, 0)
@@ -75,10 +75,9 @@ def average_pool_backward_reference(dy, window, strides, pads, shape):
     return dx[:, pads[0] :, pads[2] :][:, : shape[1], : shape[2]]
 
 
-# The twins walk over the windows of an image, their inner loops along the channels. The maximum is taken over four
-# positions of a window at a time, so that 2 x 2 is one pass (a third of the time of four passes). Addresses instead
-# of indices, because an index that Numba cannot prove to be positive keeps a loop from being vectorized (a factor
-# of five here).
+# The twins loop over the windows of an image, with inner loops along the channels. The maximum is taken over four
+# positions of a window at a time, so 2 x 2 is one pass (a third of the time of four passes). Addresses instead of
+# indices: an index that Numba cannot prove to be positive keeps a loop from being vectorized (a factor of five here).
 #
 # Measured on one core, float32, 128 images of 28 x 28 x 32, 2 x 2 windows: 0.52 ms forward (17 MB read and written),
 # 0.73 ms backward; a bare np.max over the input takes 0.16 ms, a copy of it 0.40 ms.
@@ -92,7 +91,7 @@ def geometry(x_shape, pooled_shape, window, strides, pads):
 def tables(window, codes):
     """Room for the lines of two windows, for each thread: offsets, and positions of a dtype.
 
-    Threads' tables lie a line of the cache apart.
+    The threads' tables lie one cache line apart.
     """
     shape = max_threads(), 2 * window[0] * window[1] + LINE_BYTES
     return scratch("pooling.offsets", shape, np.int64), scratch("pooling.codes", shape, codes)
@@ -120,10 +119,10 @@ def whole_window(g, tables):
 
 @jit
 def window_at(g, i, j, offsets, codes):
-    """``origin, start, count`` of window (i, j): where it stands, and the lines of the tables that lie in the image.
+    """``origin, start, count`` of window (i, j): where it is, and the lines of the tables that lie in the image.
 
-    The first ``kh kw`` lines of the tables are a whole window, made once; the others are made anew for a window that
-    reaches over the border.
+    The first ``kh kw`` lines of the tables are a whole window, made once; the others are rebuilt for each window that
+    crosses the border.
     """
     h, w, c, kh, kw, sh, sw, top, left = g[:9]
     r, q = i * sh - top, j * sw - left
@@ -136,7 +135,7 @@ def window_at(g, i, j, offsets, codes):
 
 @jit
 def larger(value, best):
-    """Whether ``value`` takes the place of ``best``: it is larger, or the first NaN."""
+    """Whether ``value`` replaces ``best``: it is larger, or the first NaN."""
     return (not (value <= best)) & (best == best)
 
 

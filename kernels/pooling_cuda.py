@@ -13,7 +13,7 @@ Pads = tuple[int, int, int, int]
 
 
 def _geometry(x_shape: Shape, y_shape: Shape, window: Pair, strides: Pair, pads: Pads, threads_over: Shape) -> Any:
-    """The structure ``Pool``; its dividers are those of the array that the threads run over, and the strides."""
+    """The structure ``Pool``; its dividers are for the array that the threads run over, and for the strides."""
     sizes = *x_shape[1:3], *y_shape[1:3], *window, *strides, pads[0], pads[2]
     return cuda.structure("Pool", *sizes, *threads_over[1:], *strides)
 

@@ -1,11 +1,12 @@
-"""A program: launches that are run one after the other in a single parallel region, as often as wanted.
+"""A program: launches that run one after the other in a single parallel region, any number of times.
 
-A training step of a small network is ten launches of 1 to 40 us. Python and Numba need 2 us to begin each, and handing
-over to a second thread takes 3 us more. A program costs that once: all threads go through the list of launches
-together, each takes tasks until none is left, and waits until those of the others are done (0.2 us).
+A training step of a small network is ten launches of 1 to 40 us. Python and Numba need 2 us to start each, and handing
+over to a second thread takes 3 us more. A program pays that once: all threads go through the list of launches together;
+each takes tasks until none is left, then waits until the others have finished theirs (0.2 us).
 
-No thread waits for another to come: tasks are taken, not assigned, so whoever is there does the work, and a program
-ends with any number of threads. Each begins with the same share of the tasks every time: their data are in its cache.
+No thread waits for another to arrive: tasks are taken, not assigned, so whichever threads are there do the work, and a
+program finishes with any number of them. Each always begins with the same share of the tasks: their data are in its
+cache.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from .frames import address, call, framed, slots_of
 from .jit import YIELD, host_is_x86, intrinsic, jit, max_threads, prange
 from .launching import Launch
 
-FUNCTION, FRAME, TASKS, GUARDED = range(4)  # what stands in a row of a program
-# Counters lie this many numbers apart, two cache lines: a thread that counts must not take a line from another's.
+FUNCTION, FRAME, TASKS, GUARDED = range(4)  # the columns of a program's rows
+# Counters lie this many numbers apart, two cache lines, so that a thread that counts does not evict another's counter.
 APART = 16
 PATIENCE = 2_000  # looks at a counter, about 50 us, before the processor is offered to another process
 NOWHERE, NOTHING = np.empty(0, np.int64), np.empty((0, 0), np.int64)
@@ -29,7 +30,7 @@ NOWHERE, NOTHING = np.empty(0, np.int64), np.empty((0, 0), np.int64)
 
 @intrinsic
 def _fetch_and_add(typingctx: Any, counter: Any, number: Any) -> Any:
-    """Add to a number in memory that other threads add to as well; returns what stood there."""
+    """Add atomically to a number in memory that other threads also add to; returns the previous value."""
     from numba import types
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -40,7 +41,7 @@ def _fetch_and_add(typingctx: Any, counter: Any, number: Any) -> Any:
 
 @intrinsic
 def _now(typingctx: Any, counter: Any) -> Any:
-    """A number in memory that other threads change; what they wrote before changing it is seen after this."""
+    """A number that other threads change, loaded atomically: what they wrote before the change is then visible."""
     from numba import types
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -59,7 +60,7 @@ def _call_without_arguments(context: Any, builder: Any, name: str) -> Any:
 
 @intrinsic
 def _pause(typingctx: Any) -> Any:
-    """A moment in which the core's other thread, if it has one, goes on faster."""
+    """Pause briefly, in favor of the core's other hardware thread, if it has one."""
     from numba import types
 
     name = "llvm.x86.sse2.pause" if host_is_x86() else "llvm.donothing"
@@ -68,7 +69,7 @@ def _pause(typingctx: Any) -> Any:
 
 @intrinsic
 def _yield(typingctx: Any) -> Any:
-    """Let another thread have the processor, if one waits for it."""
+    """Yield the processor to another thread, if one is waiting."""
     from numba import types
 
     return types.void(), lambda context, builder, signature, args: _call_without_arguments(context, builder, YIELD)
@@ -87,7 +88,7 @@ def _wait(done, tasks):
 
 @jit
 def _take_part(me, threads, rows, counters, watched):
-    """One thread's part: of every launch first the tasks of its own share, then what others have not begun."""
+    """One thread's part: for every launch first the tasks of its own share, then those that others have not begun."""
     for k in range(rows.shape[0]):
         if rows[k, GUARDED] and not math.isfinite(watched[0]):
             return
@@ -110,7 +111,7 @@ def _take_part(me, threads, rows, counters, watched):
 
 @jit(parallel=True)
 def _run(threads, rows, counters, watched, slots, filled, table, row):
-    """Whether ``watched[0]`` was finite when the first guarded launch came."""
+    """Run all launches. Returns whether ``watched[0]`` was finite at the first guarded one."""
     for k in range(filled.size):
         slots[filled[k]] = table[row, k]
     if threads == 1:
@@ -129,7 +130,9 @@ def _run(threads, rows, counters, watched, slots, filled, table, row):
 
 @jit
 def _run_steps(count, threads, rows, counters, watched, slots, filled, table, row, moving, start, stride):
-    """How many of so many runs were taken, each with the next row of the table and the next address in ``moving``."""
+    """Run up to ``count`` times, each with the next row of the table and the next address in the slots ``moving``;
+    returns the number of complete runs.
+    """
     for step in range(count):
         for slot in moving:
             slots[slot] = start + step * stride
@@ -140,27 +143,27 @@ def _run_steps(count, threads, rows, counters, watched, slots, filled, table, ro
 
 @jit
 def move(slots, moved, array):
-    """Let the launches read another array, of the same shape and dtype: the slots ``moved`` get its address."""
+    """Make the launches read another array of the same shape and dtype: put its address into the slots ``moved``."""
     for slot in moved:
         slots[slot] = address_of(array)
 
 
 class Program:
-    """Launches, to be run again and again on the same arrays.
+    """Launches, to be run repeatedly on the same arrays.
 
     Parameters
     ----------
     launches : list of Launch
         Of compiled kernels.
     guarded : int
-        From this launch on they are only run if ``watched[0]`` is finite by then.
+        Launches from this one on run only if ``watched[0]`` is finite by then.
     watched : array of float64
     """
 
     def __init__(self, launches: list[Launch], guarded: int, watched: np.ndarray) -> None:
         self.launches, self.watched = list(launches), watched
         slots: list[int] = []
-        self.positions: list[list[int]] = []  # for each launch the first slot of each argument
+        self.positions: list[list[int]] = []  # for each launch, the first slot of each argument
         self.rows = np.zeros((len(launches), 4), np.int64)
         for row, launch in zip(self.rows, launches, strict=True):
             row[[FUNCTION, TASKS]] = framed(launch.kernel, launch.arguments), launch.tasks
@@ -173,12 +176,12 @@ class Program:
         self.rows[:, FRAME] += address(self.slots)
         self.rows[guarded:, GUARDED] = 1
         self.counters = np.zeros(len(launches) * (max_threads() + 1) * APART, np.int64)
-        self.slot = memoryview(self.slots)  # for single numbers, which NumPy takes three times as long to change
+        self.slot = memoryview(self.slots)  # for single numbers, which take NumPy three times as long to change
 
     def run(self, threads: int, filled: np.ndarray = NOWHERE, table: np.ndarray = NOTHING, row: int = 0) -> bool:
-        """Fill the slots ``filled`` from a row of a table and run all launches, each shared out to ``threads`` threads.
+        """Fill the slots ``filled`` from a row of a table and run all launches, each shared among ``threads`` threads.
 
-        False if ``watched`` was not finite: the guarded ones were left out.
+        False if ``watched`` was not finite: the guarded launches were skipped.
         """
         return bool(_run(threads, self.rows, self.counters, self.watched, self.slots, filled, table, row))
 
@@ -186,14 +189,14 @@ class Program:
         self, count: int, threads: int, filled: np.ndarray, table: np.ndarray, row: int, moving: np.ndarray,
         start: int, stride: int,
     ) -> int:  # fmt: skip
-        """Run all launches ``count`` times, with the next row of the table each time and with addresses in the slots
-        ``moving`` that begin at ``start`` and lie ``stride`` bytes apart. How many of the runs `run` would call True.
+        """Run all launches ``count`` times, each time with the next row of the table and the next address in the slots
+        ``moving``: from ``start`` on, ``stride`` bytes apart. Returns how often `run` would return True.
         """
         common = threads, self.rows, self.counters, self.watched, self.slots
         return int(_run_steps(count, *common, filled, table, row, moving, start, stride))
 
     def slots_of_array(self, array: np.ndarray) -> np.ndarray:
-        """The slots that hold the address of an array, or of a view of all of it: `move` makes them point elsewhere."""
+        """The slots that hold the address of an array, or of a view of all of it; `move` redirects them."""
         found = [
             slot
             for slots, launch in zip(self.positions, self.launches, strict=True)
@@ -203,7 +206,7 @@ class Program:
         return np.array(found, np.int64)
 
     def slots_of_arguments(self, arguments: list[tuple[int, int]]) -> np.ndarray:
-        """The slots of arguments, each given by the number of its launch and its own number there."""
+        """The slots of arguments, each given by its launch's number and its own number within the launch."""
         found = [
             self.positions[k][which] + number
             for k, which in arguments
@@ -212,9 +215,9 @@ class Program:
         return np.array(found, np.int64)
 
     def renew(self, first: int, launches: list[Launch]) -> bool:
-        """Compare ``launches`` with those of the program from ``first`` on, and take over the numbers that are new.
+        """Compare ``launches`` with the program's own from ``first`` on, and adopt numbers that have changed.
 
-        False if anything but numbers differs: the program is then of no use any more.
+        False if anything but numbers differs: the program is then no longer usable.
         """
         for k, new in enumerate(launches, first):
             old = self.launches[k]

@@ -1,12 +1,11 @@
-// Instructions that CUDA C++ has no words for. (Outside of a CUDA compiler the tests define functions of the same
-// names.)
+// Instructions that CUDA C++ does not expose. (Outside a CUDA compiler the tests define functions of the same names.)
 
 #ifdef __CUDACC__
 #if __CUDA_ARCH__ < 800
 #error "TF32 and bfloat16 tensor cores need compute capability 8.0 (Ampere) or later"
 #endif
 
-// To nearest. Ties go to the even one where that is one instruction, from Hopper on; away from zero before.
+// To nearest. Ties go to even where that is one instruction, from Hopper on; before, away from zero.
 __device__ __forceinline__ u32 to_tf32(float value) {
     u32 word;
 #if __CUDA_ARCH__ >= 900
@@ -24,8 +23,8 @@ __device__ __forceinline__ u32 to_bfloat16_pair(float first, float second) {
     return word;
 }
 
-// Four blocks of 8 rows and 4 words out of shared memory. Lane 8 q + i says where row i of block q stands, aligned to 16
-// bytes; lane 4 g + t receives word (g, t) of each block.
+// Four blocks of 8 rows and 4 words from shared memory. Lane 8 q + i gives the address of row i of block q, aligned to
+// 16 bytes; lane 4 g + t receives word (g, t) of each block.
 __device__ __forceinline__ void load_matrices(const u32* row, u32 (&blocks)[4]) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(blocks[0]), "=r"(blocks[1]), "=r"(blocks[2]), "=r"(blocks[3])

@@ -10,12 +10,12 @@ Its *twin* takes the same positional arguments, then the arrays to fill::
     @twin("dense_forward")
     def dense_forward(x, w, b, relu, y): ...
 
-All that it does with them is launch kernels (launching.py, cuda.py): so a training step is a list of launches, and can
-be replayed as one.
+A twin does nothing but launch kernels (launching.py, cuda.py), so a training step is a list of launches and can be
+replayed as one.
 
-An output of size 0 is one that nobody asked for, an input of size 0 (a bias) is one that is not there. Ops that
-overwrite some of their arguments, such as optimizers, say which: ``updates=(0, 2, 3), outputs=0``; the reference then
-returns the new values of those arguments, followed by its outputs if it has any.
+An output of size 0 is not wanted; an input of size 0 (a bias) is absent. Ops that overwrite some of their arguments,
+such as optimizers, say which: ``updates=(0, 2, 3), outputs=0``; the reference then returns the new values of those
+arguments, followed by its outputs, if any.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ..errors import BackendError
 
 @dataclass
 class Op:
-    """One operation: its name, its reference, and the twins by backend name."""
+    """One operation: its name, its reference, and its twins by backend name."""
 
     name: str
     reference: Callable[..., Any]

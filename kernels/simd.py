@@ -1,8 +1,8 @@
 """A few vector instructions for kernels that the compiler does not vectorize well enough by itself.
 
-A kernel of this kind is a function marked ``@intrinsic`` (kernels/jit.py): called with Numba's context and builder,
-it *emits* code. So a Python ``for`` in it is a loop that is unrolled, and `Simd.loop` is a loop that runs. One `Simd`
-value holds ``lanes`` numbers, as many as fill the machine's registers.
+Such a kernel is a function marked ``@intrinsic`` (kernels/jit.py): called with Numba's context and builder, it *emits*
+code. So a Python ``for`` in it is an unrolled loop, and `Simd.loop` is a loop in the emitted code. One `Simd` value
+holds ``lanes`` numbers, enough to fill a register of the machine.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Simd:
         return self.builder.call(function, args)
 
     def load(self, pointer: Any, mask: Any = None) -> Any:
-        """The vector at an address; lanes outside the mask are 0 and their memory is not touched."""
+        """Load the vector at an address; lanes outside the mask are 0 and their memory is not touched."""
         pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
         if mask is None:
             return self.builder.load(pointer, align=self.bytes)
@@ -75,7 +75,7 @@ class Simd:
         return self._call(name, self.vector, pointer, align, mask, self.constant(0.0))
 
     def store(self, value: Any, pointer: Any, mask: Any = None) -> None:
-        """Put a vector at an address; memory outside the mask is not touched."""
+        """Store a vector at an address; memory outside the mask is not touched."""
         pointer = self.builder.bitcast(pointer, self.vector.as_pointer())
         if mask is None:
             self.builder.store(value, pointer, align=self.bytes)
@@ -84,7 +84,7 @@ class Simd:
         self._call(f"llvm.masked.store.{self.suffix}.p0", self.ir.VoidType(), value, pointer, align, mask)
 
     def opaque(self, pointer: Any) -> Any:
-        """The same address, of which the optimizer cannot know how it was computed."""
+        """The same address, but how it was computed is hidden from the optimizer."""
         kind = pointer.type
         same = self.ir.InlineAsm(self.ir.FunctionType(kind, [kind]), "", "=r,0", side_effect=False)
         return self.builder.call(same, [pointer])
@@ -94,7 +94,7 @@ class Simd:
         return self._splat(self.builder.load(pointer), self.vector)
 
     def pick(self, a: Any, b: Any, places: list[int]) -> Any:
-        """A vector of lanes of two others: place k is lane k of ``a``, place ``lanes + k`` is lane k of ``b``."""
+        """A vector of lanes from two others: place k is lane k of ``a``, place ``lanes + k`` is lane k of ``b``."""
         integers = self.ir.VectorType(self.ir.IntType(32), self.lanes)
         return self.builder.shuffle_vector(a, b, self.ir.Constant(integers, places))
 
@@ -108,13 +108,13 @@ class Simd:
         return self.builder.select(negative, self.constant(0.0), value)
 
     def either(self, a: Any, b: Any) -> Any:
-        """A vector that has the bits that are set in ``a`` or in ``b``."""
+        """The bitwise or of ``a`` and ``b``."""
         integers = self.ir.VectorType(self.ir.IntType(8 * self.bytes), self.lanes)
         one, other = (self.builder.bitcast(value, integers) for value in (a, b))
         return self.builder.bitcast(self.builder.or_(one, other), self.vector)
 
     def nonzero(self, value: Any) -> Any:
-        """A mask of the lanes in which a bit is set: of those that are not 0, or -0."""
+        """A mask of the lanes in which any bit is set: those that are not 0, or are -0."""
         integers = self.ir.VectorType(self.ir.IntType(8 * self.bytes), self.lanes)
         zero = self.ir.Constant(integers, [0] * self.lanes)
         return self.builder.icmp_signed("!=", self.builder.bitcast(value, integers), zero)
@@ -125,7 +125,7 @@ class Simd:
 
     @contextmanager
     def loop(self, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
-        """``for index in range(start, stop, step)``; a last incomplete step is not taken."""
+        """``for index in range(start, stop, step)``, without an incomplete last step."""
         builder, counter = self.builder, self.variable(self.index)
         builder.store(start, counter)
         head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
@@ -141,7 +141,7 @@ class Simd:
 
     @contextmanager
     def bits(self, word: Any) -> Iterator[Any]:
-        """``for place in places of the bits that are set in word``, from the lowest on."""
+        """``for place in places of the bits that are set in word``, lowest first."""
         builder, rest = self.builder, self.variable(self.index)
         builder.store(word, rest)
         head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))

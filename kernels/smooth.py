@@ -1,7 +1,7 @@
-"""The smooth activations, one number after the other: in double precision, and for float32 loop by loop.
+"""The smooth activations: number by number in double precision, and for float32 a loop for each.
 
-Each loop over float32 has one activation in it, so that it is vectorized (exponentials.py): a million sigmoids and
-their derivatives take 0.7 ms on two cores; number by number, in doubles, they took 6.2.
+Each loop over float32 has a single activation, so it is vectorized (exponentials.py): a million sigmoids and their
+derivatives take 0.7 ms on two cores; number by number, in doubles, they took 6.2.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _sigmoid(x):
 
 @jit
 def smooth(x, kind, a, scale):
-    """One value of a smooth activation, in double precision whatever the arrays have."""
+    """One value of a smooth activation, in double precision whatever the arrays' dtype."""
     if kind == SIGMOID:
         return _sigmoid(x)
     if kind == TANH:

@@ -1,8 +1,8 @@
-"""Softmax and cross-entropy in one step, from the logits: stable where the two one after the other are not.
+"""Softmax and cross-entropy in one step, from the logits: stable where one after the other is not.
 
 ``loss = mean_i w_i sum_j t_ij (log sum_k exp x_ik - x_ij)``, and its derivative is as simple as can be:
 ``dx = (softmax(x) - t) w / n``. The batch's sum of losses and its number of correct rows are *added* to ``totals``, two
-float64, so that an epoch's mean needs one read at its end. A row is correct when its first largest logit is the class.
+float64, so an epoch's mean needs one read at its end. A row is correct if its first largest logit is that of its class.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from .launching import launch
 from .registry import reference, twin
 from .scratch import scratch
 
-ROWS = 16  # of a batch that a task computes
-SERIAL = 4096  # fewer numbers are for one thread
+ROWS = 16  # of a batch, per task
+SERIAL = 4096  # fewer numbers are left to one thread
 
 
 @reference("softmax_cross_entropy", updates=(4,))
@@ -28,7 +28,7 @@ def softmax_cross_entropy_reference(logits, targets, weights, smoothing, totals)
     z = logits - logits.max(axis=1, keepdims=True)  # the largest becomes 0: exp cannot overflow
     e = np.exp(z)
     s = e.sum(axis=1, keepdims=True)
-    losses = (t * np.log(s) - t * np.where(t == 0, 0, z)).sum(axis=1)  # a class of no probability may have logit -inf
+    losses = (t * np.log(s) - t * np.where(t == 0, 0, z)).sum(axis=1)  # a class of probability 0 may have logit -inf
     correct = (logits.argmax(axis=1) == targets.argmax(axis=1)) & ~np.isnan(losses)
     dlogits = (e / s * t.sum(axis=1, keepdims=True) - t) * (weights / n)[:, None]
     return totals + np.array([(weights * losses).sum(), correct.sum()]), dlogits
@@ -36,14 +36,14 @@ def softmax_cross_entropy_reference(logits, targets, weights, smoothing, totals)
 
 @reference("sparse_softmax_cross_entropy", updates=(4,))
 def sparse_softmax_cross_entropy_reference(logits, labels, weights, smoothing, totals):
-    """The same with class numbers (n,) for targets."""
+    """The same with class numbers (n,) as targets."""
     targets = (labels[:, None] == np.arange(logits.shape[1])).astype(logits.dtype)
     return softmax_cross_entropy_reference(logits, targets, weights, smoothing, totals)
 
 
 @jit
 def first_maximum(row):
-    """Where the largest number first is."""
+    """The first position of the largest number."""
     best = 0
     for k in range(1, row.size):
         if row[k] > row[best]:
@@ -53,7 +53,7 @@ def first_maximum(row):
 
 @jit
 def exponentials(x, e):
-    """``e = exp(x - max)`` of one row. Returns their sum, the maximum and the place where it first is."""
+    """``e = exp(x - max)`` of one row. Returns their sum, the maximum and its first position."""
     best, total = first_maximum(x), 0.0
     for k in range(x.size):
         # The C library's exp for the array's own type: 1.7 us for 64 rows of 10 floats, against 7 us in doubles.
@@ -123,9 +123,9 @@ def add_up(task, parts, totals):
 
 
 def evaluate(loss, outputs, targets, weights, settings, totals, gradient):
-    """Launch a loss's kernel over the rows of a batch and add to ``totals`` what its tasks found, in their order.
+    """Launch a loss's kernel over the rows of a batch and add the sums of its tasks to ``totals``, in order.
 
-    64 rows of 10 take 5 us, less than handing over to a second thread would save.
+    64 rows of 10 take 5 us: a second thread would save less than handing over to it costs.
     """
     parts = scratch("loss.parts", (-(-len(outputs) // ROWS), 2), totals.dtype)
     wanted = gradient.size > 0

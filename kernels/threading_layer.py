@@ -1,21 +1,21 @@
-"""Which of Numba's threading layers will run the kernels, known before it is started."""
+"""Which of Numba's threading layers will run the kernels, known before the layer starts."""
 
 from __future__ import annotations
 
 import importlib
 
 POOLS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
-# What NUMBA_THREADING_LAYER may also say, and the layers that Numba then tries (its documentation, "Threading layers").
+# Other values of NUMBA_THREADING_LAYER, and the layers that Numba then tries (its documentation, "Threading layers").
 FAMILIES = {"safe": ("tbb",), "threadsafe": ("tbb", "omp"), "forksafe": ("tbb", "workqueue")}
 
 
 def threading_layer() -> str:
-    """``"tbb"``, ``"omp"`` or ``"workqueue"``; Numba itself would say it only once its threads run.
+    """``"tbb"``, ``"omp"`` or ``"workqueue"``; Numba itself tells only once its threads run.
 
     Raises
     ------
     RuntimeError
-        If none can be had for what NUMBA_THREADING_LAYER asks for: in one line.
+        If no layer is available for the value of NUMBA_THREADING_LAYER; the message is one line.
     """
     from numba import config
 

@@ -1,7 +1,7 @@
-"""Turning a matrix round, a square of vectors at a time.
+"""Transposing a matrix, a square of vectors at a time.
 
-A square of 16 x 16 floats (8 x 8 doubles) is loaded as 16 vectors, in which lane j of vector i is exchanged with lane i
-of vector j by exchanging quarters of what is left: blocks of 8 lanes, then 4, 2, 1 (Eklundh, IEEE Transactions on
+A square of 16 x 16 floats (8 x 8 doubles) is loaded as 16 vectors. Lane j of vector i is exchanged with lane i of
+vector j by swapping off-diagonal quarters, recursively: blocks of 8 lanes, then 4, 2, 1 (Eklundh, IEEE Transactions on
 Computers C-21(7), 1972). 128 x 128 floats take 2 us; number by number they took 14 us.
 """
 
@@ -18,7 +18,7 @@ VECTOR_BYTES = host_vector_bytes()
 
 @intrinsic
 def _square(typingctx: Any, source: Any, row: Any, target: Any, target_row: Any) -> Any:
-    """``target[j, i] = source[i, j]`` for as many rows and columns as a vector has lanes."""
+    """``target[j, i] = source[i, j]`` for a square with as many rows and columns as a vector has lanes."""
     from numba import types
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -31,7 +31,7 @@ def _square(typingctx: Any, source: Any, row: Any, target: Any, target_row: Any)
             for i in lanes:
                 if not i & distance:
                     above, below = lines[i], lines[i + distance]
-                    # Of two vectors side by side, lane k of the second one is number lanes + k.
+                    # In two vectors side by side, lane k of the second is number lanes + k.
                     upper = [simd.lanes + k - distance if k & distance else k for k in lanes]
                     lower = [simd.lanes + k if k & distance else k + distance for k in lanes]
                     lines[i], lines[i + distance] = simd.pick(above, below, upper), simd.pick(above, below, lower)
@@ -45,7 +45,9 @@ def _square(typingctx: Any, source: Any, row: Any, target: Any, target_row: Any)
 
 @jit
 def transpose(source, source_row, rows, columns, target, target_row):
-    """``target[j, i] = source[i, j]``, on addresses (see `at`) of matrices whose rows lie so many numbers apart."""
+    """``target[j, i] = source[i, j]``, on addresses (see `at`) of matrices; ``source_row`` and ``target_row`` are the
+    distances between their rows.
+    """
     side = VECTOR_BYTES // item_bytes(source)
     whole_rows, whole_columns = rows // side * side, columns // side * side
     for i in range(0, whole_rows, side):
@@ -58,7 +60,7 @@ def transpose(source, source_row, rows, columns, target, target_row):
 
 @kernel
 def transposed(task, matrices, targets):
-    """Each matrix of ``matrices`` (count, rows, columns), turned round into ``targets`` (count, columns, rows)."""
+    """Transpose each matrix of ``matrices`` (count, rows, columns) into ``targets`` (count, columns, rows)."""
     _, rows, columns = matrices.shape
     place = task * rows * columns
     transpose(at(matrices, place), columns, rows, columns, at(targets, place), rows)

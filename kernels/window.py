@@ -1,11 +1,10 @@
-"""Where a sliding window stands: the arithmetic of SAME and VALID, shared by pooling and convolution.
+"""Where a sliding window lies: the arithmetic of SAME and VALID, shared by pooling and convolution.
 
 With an effective window ``e = (window - 1) dilation + 1``:
 
-* VALID: ``out = floor((size - e) / stride) + 1``, no padding; what the last window does not reach is left
-  out.
-* SAME: ``out = ceil(size / stride)``; the padding that this takes is split evenly, and an odd one has its
-  extra row at the bottom and its extra column at the right, as in TensorFlow.
+* VALID: ``out = floor((size - e) / stride) + 1``, no padding; what the last window does not reach is ignored.
+* SAME: ``out = ceil(size / stride)``; the padding this needs is split evenly, and an odd one has its extra row at the
+  bottom and its extra column at the right, as in TensorFlow.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from ..errors import ShapeError
 
 
 def pad_amounts(size: int, window: int, stride: int, padding: str, dilation: int = 1) -> tuple[int, int]:
-    """Padding ``(before, after)`` along one axis for ``padding`` ``"same"`` or ``"valid"``."""
+    """The padding ``(before, after)`` along one axis, for ``padding`` ``"same"`` or ``"valid"``."""
     if padding == "valid":
         return 0, 0
     out = -(-size // stride)

@@ -6,7 +6,7 @@ G (t, r) and B (t, t) that come from t - 1 points and infinity (Toom and Cook),
     Y = A' [(G w G') * (B' x B)] A          (* element by element)
 
 takes t^2 multiplications instead of m^2 r^2: 36 instead of 144 for 4x4 outputs of 3x3 filters, 36 instead of 100 for
-2x2 outputs of 5x5 ones. Being bilinear, its two derivatives are the same products read backwards:
+2x2 outputs of 5x5 ones. The formula is bilinear, so its two derivatives are the same products transposed:
 dM = A dY A', dw = G' [V * dM] G, dx = B [U * dM] B'.
 
 Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
@@ -23,8 +23,9 @@ import numpy as np
 from .jit import intrinsic
 from .simd import Simd
 
-# Of the points that are often used these round best (rms error in float32 over the output's standard deviation, 64
-# channels): F(4x4, 3x3) 7e-7 and F(2x2, 5x5) 8e-7; with 0, 1, -1, 2, -2 both 1.6e-6. Direct convolution: 4e-7.
+# Of the commonly used points, these have the smallest rounding error (rms error in float32 over the output's standard
+# deviation, 64 channels): F(4x4, 3x3) 7e-7 and F(2x2, 5x5) 8e-7; with 0, 1, -1, 2, -2 both 1.6e-6. Direct convolution:
+# 4e-7.
 POINTS = (Fraction(0), Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2))
 
 
@@ -55,8 +56,8 @@ def two_sided(matrix: np.ndarray, *, add: bool = False) -> Callable[..., Any]:
     """Code for ``target (+)= matrix source matrix'``, for every channel of a tile.
 
     Called as ``f(source, source_row, source_column, target, target_row, target_column, channels)``: addresses,
-    strides in elements, and a number of contiguous channels that fills whole vectors. The matrix's zeros cost
-    nothing, its ones no multiplication.
+    strides in elements, and a number of contiguous channels that fills whole vectors. Zeros in the matrix cost
+    nothing, ones no multiplication.
     """
     rows, columns = matrix.shape
 

@@ -1,7 +1,7 @@
-"""Terms that are 0 take no part in a product: four fifths of the pixels of a digit, half of those of a shirt.
+"""Products that skip terms that are 0: four fifths of a digit's pixels are, and half of a shirt's.
 
-A tile of ``C = A B`` has five rows (three where the machine has 16 vector registers, not 32) and goes only through
-those p for which one of its five numbers of A is not 0. They are found 64 at a time, as the bits of a word::
+A tile of ``C = A B`` has five rows (three where the machine has 16 vector registers, not 32) and visits only those p
+for which at least one of its five numbers of A is not 0. They are found 64 at a time, as the bits of a word::
 
     word = bits(A[i : i + 5, p : p + 64] != 0)  # or over the rows
     while word:
@@ -10,18 +10,18 @@ those p for which one of its five numbers of A is not 0. They are found 64 at a 
             c[r] += A[i + r, k] * B[k, :]  # c[r] and B[k, :] are vectors in registers
         word &= word - 1
 
-Tiles of few rows leave out most and, when they are as wide, still do more than they load. Of the products of a batch
-of MNIST with its weights 41% are left, of Fashion-MNIST 82%, and 31 and 66% of those of the gradient, for which the
-five are pixels side by side. On one core at 240 GFLOP/s, us::
+Tiles with few rows skip the most and, when they are this wide, still compute more than they load. Of a batch's products
+with the weights, 41% remain on MNIST and 82% on Fashion-MNIST; of the gradient's, for which the five are adjacent
+pixels, 31 and 66%. On one core at 240 GFLOP/s, us::
 
                                dense   here   dense gradient   here
     784 x 200, 100 digits        148     60              153     46
     784 x 128, 64 pieces          57     45               59     38
 
-The other terms are added in the same order as ever and ``s + 0 * b`` is ``s``, so this changes no bit, as long as B is
-finite; where it is not, no term is left out. That is seen anew each time. Whether it pays to look for zeros at all is
-asked once for each launch from Python, of the first rows of A: a recorded step (scratchnet/recording.py) stays with the
-answer that its first batch gave.
+The other terms are added in the usual order and ``s + 0 * b`` is ``s``, so no bit changes as long as B is finite; where
+it is not, no term is skipped. This is checked every time. Whether searching for zeros pays at all is decided once per
+launch from Python, by the first rows of A: a recorded step (scratchnet/recording.py) keeps the decision made for its
+first batch.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from .launching import launch
 from .scratch import scratch
 from .simd import Simd
 
-ROWS = WIDEST = 5 if host_registers() >= 32 else 3  # of a tile: so many rows, and at most so many vectors
-NARROWEST = (WIDEST + 1) // 2  # cut evenly, no strip of columns is narrower than this
-STRIPS = 4  # in a task: B's columns stay in the core's second cache, and few rows of C are enough work
-TILES = 8  # one below the other in a task of the gradient; the columns of A that it reads have a bit each in a word
+ROWS = WIDEST = 5 if host_registers() >= 32 else 3  # of a tile: its rows, and the most vectors in a row
+NARROWEST = (WIDEST + 1) // 2  # columns are cut evenly, and no strip is narrower than this
+STRIPS = 4  # in a task: B's columns stay in the core's second-level cache, and few rows of C are enough work
+TILES = 8  # one below the other in a gradient's task; each column of A that it reads has a bit in a word
 WORD = 64  # bits in a word
 LOOKED = 8192  # numbers of B that a task looks through
-SAMPLE, RARE = 20, 0.9  # so many rows of A say whether it pays: not with a larger share of blocks that are not all 0
+SAMPLE, RARE = 20, 0.9  # rows of A that decide whether it pays; it does up to this share of blocks not all 0
 VECTOR_BYTES = host_vector_bytes()
 BLOCK = (1 << ROWS) - 1  # the bits of a tile's rows
 FIRST_OF_BLOCKS = sum(1 << k for k in range(0, WORD // ROWS * ROWS, ROWS))
-WIDE = 256  # inputs from which on it is worth looking
+WIDE = 256  # with fewer inputs, looking does not pay
 
 
 @intrinsic
 def _nonzero(typingctx: Any, pointer: Any, stride: Any, rows: Any, count: Any) -> Any:
-    """A word whose bit k says that column k of ``count`` (64 at most) has a number that is not 0 in one of the rows."""
+    """A word whose bit k is set if column k of ``count`` (64 at most) has a nonzero number in one of the rows."""
     from numba import types
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -87,8 +87,8 @@ def _down_the_rows(
     typingctx: Any, a: Any, a_row: Any, a_column: Any, b: Any, b_row: Any, c: Any, c_row: Any, bias: Any,
     words: Any, count: Any, rows: Any, columns: Any, start: Any, relu: Any,
 ) -> Any:  # fmt: skip
-    """``columns`` of C, NARROWEST to WIDEST vectors, in tiles down the rows, of which each has ``count`` words. Where a
-    tile lacks rows, the last one is computed several times.
+    """``columns`` of C, NARROWEST to WIDEST vectors, in tiles down the rows, each with ``count`` words. Where a tile
+    lacks rows, the last one is computed several times.
     """
     from numba import types
 
@@ -148,20 +148,20 @@ def _down_the_rows(
 
 @exported("piipipiptiiiii")
 def _strip(a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, columns, start, relu):
-    """`gemm` for those p for which a bit is set in ``count`` words."""
+    """`gemm` over those p whose bits are set in ``count`` words."""
     _down_the_rows(a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, columns, start, relu)
 
 
 @jit
 def _abreast(outputs, itemsize):
-    """How many tasks stand side by side."""
+    """How many tasks lie side by side."""
     most = WIDEST * STRIPS * VECTOR_BYTES // itemsize
     return (outputs + most - 1) // most
 
 
 @jit
 def _strips(part, outputs, a, a_row, a_column, b, b_row, c, c_row, bias, words, count, rows, start, relu):
-    """Part of the columns of C = A B, of which there are ``outputs``, cut evenly into strips."""
+    """Part of the ``outputs`` columns of C = A B, cut evenly into strips."""
     lanes = VECTOR_BYTES // item_bytes(b)
     vectors, parts = (outputs + lanes - 1) // lanes, _abreast(outputs, item_bytes(b))
     strips = (vectors + WIDEST - 1) // WIDEST
@@ -185,7 +185,7 @@ def _finite(checks):
 
 @jit
 def _all(count):
-    """A word of which ``count`` bits are set."""
+    """A word with ``count`` bits set."""
     return np.int64(-1 if count == WORD else (1 << count) - 1)
 
 
@@ -193,7 +193,7 @@ def _all(count):
 def _look(task, b, checks):
     numbers, nothing = at(b, task * LOOKED), b.dtype.type(0)
     for k in range(min(LOOKED, b.size - task * LOOKED)):
-        nothing += numbers[k] * 0  # NaN, if that is not finite
+        nothing += numbers[k] * 0  # NaN if the number is not finite
     checks[task] = nothing
 
 
@@ -246,7 +246,7 @@ def _gradient(task, x, dz, checks, bits, words, dw):
 
 @jit
 def _share(x, rows, columns):
-    """Of the blocks of so many rows and columns at the head of x, one of them 1, the share that is not all 0."""
+    """The share of blocks of ``rows`` x ``columns`` numbers (one of them is 1) at the head of x that are not all 0."""
     (n, inputs), wide, found = x.shape, WORD // columns * columns, 0
     down = min(SAMPLE, n) // rows
     for i in range(down):
@@ -265,12 +265,12 @@ def _pays(x, rows, columns, outputs):
 
 
 def multiply_pays(x, outputs):
-    """Whether it looks as if enough columns were 0 in ROWS rows of x."""
+    """Whether enough columns seem to be 0 in ROWS rows of x."""
     return _pays(x, ROWS, 1, outputs)
 
 
 def gradient_pays(x, outputs):
-    """Whether it looks as if ROWS neighbors in a row of x were 0 often enough."""
+    """Whether ROWS neighbors in a row of x seem to be all 0 often enough."""
     return _pays(x, 1, ROWS, outputs)
 
 
@@ -285,7 +285,7 @@ def multiply(x, w, b, relu, sums):
 
 
 def gradient(x, dz, checks, dw):
-    """Launch ``dw = x' dz``; anything but zeros in ``checks`` says that dz is not finite."""
+    """Launch ``dw = x' dz``; anything but zeros in ``checks`` means that dz is not finite."""
     n, inputs = x.shape
     tasks = _abreast(dw.shape[1], dw.itemsize) * -(-inputs // (ROWS * TILES))
     bits = scratch("zeros.bits", (tasks, n), np.int64)
