@@ -9,6 +9,7 @@ import numpy as np
 
 from . import config
 from .backend import array_module
+from .checks import is_whole, number
 from .errors import ConfigError
 from .layers import GELU, Activation, Layer, LeakyReLU, ReLU
 from .layers.activations import name_of
@@ -49,9 +50,13 @@ def tanh(x: Any) -> Any:
     return _named(x, "tanh")
 
 
-def softmax(x: Any) -> Any:
-    """``exp(x_i) / sum_j exp(x_j)`` over the last axis."""
-    return _named(x, "softmax")
+def softmax(x: Any, axis: int = -1) -> Any:
+    """``exp(x_i) / sum_j exp(x_j)`` over an axis."""
+    xp = array_module()
+    x = xp.asarray(x)
+    if not is_whole(axis, -x.ndim) or axis >= x.ndim:
+        raise ConfigError(f"softmax: axis: expected an integer from {-x.ndim} to {x.ndim - 1}, got {axis!r:.80}")
+    return xp.moveaxis(_named(xp.moveaxis(x, axis, -1), "softmax"), -1, axis)
 
 
 def softplus(x: Any) -> Any:
@@ -69,9 +74,10 @@ def exponential(x: Any) -> Any:
     return _named(x, "exponential")
 
 
-def elu(x: Any) -> Any:
-    """``x`` where ``x > 0``, ``exp(x) - 1`` elsewhere."""
-    return _named(x, "elu")
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """``x`` where ``x > 0``, ``alpha (exp(x) - 1)`` elsewhere."""
+    y = _named(x, "elu")
+    return y if alpha == 1 else array_module().where(y > 0, y, y.dtype.type(number("elu", "alpha", alpha)) * y)
 
 
 def selu(x: Any) -> Any:
