@@ -10,8 +10,8 @@
 import os
 from typing import Any
 
-# kernels/ is a package of ours that stands beside this folder in a checkout, and in it once it is installed. A program
-# that is run in the checkout's folder finds this one first, installed or not.
+# kernels/ is a package next to this folder in a checkout, and inside it once installed. A program run in the checkout's
+# folder finds the checkout first, installed or not.
 if not os.path.isdir(os.path.join(__path__[0], "kernels")):
     __path__.append(os.path.dirname(__path__[0]))
 
@@ -64,7 +64,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`interop` on first use: it stands on libraries that `import scratchnet` must not load."""
+    """`interop` on first use: it depends on libraries that `import scratchnet` must not load."""
     if name == "interop":
         import importlib
 

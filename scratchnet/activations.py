@@ -1,4 +1,4 @@
-"""Activations as functions of arrays, under Keras's names; each also stands for its name: ``activation=relu``."""
+"""Activations as functions of arrays, under Keras's names; each can be passed like its name: ``activation=relu``."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _named(x: Any, name: str) -> Any:
 
 
 def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
-    """What a layer makes of an array of any shape: to the layer it is one sample."""
+    """Apply a layer to an array of any shape, as one sample."""
     xp = array_module()
     x = xp.asarray(x)
     dtype = x.dtype if x.dtype in (np.float32, np.float64) else config.floatx()
@@ -111,7 +111,7 @@ def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
 
 
 def get(identifier: Any) -> Any:
-    """The function of a name (``"relu"``); `linear` for None; a function of this module, or a layer, as it is.
+    """The function for a name (``"relu"``); `linear` for None; a function of this module or a layer is returned as is.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The backend switch: which implementation of every op runs, and where arrays live.
 
-``ops.NAME(...)`` calls op NAME on the chosen backend, so that layers, losses and optimizers do not depend on which one
-that is. What concerns one backend alone (recorded steps, a GPU's memory, compilation) asks `get_backend`.
+``ops.NAME(...)`` calls op NAME on the chosen backend, so layers, losses and optimizers do not depend on which backend
+that is. Code for a single backend (recorded steps, GPU memory, compilation) asks `get_backend`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BACKENDS = ("numpy", "numba", "cupy")
 
 
 class _Ops:
-    """The ops of the current backend as attributes, looked up once each."""
+    """The ops of the current backend as attributes, each looked up once."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -50,7 +50,7 @@ _used: set[str] = set()
 _left_behind: set[str] = set()  # backends that a fork has made unusable here: OpenMP would end the process
 
 
-_alone = False  # whether Numba's threading layer serves one thread: workqueue ends the process when a second comes
+_alone = False  # whether Numba's threading layer serves only one thread: workqueue ends the process if a second uses it
 _the_one: int | None = None  # that thread: the first to use a kernel
 
 
@@ -75,7 +75,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def usable() -> str | None:
-    """The backend in use; None after a fork that has left its threads behind, and before one was chosen."""
+    """The backend in use; None before one was chosen, and after a fork that left its threads behind."""
     return None if _current in _left_behind else _current
 
 
@@ -94,13 +94,13 @@ def set_backend(name: str) -> None:
     ----------
     name : {"auto", "numpy", "numba", "cupy"}
         ``numpy`` runs the textbook references and needs NumPy alone; ``numba`` runs jitted kernels on the CPU;
-        ``cupy`` runs CUDA kernels on a GPU; ``auto`` takes what ``SCRATCHNET_BACKEND`` names, or the fastest that this
-        machine has.
+        ``cupy`` runs CUDA kernels on a GPU; ``auto`` takes the one that ``SCRATCHNET_BACKEND`` names, or the fastest
+        available.
 
     Raises
     ------
     BackendError
-        If the name is unknown, or the backend's library or hardware is missing: it says which, and how to get it.
+        If the name is unknown, or the backend's library or hardware is missing; the message says how to get it.
     """
     global _current
     if name == "auto":
@@ -120,7 +120,7 @@ def set_backend(name: str) -> None:
 
 @contextmanager
 def use_backend(name: str) -> Iterator[None]:
-    """``with use_backend("numpy"): ...``: another backend inside the block, the former one after it."""
+    """``with use_backend("numpy"): ...``: another backend within the block, the previous one afterwards."""
     previous = _current
     set_backend(name)
     try:
@@ -135,14 +135,14 @@ def _fastest() -> str:
             _prepare_cupy()
             return "cupy"
         except BackendError:
-            pass  # CuPy without a usable GPU: the CPU it is
+            pass  # CuPy without a usable GPU: use the CPU
     if importlib.util.find_spec("numba") is not None:
         return "numba"
     return "numpy"
 
 
 def _driver_found() -> bool:
-    """Whether there is NVIDIA's driver to load. CuPy, which finds out more, takes 0.25 s and 230 MB to import."""
+    """Whether NVIDIA's driver can be loaded. CuPy, which could tell more, takes 0.25 s and 230 MB to import."""
     import ctypes
 
     try:
@@ -168,7 +168,7 @@ def _prepare_numba() -> None:
         if sys.modules["numba"].config.DISABLE_JIT:
             raise ValueError("NUMBA_DISABLE_JIT is set, and kernels are compiled")
         _alone = threading_layer() == "workqueue"
-    except (ImportError, ValueError, RuntimeError) as error:  # what NUMBA_... in the environment asks for in vain
+    except (ImportError, ValueError, RuntimeError) as error:  # NUMBA_... in the environment asks for the impossible
         raise BackendError(
             f"the numba backend: Numba does not start ({_one_line(error)}): check the NUMBA_... variables of the "
             'environment, or use sn.set_backend("numpy")'
@@ -253,13 +253,13 @@ def array_module() -> Any:
 
 
 def to_numpy(array: Any) -> np.ndarray:
-    """A NumPy array with the content of an array of any backend, or of whatever else NumPy makes one of."""
+    """A NumPy array with the content of an array of any backend, or of anything else that NumPy converts."""
     on_gpu = hasattr(type(array), "__cuda_array_interface__") and hasattr(array, "get")  # pandas has another get
     return array.get() if on_gpu else np.asarray(array)
 
 
 def all_finite(arrays: Iterable[Any]) -> bool:
-    """Whether arrays of floats, of the current backend, hold neither NaN nor Inf."""
+    """Whether float arrays of the current backend contain neither NaN nor Inf."""
     if get_backend() == "cupy":
         from .kernels import elementwise_cuda
 
@@ -268,7 +268,7 @@ def all_finite(arrays: Iterable[Any]) -> bool:
 
 
 def threads() -> int:
-    """How many threads a parallel kernel may use now; 1 where the backend is not numba."""
+    """How many threads a parallel kernel may use now; 1 unless the backend is numba."""
     if get_backend() != "numba":
         return 1
     import numba
@@ -282,7 +282,7 @@ def set_threads(count: int) -> None:
     Raises
     ------
     BackendError
-        If the count is not between 1 and the number that the process started with.
+        If the count is not between 1 and the number with which the process started.
     """
     if get_backend() != "numba":
         return

@@ -1,4 +1,4 @@
-"""Feeding a model: what the user hands over, checked once, then batch after batch in reused buffers."""
+"""Feeding a model: the user's data, checked once, then batch after batch in reused buffers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _finite(rows: np.ndarray) -> bool:
     """Whether there is neither NaN nor Inf.
 
     Either would show in the sum of squares, which takes 5 ms for 60,000 images as floats; `numpy.isfinite` takes 12 ms,
-    and is asked where the sum has overflowed.
+    and is used only if the sum overflows.
     """
     flat = rows.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -26,7 +26,7 @@ def _finite(rows: np.ndarray) -> bool:
 
 
 def refuse_streams(x: Any, name: str) -> None:
-    """Raise DataError for what gives samples one after the other: a generator, a data set of another library."""
+    """Raise DataError for anything that yields samples one by one: a generator, a data set of another library."""
     if hasattr(x, "__array__") or isinstance(x, Sequence):
         return
     if any(hasattr(x, how) for how in ("__iter__", "__next__", "__getitem__")):
@@ -39,7 +39,7 @@ def refuse_streams(x: Any, name: str) -> None:
 
 
 def samples(x: Any, name: str) -> np.ndarray:
-    """An array of numbers with a batch axis, out of whatever NumPy makes one of, in a type that kernels know.
+    """An array of numbers with a batch axis, from anything that NumPy converts, in a type that kernels know.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def samples(x: Any, name: str) -> np.ndarray:
 
 
 def _can_be_gathered(array: Any) -> bool:
-    """Whether the op does it: rows of numbers of any dtype, on a CPU."""
+    """Whether the op can gather these: rows of numbers of any dtype, on a CPU."""
     if array_module() is not np or not isinstance(array, np.ndarray):
         return False
     return array.dtype.kind in "fiu" and array.dtype.isnative and array.flags.c_contiguous
@@ -76,9 +76,9 @@ class Source:
     Parameters
     ----------
     x : array or Pixels, shape (n, *input_shape)
-        Kept as it is: bytes stay bytes.
+        Kept as is: bytes stay bytes.
     input_shape : tuple of int
-        What one sample of the model looks like. Samples of the same size but another shape are refused, but for a
+        The shape of one sample of the model. Samples of the same size but another shape are refused, except for a
         missing last axis of one channel.
     dtype : dtype
         Of the batches.
@@ -139,7 +139,7 @@ class Source:
         return out
 
     def slice(self, start: int, stop: int) -> Any:
-        """Consecutive samples: without a copy where they are floats already."""
+        """Consecutive samples, without a copy if they are already floats."""
         stop = min(stop, len(self))
         if self.ready:
             return self.rows[start:stop].reshape(stop - start, *self.input_shape)
@@ -147,7 +147,7 @@ class Source:
 
 
 class Feed:
-    """What a fit trains on, of which every step takes some rows.
+    """The data that a fit trains on; every step takes some rows.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class Feed:
 
     def __init__(self, source: Source, targets: Any, weights: Any = None) -> None:
         self.source, self.targets, self.weights = source, targets, weights
-        # Whether kernels take the rows, so that a recorded step takes others each time.
+        # Whether kernels gather the rows, so that a recorded step can take different ones each time.
         self.gathered = all(map(_can_be_gathered, (targets, *([] if weights is None else [weights]))))
 
     def batch(self, indices: np.ndarray) -> tuple[Any, Any, Any]:
@@ -170,10 +170,10 @@ class Feed:
 
 
 class Shuffle:
-    """The order in which training visits the samples: a function of (seed, step) alone, so a run can be taken up
+    """The order in which training visits the samples: a function of (seed, step) alone, so a run can be resumed
     anywhere.
 
-    A *pass* visits every sample once; the last batch of a pass may be short, and is left out with ``drop_last``.
+    A *pass* visits every sample once; the last batch of a pass may be short, and is dropped with ``drop_last``.
     """
 
     def __init__(self, n: int, batch_size: int, shuffle: bool, drop_last: bool, seed: int) -> None:
@@ -194,8 +194,8 @@ class Shuffle:
         return self._order[start : start + self.batch_size]
 
     def together(self, step: int, most: int) -> np.ndarray:
-        """The samples of this batch and of those that follow, (batches, samples): at most ``most``, all of one pass and
-        one size.
+        """The samples of this batch and the following ones, (batches, samples): at most ``most`` batches, all of one
+        pass and one size.
         """
         first = self.indices(step)
         start = step % self.steps_per_pass * self.batch_size

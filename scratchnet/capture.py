@@ -1,14 +1,14 @@
 """An epoch on the GPU as the replay of captured steps.
 
-For the reason that kernels/program.py gives, Python takes no part in the steps: one is run for each batch size while
-the GPU records instead of computing, and an epoch is the replay of that record (a CUDA graph; up to `UNROLLED` steps in
-one). What differs from step to step stands in the GPU's memory: the order of the samples, the batch and step counters,
-the numbers that the optimizer works out anew (learning rate, bias corrections), the running totals. Nothing is read
-back before the epoch's end.
+For the reason that kernels/program.py gives, Python takes no part in the steps: one step is run for each batch size
+while the GPU records instead of computing, and an epoch is the replay of that recording (a CUDA graph of up to
+`UNROLLED` steps). What differs from step to step is kept in GPU memory: the order of the samples, the batch and step
+counters, the numbers that the optimizer recomputes (learning rate, bias corrections), the running totals. Nothing is
+read back before the epoch's end.
 
-The kernels are those of the eager step, so both give the same bits. A setting that is changed on the way, which the
-kernels were launched with, has the step recorded anew; a part of a user's own, which may do anything between the
-kernels, has every step run from Python.
+The kernels are those of the eager step, so both give the same bits. If a setting changes along the way, the step is
+recorded again, because the kernels were launched with the old value; a user-defined part may do anything between the
+kernels, so with one every step runs from Python.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class CapturedSteps:
     ----------
     trainer : Trainer
     source, targets, weights
-        The data set, on the GPU but for ``weights``, which may be None.
+        The data set, on the GPU; ``weights`` may be None.
     order : Shuffle
         The samples of every step.
     steps : int
-        In an epoch.
+        Per epoch.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class CapturedSteps:
         self.clock = Clock(counters, table, order.batch_size)
         self.sizes = np.zeros(steps, np.int64)
         self.graphs: dict[tuple[int, int], Any] = {}
-        self.settings = replay.Settings(self.model)  # that the graphs have in them
-        # The steps that the table has numbers for (first, stop), and the learning rate that they were worked out with.
+        self.settings = replay.Settings(self.model)  # with which the graphs were recorded
+        # The steps that the table has numbers for (first, stop), and the learning rate used for them.
         self.noted: tuple[int, int, Any] = (0, 0, None)
 
     def run_epoch(self, progress: Progress, run: Any) -> None:
-        """All steps of an epoch from where it stands, or until a callback stops the fit.
+        """Run the remaining steps of an epoch, or until a callback stops the fit.
 
         Raises
         ------
@@ -84,10 +84,10 @@ class CapturedSteps:
         first = progress.step - int(self.model.optimizer.iterations)
         try:
             self._run(progress, run)
-        except Exception:  # of a callback or a schedule: from Python, a loss that is not finite would have come first
+        except Exception:  # of a callback or a schedule: from Python, a non-finite loss would have come first
             self._require_finite(progress, first)
             raise
-        except BaseException:  # Ctrl-C: what is queued still reads the memory that goes when this object goes
+        except BaseException:  # Ctrl-C: queued launches still read memory that is freed with this object
             self.device.wait()
             raise
         self._require_finite(progress, first)
@@ -110,7 +110,7 @@ class CapturedSteps:
                 break
 
     def _begin(self, progress: Progress) -> None:
-        """The order of the epoch's samples and the counters, to the GPU."""
+        """Upload the order of the epoch's samples and the counters to the GPU."""
         step = progress.step
         while step < self.steps:  # a turn for each batch size of each pass over the data
             rows = self.order.together(progress.epoch * self.steps + step, self.steps - step)
@@ -123,20 +123,20 @@ class CapturedSteps:
         self.noted = (0, 0, None)
 
     def _forget(self) -> None:
-        """Let go of what was recorded and noted with other settings."""
+        """Discard what was recorded and noted with other settings."""
         self.settings = replay.Settings(self.model)
         self.graphs.clear()
         self.noted = (0, 0, None)
 
     def _together(self, step: int, most: int) -> int:
-        """How many steps of one batch size go into the next launch: so many as one graph has, or one."""
+        """How many steps of one batch size the next launch runs: as many as a graph has, or one."""
         alike = self.sizes[step : step + most] == self.sizes[step]
         return most if len(alike) == most and alike.all() else 1
 
     def _note(self, progress: Progress, count: int) -> bool:
-        """What the optimizer needs for the next steps, worked out by its own code, to the GPU.
+        """Upload what the optimizer needs for the next ``count`` steps, computed by its own code, to the GPU.
 
-        False if that is not so many.
+        False if it is for fewer steps.
         """
         step = progress.step
         first, stop, rate = self.noted
@@ -153,7 +153,7 @@ class CapturedSteps:
         try:
             with using(self.clock), cuda.silent():
                 replay.ask_ahead(self.model, stop - first, note)
-        except Exception:  # there is no rate: then the step ends where it asks for one
+        except Exception:  # there is no rate: the step will fail where it asks for one
             if not self._failed():
                 x, targets, weights = Feed(self.source, self.targets, self.weights).batch(self._rows(progress, step))
                 self.trainer.gradients(x, targets, self.trainer.weights(len(x), weights))
@@ -165,7 +165,7 @@ class CapturedSteps:
         return step + count <= stop
 
     def _advance(self, count: int) -> None:
-        """The host's counters follow the GPU's."""
+        """Advance the host's counters with the GPU's."""
         self.model.optimizer.iterations += count
         for layer in self.model.walk():
             if hasattr(layer, "step"):
@@ -175,17 +175,17 @@ class CapturedSteps:
         """``count`` steps with batches of n samples."""
         if (n, count) not in self.graphs:
             with self.trainer.tracing(), using(self.clock), self._any_rate():
-                with cuda.silent():  # takes all memory and compiles all kernels, which a capture must not do
+                with cuda.silent():  # allocates all memory and compiles all kernels, which a capture must not do
                     self._step(n)
                 self.graphs[n, count] = self.device.capture(lambda: self._steps(n, count))
-            # The launches know addresses: this memory must stay where it is, even when larger buffers take its place.
+            # The launches hold addresses: this memory must stay where it is, even when larger buffers replace it.
             kept = cuda.scratch_arrays(), self.model.buffers.arrays, self.source.workspace.arrays
             self.graphs[n, count].memory = [array for arrays in kept for array in arrays]
         return self.graphs[n, count]
 
     @contextmanager
     def _any_rate(self) -> Iterator[None]:
-        """No schedule is asked inside the block: the graphs read what came of the learning rate from the table."""
+        """Within the block no schedule is called: the graphs read the resulting learning rates from the table."""
         optimizer = self.model.optimizer
         rate, optimizer.learning_rate = optimizer.rate_or_schedule, 0.0
         try:
@@ -198,7 +198,7 @@ class CapturedSteps:
             self._step(n)
 
     def _step(self, n: int) -> None:
-        """One step whose batch the clock tells."""
+        """One step, with the batch that the clock points to."""
         self.clock.step = int(self.model.optimizer.iterations)
         source, take = self.source, self.source.workspace.take
         x = take(source, "x", (n, *source.input_shape), source.dtype)
@@ -218,7 +218,7 @@ class CapturedSteps:
         return int(self.clock.array.get()[2])
 
     def _require_finite(self, progress: Progress, first: int) -> None:
-        """If a loss was not finite, go back to before that step and say where the numbers went wrong; ``first`` is how
+        """If a loss was not finite, go back to before that step and report where numbers went wrong; ``first`` is how
         far the epoch's steps are ahead of the optimizer's.
         """
         if not (failed := self._failed()):
@@ -228,9 +228,9 @@ class CapturedSteps:
         self.model.optimizer.iterations = iterations
         for layer in self.model.walk():
             if hasattr(layer, "step"):
-                layer.step = iterations + 1  # the forward pass of the step that failed has counted
+                layer.step = iterations + 1  # the forward pass of the failed step counts
         progress.samples -= int(self.sizes[step : progress.step].sum())
         progress.step = step
-        self.trainer.totals[1:] = np.nan  # the correct samples of the steps that were queued behind it are counted, too
+        self.trainer.totals[1:] = np.nan  # the correct samples of the steps queued after it are counted as well
         x = self.source.take(self._rows(progress, step))
         raise numerics.explain(self.model, x, iterations)

@@ -33,7 +33,7 @@ __all__ = [
 
 PathLike = str | os.PathLike[str]
 NAMES = ("checkpoint-a.safetensors", "checkpoint-b.safetensors")
-"""The two generations of a folder: the even and the odd ones take turns."""
+"""The two generations of a folder: even and odd ones alternate."""
 
 
 def save_model(model: Sequential, path: PathLike) -> None:
@@ -48,12 +48,12 @@ def save_model(model: Sequential, path: PathLike) -> None:
 
 
 def save_weights(model: Sequential, path: PathLike) -> None:
-    """Write the weights alone. Raises CheckpointError as `save_model` does."""
+    """Write only the weights. Raises CheckpointError as `save_model` does."""
     safetensors_io.write(path, *saved_model.describe_weights(model))
 
 
 def save_training(model: Sequential, path: PathLike, generation: int = 0) -> None:
-    """Write what `save_model` writes, and all that is needed to go on with the fit that is running.
+    """Write what `save_model` writes, and all that is needed to resume the running fit.
 
     Raises
     ------
@@ -67,15 +67,15 @@ def save_training(model: Sequential, path: PathLike, generation: int = 0) -> Non
 
 
 def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None, compile: bool = True) -> Any:
-    """The model that `save_model` wrote, compiled as it was and with its optimizer's state.
+    """Load the model that `save_model` wrote, compiled as before and with its optimizer's state.
 
     Parameters
     ----------
     path : path-like
     custom_objects : dict of str to Layer or Loss class, optional
-        Classes of your own that the model has; those under ``@sn.layers.register`` are known already.
+        User-defined classes in the model; those under ``@sn.layers.register`` are already known.
     compile : bool
-        Whether to restore optimizer, loss and metrics too. Metrics that were functions cannot be.
+        Whether to restore optimizer, loss and metrics too. Metrics that were functions cannot be restored.
 
     Returns
     -------
@@ -85,8 +85,8 @@ def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None,
     Raises
     ------
     CheckpointError
-        One line, whatever the file holds. Nothing in it is ever run: only classes of layers that are named here or
-        registered are made, and their parameters are never larger than the file.
+        One line, whatever the file holds. Nothing in it is ever run: only classes that are named here or registered
+        are instantiated, and their parameters are never larger than the file.
     """
     from .model import Sequential
 
@@ -117,14 +117,14 @@ def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None,
 
 
 def load_weights(model: Sequential, path: PathLike) -> None:
-    """Put the weights of a file that `save_weights`, `save_model` or a callback wrote into a model of the same layers.
+    """Load the weights that `save_weights`, `save_model` or a callback wrote into a model of the same layers.
 
-    Weights of another float type are converted. Nothing is changed unless all of them fit.
+    Weights of another float type are converted. Nothing changes unless all of them fit.
 
     Raises
     ------
     CheckpointError
-        If the file cannot be read, or its weights are not the model's; it names the first that differs.
+        If the file cannot be read, or its weights are not the model's; the message names the first that differs.
     """
     model.require_built()
     arrays, content = safetensors_io.read(path)
@@ -133,26 +133,26 @@ def load_weights(model: Sequential, path: PathLike) -> None:
 
 
 def resume(source: PathLike, model: Sequential, warn: Callable[[str], Any] = warnings.warn) -> Progress | None:
-    """Put a model back to where the fit stood that wrote these checkpoints.
+    """Restore a model to the state of the fit that wrote these checkpoints.
 
     Parameters
     ----------
     source : path-like
         The folder of a `TrainingCheckpoint`, or one file of that or of a `ModelCheckpoint`.
     model : Sequential
-        Built and compiled as the one that was trained.
+        Built and compiled like the one that was trained.
     warn : callable (message)
-        Is told when a damaged checkpoint is passed over in favor of the other generation.
+        Called when a damaged checkpoint is skipped in favor of the other generation.
 
     Returns
     -------
     Progress or None
-        For ``model.fit(..., progress=progress)``; None where the folder holds no checkpoint.
+        For ``model.fit(..., progress=progress)``; None if the folder holds no checkpoint.
 
     Raises
     ------
     CheckpointError
-        If no checkpoint there can be read, or it is of another network, optimizer or loss. The model is then as it was.
+        If no checkpoint there can be read, or it is of another network, optimizer or loss. The model is then unchanged.
     """
     source = Path(source)
     paths = [source / name for name in NAMES if os.path.lexists(source / name)]
@@ -185,12 +185,12 @@ def resume(source: PathLike, model: Sequential, warn: Callable[[str], Any] = war
 
 
 def open_folder(folder: Path, model: Sequential) -> None:
-    """Make a folder for the checkpoints of the fit that begins, or take it up again if the fit came from there.
+    """Make a folder for the checkpoints of a new fit, or reuse it if the fit was resumed from there.
 
     Raises
     ------
     CheckpointError
-        If it cannot be made, or holds the checkpoints of another fit: they are not overwritten.
+        If it cannot be made, or holds the checkpoints of another fit, which are not overwritten.
     """
     assert model.progress is not None
     try:
@@ -217,7 +217,7 @@ def save_generation(model: Sequential, folder: Path) -> None:
     CheckpointError
         If it cannot be written; or, after the first, if the disk has no room for the next ones.
     NumericsError
-        If the weights hold NaN or Inf. The checkpoints from before are still there in any case.
+        If the weights hold NaN or Inf. Earlier checkpoints are kept in any case.
     """
     assert model.progress is not None
     generation = model.progress.generation + 1

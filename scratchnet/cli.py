@@ -1,6 +1,6 @@
 """The command line: ``scratchnet-train [RECIPE]``, ``scratchnet-train list``, ``scratchnet-train show RECIPE`` ...
 
-The first word decides: one of `COMMANDS`, or else a recipe to train. Every refusal is one line on standard error.
+The first word decides: one of `COMMANDS`, or else a recipe to train. Every error is one line on standard error.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 PROGRAM = "scratchnet-train"
 COMMANDS = {
     "list": ("recipes:list_recipes", "prints all recipes, with what to expect of them"),
-    "show": ("recipes:show_recipe", "prints one as TOML, to make your own from"),
+    "show": ("recipes:show_recipe", "prints one as TOML, a starting point for your own"),
     "compare": ("compare:compare", "puts finished runs side by side on one page"),
-    "ladder": ("ladder:ladder", "replays how a tutorial came from 29% to 90%"),
-    "predict": ("predict:predict", "names the classes of pictures of your own"),
-    "data": ("data:app", "(export, verify) makes and checks a bundle of the data for a class without internet"),
+    "ladder": ("ladder:ladder", "replays how a tutorial got from 29% to 90%"),
+    "predict": ("predict:predict", "names the classes of your own pictures"),
+    "data": ("data:app", "(export, verify) makes and checks a bundle of the data for a classroom without internet"),
 }
 """First words: where the command is (a function, or a Typer of several), and what it does."""
 EPILOG = (
@@ -60,7 +60,7 @@ def _app(first: str) -> typer.Typer:
     name, _, function = COMMANDS[first][0].partition(":")
     module = import_module(f".commands.{name}", __package__)
     command = getattr(module, function)
-    app.callback()(lambda: None)  # a group, though of one
+    app.callback()(lambda: None)  # a group, even with one command
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=first)
     else:
@@ -77,12 +77,12 @@ def _first_word(arguments: list[str]) -> str:
 
 
 def _refuse_mistaken(words: list[str]) -> None:
-    """Refuse a first word that is no recipe but meant as a command: a misspelled one, or one that other programs have.
+    """Refuse a first word that was meant as a command: a misspelled one, or one that other programs have.
 
     Raises
     ------
     ConfigError
-        Says what to write instead.
+        Suggests what to write instead.
     """
     from .recipes import names
 
@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse("stopped; whatever was saved is whole", exit_code(signal.number))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read the output has left
+    except BrokenPipeError:  # the reader of the output is gone
         process.end_output()
         return 1
     except MemoryError:
@@ -127,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
         if module in ("", "scratchnet"):
             raise
         return _refuse(f"the package {module} is missing: pip install {PACKAGES.get(module, module)}", 1)
-    except Exception as error:  # the parser's own refusals, whichever copy of click typer brings along
+    except Exception as error:  # the parser's own errors, whichever copy of click typer ships
         if not hasattr(error, "format_message"):
             raise
         return _refuse(error.format_message(), 2)

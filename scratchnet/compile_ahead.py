@@ -1,8 +1,8 @@
 """A second process that compiles the kernels of a step from its end, while this one compiles them from its beginning.
 
 Numba compiles one function at a time, however many cores there are. The two processes meet in the middle: what one has
-compiled the other finds in the cache. On two cores the first run of `quickstart` waits 8 s for its kernels instead of
-15, and is over after 15 s instead of 24.
+compiled, the other finds in the cache. On two cores the first run of `quickstart` waits 8 s for its kernels instead of
+15, and finishes after 15 s instead of 24.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .kernels.kernel_cache import kept
 from .kernels.launching import Launch, launch, noting
 from .model import Sequential
 
-# With the path of this process: a checkout in the working directory may be another package, with a cache of its own.
+# With this process's path: a checkout in the working directory may be another package, with its own cache.
 PROGRAM = f"""
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -42,7 +42,7 @@ class Helper:
         Compiled.
     batch : int
     targets : array
-        As the loss takes them; their shape and dtype count.
+        As the loss takes them; only shape and dtype matter.
     """
 
     def __init__(self, twin: Sequential, batch: int, targets: Any) -> None:
@@ -55,7 +55,7 @@ class Helper:
         return self
 
     def start(self) -> None:
-        """Begin, once, if there are a second core and a cache. Where it cannot, this process compiles all by itself."""
+        """Begin, once, if there are a second core and a cache; otherwise this process compiles everything itself."""
         if self.begun or threads() == 1 or not kept():
             return
         self.begun = True
@@ -65,7 +65,7 @@ class Helper:
             self.twin.save(path)
             command = [sys.executable, "-c", PROGRAM, json.dumps(sys.path), path, *self.settings]
             nowhere = subprocess.DEVNULL
-            self.process = subprocess.Popen(  # in a session of its own: Ctrl-C is for this one, which ends the other
+            self.process = subprocess.Popen(  # in its own session: Ctrl-C goes to this process, which ends the other
                 command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
             )
 
@@ -78,7 +78,7 @@ class Helper:
 
 
 def launches_of(model: Sequential, batch: int, targets: np.ndarray) -> list[Launch]:
-    """What a step of a model launches, without launching it."""
+    """The launches of a model's step, without running them."""
     trainer = model.trainer()
     x = np.zeros((batch, *model.input_shape), model.dtype)
     with trainer.running(), noting(silent=True) as launches:
@@ -87,8 +87,8 @@ def launches_of(model: Sequential, batch: int, targets: np.ndarray) -> list[Laun
 
 
 def main(path: str, batch: str, dtype: str, *shape: str) -> None:
-    """What the second process does."""
+    """The second process."""
     set_backend("numba")
     targets = np.zeros((int(batch), *map(int, shape)), dtype)
     for one in reversed(launches_of(load_model(path), int(batch), targets)):
-        launch(one.kernel, 0, *one.arguments)  # of no task: compiled, or found in the cache, and not run
+        launch(one.kernel, 0, *one.arguments)  # with no tasks: compiled or found in the cache, but not run

@@ -1,4 +1,4 @@
-"""Watching kernels being compiled: the first run of one takes seconds, and whoever waits wants to know why."""
+"""Watching kernels being compiled: the first run of a kernel takes seconds, and a waiting user wants to know why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .backend import get_backend
 from .kernels import cuda, registry
 
 KERNELS = registry.__name__.rpartition(".")[0]
-# CuPy does not say whether it has compiled a kernel or found it in its folder: that takes milliseconds, NVRTC a second.
+# CuPy does not tell whether it compiled a kernel or found it in its folder: finding takes milliseconds, NVRTC a second.
 LOADED_SECONDS = 0.1
 
 
@@ -25,9 +25,10 @@ class Compilation:
 
 @contextmanager
 def watch(report: Callable[[str], None]) -> Iterator[Compilation]:
-    """Call ``report(kernel)`` for every kernel that is compiled inside the block; one out of a cache is not reported.
+    """Call ``report(kernel)`` for every kernel that is compiled within the block; one from a cache is not reported.
 
-    Numba says so when it begins. On a GPU it is known when a kernel is there. NumPy compiles nothing.
+    Numba reports a kernel when compilation begins; on a GPU it is known only when the kernel is ready. NumPy compiles
+    nothing.
     """
     done = Compilation()
     watcher = {"numba": _numba, "cupy": _cupy}.get(get_backend())

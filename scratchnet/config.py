@@ -1,4 +1,4 @@
-"""Settings that hold for the whole process."""
+"""Settings for the whole process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def as_float_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def floatx() -> str:
-    """The dtype of layers that are not given one: ``"float32"`` unless `set_floatx` was called."""
+    """The default dtype of layers: ``"float32"`` unless `set_floatx` was called."""
     return _floatx
 
 

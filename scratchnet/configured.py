@@ -1,4 +1,4 @@
-"""Parts that say their arguments, and are made of them again, or by name."""
+"""Parts that report their arguments, and are rebuilt from these or from a name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .errors import ConfigError
 
 T = TypeVar("T")
 WRITTEN = {"class_name", "config", "module", "registered_name"}
-"""What a part is written down as."""
+"""The serialized form of a part."""
 
 
 class Configured:
@@ -20,17 +20,17 @@ class Configured:
         raise TypeError(f"{type(self).__name__} does not define config()")
 
     def get_config(self) -> dict[str, Any]:
-        """What `config` says."""
+        """What `config` returns."""
         return self.config()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """A part like the one that said this in `get_config`.
+        """A part like the one whose `get_config` returned this.
 
         Raises
         ------
         ConfigError
-            If these are no arguments of the class.
+            If these are not arguments of the class.
         """
         require_config(cls, config)
         try:
@@ -48,7 +48,7 @@ def require_config(cls: type, config: Any) -> None:
 def named(identifier: Any) -> tuple[Any, Any]:
     """Name and arguments of a ``{"class_name", "config"}`` dict; anything else is a name without arguments.
 
-    Keras writes down where the class is from as well, which does not matter here.
+    Keras also records where the class is from, which does not matter here.
     """
     if isinstance(identifier, dict) and {"class_name", "config"} <= identifier.keys() <= WRITTEN:
         return identifier["class_name"], identifier["config"]
@@ -56,15 +56,15 @@ def named(identifier: Any) -> tuple[Any, Any]:
 
 
 def resolve(what: str, identifier: Any, base: type[T], classes: Mapping[str, type[T]], others: str = "") -> T:
-    """A part from its name, as Keras takes it: ``"he_normal"`` or ``"HeNormal"``, a ``{"class_name", "config"}`` dict,
-    a class that needs no arguments, or itself.
+    """A part, given in any of Keras's forms: ``"he_normal"`` or ``"HeNormal"``, a ``{"class_name", "config"}`` dict, a
+    class that needs no arguments, or the part itself.
 
     Parameters
     ----------
     what : str
-        What it is, in messages, and in ``others`` what else it may be.
+        What it is, in messages; ``others`` says what else it may be.
     classes : dict of name to class
-        Those that there are.
+        The available classes.
 
     Raises
     ------
@@ -89,5 +89,5 @@ def resolve(what: str, identifier: Any, base: type[T], classes: Mapping[str, typ
 
 
 def folded(name: str) -> str:
-    """What ``"adam_w"``, ``"adamw"`` and ``"AdamW"`` have in common."""
+    """A common form of ``"adam_w"``, ``"adamw"`` and ``"AdamW"``."""
     return name.lower().replace("_", "")

@@ -1,4 +1,4 @@
-"""What a run says while it runs: a live bar on a terminal, a line per epoch elsewhere, JSON lines for programs."""
+"""What a run prints while it runs: a live bar on a terminal, a line per epoch elsewhere, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ REDRAW_SECONDS = 0.2
 
 
 class Reporter:
-    """Is told what happens in a run; this one says nothing.
+    """Notified of what happens in a run; this one prints nothing.
 
     Attributes
     ----------
     command : sequence of str
-        The command line that began the run, without an output folder; empty where none did.
+        The command line that began the run, without an output folder; empty if there was none.
     """
 
     command: Sequence[str] = ()
 
     def goes_on(self, out: Path) -> str:
-        """The command line that goes on with the run in a folder."""
+        """The command line that resumes the run in a folder."""
         return shown(shlex.join([*self.command, "--out", str(out), "--resume"]))
 
     def warn(self, text: str) -> None:
-        """Something is not as it should be, and the run goes on."""
+        """Something is not as it should be, but the run continues."""
         print(f"warning: {text}", file=sys.stderr, flush=True)
 
     def compiling(self, kernel: str) -> None:
-        """A kernel is being compiled, or on a GPU has been: more are to be expected."""
+        """A kernel is being compiled (on a GPU: has been); more may follow."""
 
     def compiled(self, done: Compilation) -> None:
-        """All kernels that training needs are there."""
+        """All kernels that training needs are ready."""
 
     def started(self, model: Sequential, recipe: Recipe, data: RecipeData, out: Path, resumed: bool) -> None:
         """Training is about to begin."""
@@ -64,10 +64,10 @@ class Reporter:
         """An epoch is done."""
 
     def working(self, at: str) -> None:
-        """What is being done now that training is over."""
+        """What is being done after training."""
 
     def ended(self) -> None:
-        """Training, or what was being done after it, is done, or something went wrong."""
+        """Training, or a task after it, is done or has failed."""
 
     def stopped(self, results: dict[str, Any], out: Path) -> None:
         """The run was stopped by a signal and saved."""
@@ -89,7 +89,7 @@ class Quiet(Reporter):
     """One line at the end."""
 
     def say(self, text: str = "") -> None:
-        """Print a line at once, also into a pipe."""
+        """Print a line immediately, even into a pipe."""
         print(text, flush=True)
 
     def stopped(self, results: dict[str, Any], out: Path) -> None:
@@ -104,7 +104,7 @@ class Quiet(Reporter):
 
 
 class Lines(Quiet):
-    """Plain lines: what the network is, one line per epoch, what came out."""
+    """Plain lines: the network, one line per epoch, the results."""
 
     def __init__(self) -> None:
         self._compiling = False

@@ -1,4 +1,4 @@
-"""Parts of a user's own: classes that files may name, and the backends that such a class runs on."""
+"""User-defined parts: classes that files may name, and the backends that such a class runs on."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _for_now: ContextVar[Mapping[str, type]] = ContextVar("custom_objects", default=
 
 
 class Part:
-    """What layers and losses have in common: they say on which backends they run.
+    """What layers and losses have in common: they declare on which backends they run.
 
     Attributes
     ----------
     backends : tuple of str
-        A class of a user's own runs where arrays are NumPy's, without a kernel. If its arithmetic takes CuPy's arrays
-        too, it says so: ``backends = ("numpy", "numba", "cupy")``.
+        A user-defined class runs where arrays are NumPy's, without a kernel. If its arithmetic also works on CuPy's
+        arrays, it says so: ``backends = ("numpy", "numba", "cupy")``.
     """
 
     backends: tuple[str, ...] = BACKENDS
@@ -57,10 +57,10 @@ def ours(cls: type) -> bool:
 
 
 def refuse_keras_hooks(cls: type, hooks: Mapping[str, str]) -> None:
-    """Raise ConfigError for a class of a user's own with a method that Keras would call and scratchnet does not.
+    """Raise ConfigError for a user-defined class with a method that Keras would call and scratchnet does not.
 
-    ``hooks`` says what takes the place of each ("define forward(x, ...) ..."); the method would be passed over in
-    silence otherwise. A class that has both is written for both.
+    ``hooks`` names the replacement of each ("define forward(x, ...) ..."); otherwise the method would be silently
+    ignored. A class that has both is written for both libraries.
     """
     for name, instead in hooks.items():
         if name in vars(cls) and not ours(cls) and not any(f"define {own}(" in instead for own in vars(cls)):
@@ -83,12 +83,12 @@ def _check(cls: Any, who: str) -> None:
 
 
 def register(cls: type[T]) -> type[T]:
-    """Class decorator: let `load_model` make a layer, loss, metric or optimizer of your own.
+    """Class decorator: let `load_model` create a user-defined layer, loss, metric or optimizer.
 
     Raises
     ------
     ConfigError
-        If it is none of these.
+        If the class is none of these.
 
     Examples
     --------
@@ -102,12 +102,12 @@ def register(cls: type[T]) -> type[T]:
 
 @contextmanager
 def custom_objects(classes: Mapping[str, type] | None) -> Iterator[None]:
-    """Inside the block files may name these classes too.
+    """Within the block, files may also name these classes.
 
     Raises
     ------
     ConfigError
-        If one of them is no layer, loss, metric or optimizer.
+        If one of them is not a layer, loss, metric or optimizer.
     """
     for name, cls in (classes or {}).items():
         _check(cls, f"custom_objects: {name!r}")

@@ -1,4 +1,4 @@
-"""Where initial values come from: the generator of the process, and what every initializer is."""
+"""Where initial values come from: the process-wide generator, and the base class of initializers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _blanks_left: ContextVar[list[int] | None] = ContextVar("blanks_left", default=N
 
 
 def default_rng() -> np.random.Generator:
-    """The process-wide generator that is used where none is given; ``sn.utils.set_random_seed`` seeds it."""
+    """The process-wide generator, used if none is given; ``sn.utils.set_random_seed`` seeds it."""
     return _global_rng
 
 
@@ -32,12 +32,12 @@ def seed_default_rng(seed: int) -> None:
 
 @contextmanager
 def blank(most: int) -> Iterator[None]:
-    """Inside the block initial values are zeros: for a model whose ``most`` weights are about to be read from a file.
+    """Within the block initial values are zeros: for a model whose ``most`` weights are about to be read from a file.
 
     Raises
     ------
     ConfigError
-        If a parameter would be larger than what is left of ``most``, before memory is taken for it.
+        If a parameter would exceed what is left of ``most``, before memory is allocated for it.
     """
     token = _blanks_left.set([most])
     try:
@@ -54,19 +54,19 @@ def _blank(shape: tuple[int, ...], dtype: Any, left: list[int]) -> np.ndarray:
 
 
 class Initializer(Configured):
-    """Base class: ``initializer(shape, rng=None, dtype=None)`` gives a NumPy array.
+    """Base class: ``initializer(shape, rng=None, dtype=None)`` returns a NumPy array.
 
-    ``initializer(shape, dtype)`` does so, too, as in Keras; the dtype is ``sn.config.floatx()`` where it is left out.
+    So does ``initializer(shape, dtype)``, as in Keras; the default dtype is ``sn.config.floatx()``.
 
     Parameters
     ----------
     seed : int, optional
-        Draw from a generator of its own instead of the model's: the same numbers at every call.
+        Draw from a separate generator instead of the model's: the same numbers at every call.
 
     Raises
     ------
     ConfigError
-        If the seed is not an integer from 0 on, or for an argument that the class does not have.
+        If the seed is negative or not an integer, or for an argument that the class does not have.
     """
 
     def __init__(self, seed: int | None = None, **unknown: Any) -> None:

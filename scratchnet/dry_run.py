@@ -1,6 +1,6 @@
-"""What a training would be, without doing it: the network, sizes, memory and time, measured on a few real steps.
+"""What a training run would take, without doing it: the network, sizes, memory and time, measured on a few real steps.
 
-A twin of the model takes the steps, as it does to compile kernels before every training; nothing is written.
+A twin of the model takes the steps, as it does to compile kernels before every run; nothing is written.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .recipes.recipe import Recipe, RecipeData
 from .run_folder import RECIPE
 
 FEW_SECONDS, FEW_STEPS = 2.0, 200
-"""The measured steps end with the first of the two."""
+"""The measured steps end with whichever comes first."""
 
 
 class _Clock(Callback):
-    """The seconds of every step; asks for an end when they are enough."""
+    """Records the seconds of every step; stops when there are enough."""
 
     reads_logs = False
 
@@ -63,13 +63,13 @@ def dry_run(
     dict
         ``recipe``, ``backend``, ``network`` (lines of the summary), ``parameters``, ``sizes``, ``steps``, ``bytes``
         (``data``, ``parameters``, ``gradients``, ``optimizer``, ``buffers``) and ``seconds`` (``step``, ``epoch``,
-        ``total``); on a GPU also ``device_memory``, see `gpu_memory.device_memory`. Where the data are not here also
-        ``absent``: ``dataset`` and ``mirrors``, from where a training would download it; noise takes its place.
+        ``total``); on a GPU also ``device_memory``, see `gpu_memory.device_memory`. If the data are missing also
+        ``absent``: ``dataset`` and ``mirrors``, from which a run would download it; noise takes its place.
 
     Raises
     ------
     ScratchnetError
-        As the training would.
+        As `run.train` would.
     """
     if out is not None and os.path.lexists(os.path.join(out, RECIPE)):
         raise ConfigError(f"output folder {os.fspath(out)}: holds a run already: choose another folder")
@@ -108,7 +108,7 @@ def dry_run(
 
 
 def _measure(twin: Sequential, recipe: Recipe, data: RecipeData, reporter: Reporter) -> tuple[float, float]:
-    """Seconds of a training step, and of testing one sample. The kernels are compiled before the clock is started."""
+    """Seconds of a training step, and of testing one sample. The kernels are compiled before the clock starts."""
     training, (x, y), (x_test, y_test) = recipe.content.training, data.train, data.test
     rows = min(len(x), training.batch_size * FEW_STEPS)
     fit: dict[str, Any] = {"batch_size": training.batch_size, "verbose": 0, "shuffle": training.shuffle}
@@ -127,7 +127,7 @@ def _measure(twin: Sequential, recipe: Recipe, data: RecipeData, reporter: Repor
 
 
 def _bytes(twin: Sequential, data: RecipeData) -> dict[str, int]:
-    """The sizes of the arrays that there are, once steps and tests have been made with them."""
+    """The sizes of the existing arrays, after steps and tests have used them."""
     arrays = [part for pair in (data.train, data.validation, data.test) if pair is not None for part in pair]
     return {
         "data": sum((one.array if isinstance(one, Pixels) else one).nbytes for one in arrays),

@@ -1,4 +1,4 @@
-"""What produced a run: versions, machine, threads, backend, and the commit of the sources when there is one."""
+"""What produced a run: versions, machine, threads, backend, and the commit of the sources, if any."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIBRARIES = (
 
 
 def describe() -> dict[str, Any]:
-    """Everything that a result may depend on, as JSON-able values; what cannot be found out is None."""
+    """Everything that a result may depend on, as JSON-able values; None for anything unknown."""
     return {
         "versions": {"python": platform.python_version(), **versions()},
         "machine": machine(),
@@ -50,7 +50,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """System, processor, cores that this process may use, memory in bytes, and the GPU where one is used."""
+    """System, processor, cores that this process may use, memory in bytes, and the GPU, if one is used."""
     gpu = device_memory()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
@@ -67,12 +67,12 @@ def machine() -> dict[str, Any]:
 def git_commit(folder: Path, file: str | None = None) -> dict[str, Any] | None:
     """The commit that is checked out around ``folder`` and whether files differ from it; None without git.
 
-    With ``file``, only where git knows that file of the folder: an installed copy inside somebody's repository was not
+    With ``file``, only if git tracks that file of the folder: an installed copy inside some other repository was not
     made from that repository's commit.
     """
 
     def git(*words: str) -> str | None:
-        # No optional locks: a run that was killed at this moment left .git/index.lock behind.
+        # No optional locks: a run killed at this moment would leave .git/index.lock behind.
         command = ["git", "--no-optional-locks", *words]
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=5, check=False)

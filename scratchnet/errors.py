@@ -1,4 +1,4 @@
-"""Every refusal of scratchnet: one class per subject, one line per message (what was expected, what came)."""
+"""All errors of scratchnet: one class per subject, one line per message (what was expected, what was given)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class ScratchnetError(Exception):
-    """The base of them all: ``except sn.errors.ScratchnetError`` catches every refusal of this package."""
+    """The base class: ``except sn.errors.ScratchnetError`` catches every error that this package raises."""
 
 
 class DataError(ScratchnetError, ValueError):
@@ -25,7 +25,7 @@ class DataError(ScratchnetError, ValueError):
 
 
 class ShapeError(ScratchnetError, ValueError):
-    """An array or a layer has the wrong shape; it names the layer, the expected and the given shape."""
+    """An array or a layer has the wrong shape; the message names the layer, the expected and the given shape."""
 
 
 class ConfigError(ScratchnetError, ValueError):
@@ -33,7 +33,7 @@ class ConfigError(ScratchnetError, ValueError):
 
 
 class BackendError(ScratchnetError):
-    """The chosen backend cannot run here, or lacks an operation; it names both and says what to install."""
+    """The chosen backend cannot run here, or lacks an operation; the message says which, and what to install."""
 
 
 class DependencyError(ScratchnetError, ImportError):

@@ -1,4 +1,4 @@
-"""What fit, evaluate and the single steps are given: samples, targets, weights and how to go through them, checked
+"""The arguments of fit, evaluate and the single steps: samples, targets, weights and how to iterate over them, checked
 before anything is done with them.
 """
 
@@ -29,7 +29,7 @@ Prepared = tuple[Source, Any, Any]  # samples, targets and sample weights (or No
 def prepare(
     model: Sequential, x: Any, y: Any, what: str, sample_weight: Any = None, class_weight: Any = None
 ) -> Prepared:
-    """A data set for a model, which is built if it was not.
+    """A data set for a model, which is built if necessary.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def prepare(
 
 
 def build_for(model: Sequential, x: Any, what: str) -> None:
-    """Build a model for these samples, if it is not built. Raises DataError or ShapeError, naming ``what``."""
+    """Build a model for these samples, if necessary. Raises DataError or ShapeError, naming ``what``."""
     if model.built:
         return
     if not model.layers:
@@ -60,7 +60,7 @@ def batch(
     model: Sequential, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
 ) -> tuple[Any, Any, Any]:
     """Samples, targets and sample weights (or None) of a single step, as arrays of the backend; the model is built if
-    it was not.
+    necessary.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def batch(
 
 
 def targets_of(model: Sequential, y: Any) -> Any:
-    """Targets as the model's loss wants them, in the dtype of the outputs where it would round them anyway."""
+    """Targets as the model's loss wants them, in the dtype of the outputs if the loss would round them anyway."""
     assert model.loss is not None
     targets = model.loss.prepare_targets(y, model.output_shape)
     return array_module().asarray(targets, dtype=model.dtype) if model.loss.rounds_targets else targets
@@ -88,7 +88,7 @@ def targets_of(model: Sequential, y: Any) -> Any:
 def weights_of(
     model: Sequential, y: Any, n: int, sample_weight: Any, class_weight: Any, name: str = "sample_weight"
 ) -> np.ndarray | None:
-    """One weight for each of n samples: its own, that of its class, or their product; None where there are neither."""
+    """One weight for each of n samples: its own, that of its class, or their product; None without either."""
     own = None if sample_weight is None else sample_weights(sample_weight, n, model.dtype, name)
     if class_weight is None:
         return own
@@ -97,12 +97,12 @@ def weights_of(
 
 
 def split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[Triple, Triple]:
-    """What is trained on, and what validates: the last fraction of the samples.
+    """The samples for training, and those for validation: the last fraction.
 
     Raises
     ------
     DataError
-        If they cannot be taken apart.
+        If they cannot be split.
     """
     _require_targets(x, y, "x")
     x = _sliceable(x, "x")
@@ -140,8 +140,8 @@ def validation(data: Any) -> Triple:
 
 
 def due(freq: Any) -> Callable[[int], bool]:
-    """Whether an epoch is followed by a validation, from ``validation_freq``: every so many epochs, or after those that
-    are named, counted from 1.
+    """Whether an epoch is followed by a validation, from ``validation_freq``: every n-th epoch, or the listed ones,
+    counted from 1.
 
     Raises
     ------
@@ -161,8 +161,8 @@ def due(freq: Any) -> Callable[[int], bool]:
 def batches(n: int, batch_size: Any, steps: Any, default: int) -> tuple[int, int]:
     """Size and number of the batches of a test or a prediction.
 
-    As in Keras, ``steps`` are the first so many batches; without a size, all samples are in so many. ``default`` is the
-    size where neither is given.
+    As in Keras, ``steps`` limits the number of batches; without a size, all samples are divided into that many.
+    ``default`` is the size if neither is given.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def batches(n: int, batch_size: Any, steps: Any, default: int) -> tuple[int, int
 
 
 def _require_targets(x: Any, y: Any, what: str) -> None:
-    refuse_streams(x, what)  # which would have brought the targets along
+    refuse_streams(x, what)  # which would have included the targets
     if y is None:
         hint = "; samples and targets are two arguments" if isinstance(x, tuple) else ""
         raise DataError(f"{what}: targets are missing{hint}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .callbacks import History
     from .model import Sequential
 
-TOGETHER = 32  # steps that are taken without Python in between, where nobody looks at them and they can be recorded
+TOGETHER = 32  # steps that run without Python in between, if nothing watches them and they can be recorded
 
 
 @in_turn
@@ -47,8 +47,8 @@ def fit(
 ) -> History:
     """Train for a number of epochs, with Keras's arguments.
 
-    Every sample is used once per epoch in a new order; the last short batch counts by its size. With
-    ``steps_per_epoch`` an epoch is that many steps, and the stream of shuffled samples goes on across epochs.
+    Every sample is used once per epoch in a new order; a short last batch counts by its size. With
+    ``steps_per_epoch`` an epoch is that many steps, and the stream of shuffled samples continues across epochs.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def fit(
     y : array
         Targets as the loss wants them.
     batch_size : int
-        32 when left out; with ``steps_per_epoch``, so many that these are one pass over the samples, as in Keras.
+        Default 32; with ``steps_per_epoch``, such that an epoch is one pass over the samples, as in Keras.
     verbose : {"auto", 0, 1, 2}
         Nothing, a progress bar, or a line per epoch; "auto" draws the bar on a terminal only.
     validation_split : float
@@ -65,17 +65,17 @@ def fit(
     validation_data : (x, y) or (x, y, sample_weight)
         Evaluated after each epoch.
     validation_steps : int, optional
-        Only the first so many batches of it.
+        Number of its batches to use.
     validation_freq : int or collection of int
-        After every so many epochs, or after these, counted from 1.
+        Validate after every n-th epoch, or after these, counted from 1.
     class_weight : dict of class number to weight, optional
-        Classes that it does not name have the weight 1.
+        Classes not named have weight 1.
     sample_weight : array, shape ``(n,)`` or ``(n, 1)``, optional
     drop_last : bool
-        Leave out the last short batch.
+        Drop a short last batch.
     progress : Progress, optional
-        Where an interrupted fit stood (`checkpoint.resume` gives it): the fit goes on from there and ends with the
-        bits of one that was never interrupted. ``on_epoch_begin`` comes again for an epoch that is taken up inside.
+        The state of an interrupted fit, from `checkpoint.resume`: the fit continues from there and ends with the bits
+        of an uninterrupted one. ``on_epoch_begin`` is called again for an epoch that is resumed in the middle.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def fit(
     ConfigError, DataError, ShapeError
         For arguments, data or shapes that cannot be trained on, before anything is changed.
     NumericsError
-        If the loss becomes NaN or infinite, or the weights at the end of an epoch: names step, layer and array.
+        If the loss, or the weights at the end of an epoch, become NaN or infinite; names step, layer and array.
     """
     refuse_unknown("fit", unknown, arguments_of(fit))
     if validation_batch_size is None and validation_steps is not None:
@@ -120,7 +120,7 @@ def fit(
         validator = Trainer(self)
         default = default_batch_size(validator, batch_size)
         test_batches = fit_data.batches(len(held_out_data[0]), validation_batch_size, validation_steps, default)
-    seed = int(initializers.default_rng().integers(2**32))  # drawn in a resumed fit too: a second fit then draws alike
+    seed = int(initializers.default_rng().integers(2**32))  # in a resumed fit too, so that a second fit draws the same
     if progress is None:
         progress = Progress(seed, epoch=initial_epoch)
     order = Shuffle(len(source), batch_size, bool(shuffle), drop_last, progress.seed)
@@ -151,13 +151,13 @@ def fit(
                 else:
                     _run_epoch(trainer, feed, order, steps, progress, run)
                 if progress.step == steps or not run.interrupts:
-                    require_finite(self)  # the loss of the last step says nothing about what it did to the weights
+                    require_finite(self)  # the last step's loss does not show what the step did to the weights
             except NumericsError:
                 if not run.terminates(progress.step):
                     raise
-            if progress.step < steps and run.interrupts:  # the epoch is not finished, and can be taken up again
+            if progress.step < steps and run.interrupts:  # the epoch is not finished, and can be resumed
                 break
-            logs = trainer.results(max(progress.samples, 1))  # none, where the first step failed
+            logs = trainer.results(max(progress.samples, 1))  # no samples if the first step failed
             if validator is not None and is_due(progress.epoch):
                 results = run_test(validator, held_out_data, test_batches, run)
                 logs.update({f"val_{name}": value for name, value in results.items()})
@@ -200,7 +200,7 @@ def train_on_batch(
     ConfigError, DataError, ShapeError
         If the model is not compiled, or samples, targets and weights do not fit it or each other.
     NumericsError
-        If the loss is not finite; the weights are as they were.
+        If the loss is not finite; the weights are then unchanged.
     """
     x, targets, weights = fit_data.batch(self, x, y, sample_weight, class_weight)
     trainer = self.trainer()

@@ -1,4 +1,4 @@
-"""Flattened: a stack whose parameters are views of one vector, so that an optimizer is one kernel over all of them."""
+"""Flattened: a stack whose parameters are views of one vector, so an optimizer is one kernel over all of them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 class Flattened(Stack):
-    """``flat_params`` and ``flat_grads`` are the vectors, once there are any; ``spans`` the slices of the arrays."""
+    """``flat_params`` and ``flat_grads`` are the vectors, once they exist; ``spans`` are the slices of the arrays."""
 
     def __init__(self, layers: Iterable[Layer] | None = None, **kwargs: Any) -> None:
         self.optimizer: Any = None
         self.flat_params: Any = None
         self.flat_grads: Any = None
         self.spans: list[tuple[int, int]] = []
-        self.frozen: list[Layer] = []  # what `compile` found not to be trainable
-        self._views: list[tuple[dict[str, Any], str, Any]] = []  # where the vectors' parts are, and which they are
+        self.frozen: list[Layer] = []  # not trainable at `compile`
+        self._views: list[tuple[dict[str, Any], str, Any]] = []  # the owners, keys and arrays of the vectors' parts
         self.buffers = Workspace()
         self.turns = Turns()
         self._trainer: Trainer | None = None
@@ -50,9 +50,9 @@ class Flattened(Stack):
         self.flat_params = None
 
     def flatten(self) -> None:
-        """Make the parameters that are trained views of one vector, and their gradients of another.
+        """Make the trained parameters views of one vector, and their gradients views of another.
 
-        The optimizer starts anew, unless it is that of these vectors' predecessors: compiled once more, it goes on.
+        The optimizer starts afresh, unless it belongs to these vectors' predecessors: after recompiling, it continues.
         """
         self.require_built()
         self._lay_out()
@@ -79,18 +79,18 @@ class Flattened(Stack):
         self._views = [(where, name, where[name]) for where, name in params + grads]
 
     def reclaim(self) -> None:
-        """Lay the vectors out again if another model, that layers of this one are in as well, has done so since."""
+        """Lay out the vectors again if another model that shares layers with this one has done so since."""
         if self.flat_params is not None and any(where.get(name) is not view for where, name, view in self._views):
             self._lay_out()
             self._trainer = None
 
     def _joined(self) -> bool:
-        """Whether each layer is built for what comes out of the one before it."""
+        """Whether each layer is built for the output of the one before it."""
         ends = [self.input_shape, *(layer.output_shape for layer in self._layers)]
         return all(layer.input_shape == end for layer, end in zip(self._layers, ends, strict=False))
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy, or a process of one's own, takes along: not the vectors, which arrays are views of."""
+        """What a copy, or a spawned process, gets: not the vectors, of which arrays are views."""
         left: dict[str, Any] = {
             "_trainer": None,
             "_views": [],
@@ -114,8 +114,8 @@ class Flattened(Stack):
             )
 
     def follow_backend(self) -> None:
-        """Take weights, gradients and the optimizer's vectors to where the backend in use computes."""
-        if self.built and not self._joined():  # another model has built a layer of this one for inputs of its own
+        """Move weights, gradients and the optimizer's vectors to where the current backend computes."""
+        if self.built and not self._joined():  # another model has built a shared layer for its own inputs
             super().build(self.input_shape, self._rng)
             self._trainer = None
         xp = array_module()

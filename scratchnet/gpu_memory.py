@@ -1,4 +1,4 @@
-"""The GPU's memory: how much is in use, and which batch would have fitted when there was not enough."""
+"""GPU memory: how much is in use, and which batch size would have fit when there was not enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GIB = 2**30
 
 
 def device_memory() -> dict[str, int] | None:
-    """Bytes of the GPU's memory: ``total``, ``free`` for anybody, ``used`` by our arrays; None on a CPU."""
+    """Bytes of GPU memory: ``total``, ``free`` for anyone, ``used`` by our arrays; None on a CPU."""
     return cuda.driver().memory() if get_backend() == "cupy" else None
 
 
@@ -30,20 +30,20 @@ def said(memory: dict[str, int]) -> str:
 
 @contextmanager
 def explained(model: Sequential, batch_size: int, run: Callable[[int], Any]) -> Iterator[None]:
-    """Inside the block, memory that runs out on the GPU is answered with the batch size that would fit.
+    """Within the block, when GPU memory runs out, the error names the batch size that would fit.
 
     Parameters
     ----------
     model : Sequential
     batch_size : int
-        What the block tries.
+        That of the block.
     run : callable
-        ``run(n)`` takes all memory that a batch of n samples needs.
+        ``run(n)`` allocates all memory that a batch of n samples needs.
 
     Raises
     ------
     BackendError
-        In place of the error of the memory's allocator.
+        In place of the allocator's error.
     """
     try:
         yield
@@ -58,7 +58,7 @@ def explained(model: Sequential, batch_size: int, run: Callable[[int], Any]) -> 
     memory = cuda.driver().memory()
     per_sample = max(needs[1] - needs[0], 1)
     room = (memory["free"] - (needs[0] - per_sample - memory["used"])) // per_sample
-    # Arrays that have room say nothing where it was CUDA that had none, for a graph or a module: less is tried then.
+    # That the arrays fit says nothing if CUDA itself ran out, for a graph or a module: then try a smaller batch.
     fits = _largest(model, run, min(room, batch_size * 9 // 10))
     needed, free, total = per_sample * batch_size / GIB, memory["free"] / GIB, memory["total"] / GIB
     raise BackendError(
@@ -69,7 +69,7 @@ def explained(model: Sequential, batch_size: int, run: Callable[[int], Any]) -> 
 
 
 def _need(model: Sequential, run: Callable[[int], Any], n: int) -> int:
-    """Bytes in use when all memory for a batch of n samples is taken."""
+    """Bytes in use when all memory for a batch of n samples is allocated."""
     _release(model)
     with cuda.silent(), model.reusing_buffers():
         run(n)
@@ -77,7 +77,7 @@ def _need(model: Sequential, run: Callable[[int], Any], n: int) -> int:
 
 
 def _largest(model: Sequential, run: Callable[[int], Any], guess: int) -> int:
-    """The guess, or the next smaller batch that really fits: partial sums do not grow in step with the batch."""
+    """The guess, or the next smaller batch that really fits: partial sums do not grow in proportion to the batch."""
     while guess > 0:
         try:
             _need(model, run, guess)
@@ -90,7 +90,7 @@ def _largest(model: Sequential, run: Callable[[int], Any], guess: int) -> int:
 
 
 def _release(model: Sequential) -> None:
-    """Give back the memory of all buffers; they are taken again when they are needed."""
+    """Free the memory of all buffers; they are allocated again when needed."""
     for layer in model.walk()[1:]:  # they hold on to what they computed last
         for name, value in vars(layer).items():
             if cuda.driver().is_array(value):

@@ -1,10 +1,10 @@
-"""Is ``backward`` the derivative of ``forward``? Central differences in double precision tell.
+"""Is ``backward`` the derivative of ``forward``? Central differences in double precision answer that.
 
 For a number t moved along one element of an array, or along a random direction of unit length, the slope of the loss
-``L`` is ``D(h) = (L(t + h) - L(t - h)) / 2h``, wrong by O(h^2); ``(4 D(h/2) - D(h)) / 3`` is wrong by O(h^4) only.
-Where ``D(h)`` and ``D(h/2)`` disagree, a smaller step is tried; where none helps, or where the slopes to the left and
-to the right differ at every scale, t stands at a kink (ReLU's 0) or a tie (two equal maxima): there is no derivative
-to compare with, and the element is left out and counted.
+``L`` is ``D(h) = (L(t + h) - L(t - h)) / 2h`` with an error of O(h^2); that of ``(4 D(h/2) - D(h)) / 3`` is O(h^4).
+If ``D(h)`` and ``D(h/2)`` disagree, a smaller step is tried; if none helps, or if the slopes to the left and to the
+right differ at every scale, t is at a kink (ReLU's 0) or a tie (two equal maxima): there is no derivative to compare
+with, and the element is left out and counted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .gradient_probes import LayerProbe, LossProbe, habits, require_checkable, s
 
 SMOOTH, KINKED = 1e-6, 1e-5  # largest relative error allowed: in general, and where kinks nearby blur the differences
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # relative to the size of the array's elements
-TINY = 1e-200  # below any slope that matters: a function that is constant is compared with it, 0 with 0
+TINY = 1e-200  # below any slope that matters; for a constant function, 0 is compared with 0 relative to this
 TOO_MANY, LEFT_OUT = 0.25, "TOO MANY LEFT OUT"  # of an array's elements
 
 
@@ -59,7 +59,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every gradient is right and nothing else was found."""
+        """Whether every gradient is right and no other problem was found."""
         return not self.problems and all(row.ok for row in self.rows)
 
     def __str__(self) -> str:
@@ -85,8 +85,8 @@ def _slope(
 ) -> tuple[float, float, bool, bool]:
     """``(slope, floor, sharp, kinked)``: the derivative along one line, and what a relative error is relative to.
 
-    ``floor`` is what rounding makes of a slope of zero, over the tolerance; ``sharp`` says that D(h) and D(h/2) agree
-    to a quarter of the smooth tolerance for some h, ``kinked`` that they do not even for the kinked one.
+    ``floor`` is the rounding error of a slope of zero, over the tolerance; ``sharp`` says that D(h) and D(h/2) agree to
+    a quarter of the smooth tolerance for some h, ``kinked`` that they do not even agree to the kinked one.
     """
     best: tuple[float, float, float, float] | None = None
     noise = 20 * np.finfo(np.float64).eps * float(np.linalg.norm(base)) / SMOOTH
@@ -168,9 +168,9 @@ def check_gradients(
 ) -> Report:
     """Compare the gradients of a layer, model or loss with finite differences in double precision.
 
-    A copy is checked, in float64, on the current backend; the object itself stays as it is. The loss is that of the
-    compiled model if ``y`` is given, else ``sum(forward(x) * r)`` with fixed random numbers r. Checked are all
-    parameters and, without ``y``, the input, unless it holds integers.
+    A copy is checked, in float64, on the current backend; the object itself does not change. The loss is that of the
+    compiled model if ``y`` is given, else ``sum(forward(x) * r)`` with fixed random numbers r. All parameters are
+    checked and, without ``y``, the input, unless it holds integers.
 
     Parameters
     ----------
@@ -183,7 +183,8 @@ def check_gradients(
     training : bool
         The mode of `forward`; with ``y`` always True.
     max_elements, projections : int
-        Arrays of up to so many elements are checked element by element, larger ones along so many random directions.
+        Arrays of up to ``max_elements`` are checked element by element, larger ones along ``projections`` random
+        directions.
     seed : int
         Of the random numbers.
 
@@ -191,13 +192,13 @@ def check_gradients(
     -------
     Report
         ``.ok``, ``.max_relative_error``, ``.rows`` (one per array), ``.problems``; printing it shows a table. Errors
-        are relative to the larger of the two slopes, and at least a thousandth of the array's largest. Allowed is
+        are relative to the larger of the two slopes, and at least to a thousandth of the array's largest. The limit is
         1e-6, or 1e-5 where kinks nearby blur the differences.
 
     Raises
     ------
     GradientError
-        If this is none of these, ``x`` is no batch of numbers, or the output is not finite at this point.
+        If ``subject`` is none of these, ``x`` is not a batch of numbers, or the output is not finite at this point.
     """
     require_checkable(subject, x, y)
     report = Report("nothing")

@@ -1,7 +1,7 @@
-"""What `check_gradients` turns the knobs of: a layer, model or loss in double precision, seen as one number.
+"""What `check_gradients` probes: a layer, model or loss in double precision, reduced to one number.
 
-A probe has ``arrays`` that may be changed in place, ``terms()`` whose sum is the loss for the arrays as they are, and
-``gradients()``, what the object claims to be their derivatives.
+A probe has ``arrays`` that may be changed in place, ``terms()`` whose sum is the loss for the current arrays, and
+``gradients()``, the derivatives that the object claims.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class LayerProbe:
             for where in (layer.params, layer.grads, layer.state):
                 where.update({key: value.astype(np.float64) for key, value in where.items()})
         if y is not None:
-            self.model.flat_params, self.model.frozen = None, []  # it lays its vectors out again: float64, all layers
+            self.model.flat_params, self.model.frozen = None, []  # it lays out its vectors again: float64, all layers
             self.trainer = self.model.trainer()
             self.targets = self.model.loss.prepare_targets(y, self.model.output_shape)
             self.model.loss_and_gradients(self.x, y)
@@ -78,7 +78,7 @@ class LayerProbe:
                 yield label + key, getattr(layer, where).get(key)
 
     def _restore(self) -> None:
-        # Every evaluation sees the same dropout mask, and does not move the moving statistics.
+        # Every evaluation sees the same dropout mask, and leaves the moving statistics unchanged.
         for layer, (state, step) in zip(self.layers, self._state, strict=True):
             for key, array in state.items():
                 layer.state[key][...] = array
@@ -86,7 +86,7 @@ class LayerProbe:
                 layer.step = step
 
     def forward(self) -> Any:
-        """The output for the arrays as they are."""
+        """The output for the current arrays."""
         self._restore()
         return self.model.forward(self.x, training=self.training)
 
@@ -103,7 +103,7 @@ class LayerProbe:
         return np.array([*(to_numpy(totals[:1]) / len(self.x)), *penalties])
 
     def gradients(self) -> dict[str, Any]:
-        """What the layer or model claims, as copies."""
+        """The gradients that the layer or model claims, as copies."""
         dx = None
         if self.y is None:
             self.forward()
@@ -140,7 +140,7 @@ class LossProbe:
         return np.array([self._evaluate(nothing(np.dtype(np.float64)))])
 
     def gradients(self) -> dict[str, Any]:
-        """What the loss claims."""
+        """The gradient that the loss claims."""
         dy = array_module().full_like(self.x, np.nan)
         self._evaluate(dy)
         return {"y_pred": to_numpy(dy)}

@@ -1,4 +1,4 @@
-"""Arrays that a user gives, as NumPy arrays of numbers."""
+"""A user's arrays as NumPy arrays of numbers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def numbers(value: Any, label: str, expected: str, ragged: type[ScratchnetError]
     Raises
     ------
     ScratchnetError
-        Of the class ``ragged``, for a list of lists that are not equally long: "{label}: expected {expected}, got ...".
+        Of the class ``ragged``, for a list of lists of unequal length: "{label}: expected {expected}, got ...".
     DataError
-        For what does not consist of numbers.
+        For anything but numbers.
     """
     try:
         array = to_numpy(value)

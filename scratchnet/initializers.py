@@ -1,4 +1,4 @@
-"""Initial values of parameters, drawn on the host with NumPy, so that every backend starts from the same numbers.
+"""Initial values of parameters, drawn on the host with NumPy, so every backend starts from the same numbers.
 
 For a parameter of shape ``(kh, kw, in, out)`` or ``(in, out)``, ``fan_in = kh kw in`` and ``fan_out = kh kw out``; a
 vector of length ``n`` has ``fan_in = fan_out = n``, as in Keras.
@@ -69,7 +69,7 @@ class RandomUniform(Initializer):
     Raises
     ------
     ConfigError
-        If ``maxval`` lies below ``minval``.
+        If ``maxval`` is below ``minval``.
     """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None, **unknown: Any) -> None:
@@ -101,7 +101,7 @@ class RandomNormal(Initializer):
 
 
 def _truncated(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Standard normal values, those beyond two standard deviations drawn again."""
+    """Standard normal values; those beyond two standard deviations are redrawn."""
     values = rng.standard_normal(shape)
     while (outside := np.abs(values) > 2.0).any():
         values[outside] = rng.standard_normal(int(outside.sum()))
@@ -109,7 +109,7 @@ def _truncated(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 
 
 class TruncatedNormal(RandomNormal):
-    """Normal with this mean and standard deviation; values beyond two standard deviations are drawn again."""
+    """Normal with this mean and standard deviation; values beyond two standard deviations are redrawn."""
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return self.mean + self.stddev * _truncated(shape, rng)
@@ -156,7 +156,7 @@ class VarianceScaling(Initializer):
 
 
 class _Preset(VarianceScaling):
-    """A VarianceScaling whose arguments are fixed but for the seed."""
+    """A VarianceScaling whose arguments are fixed, except the seed."""
 
     preset: tuple[float, str, str]
 
@@ -204,14 +204,14 @@ class LecunNormal(_Preset):
 
 
 class Orthogonal(Initializer):
-    """``gain`` times a matrix with orthonormal columns, or rows where it is wide: Saxe et al., arXiv:1312.6120.
+    """``gain`` times a matrix with orthonormal columns, or rows if it is wide: Saxe et al., arXiv:1312.6120.
 
-    A parameter of more than two axes is taken as the matrix ``(everything else, last axis)``.
+    A parameter of more than two axes is treated as the matrix ``(everything else, last axis)``.
 
     Raises
     ------
     ConfigError
-        At the call, for a parameter of less than two axes.
+        When called for a parameter of fewer than two axes.
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None, **unknown: Any) -> None:
@@ -223,7 +223,7 @@ class Orthogonal(Initializer):
             raise ConfigError(f"Orthogonal: expected a parameter of two axes or more, got shape {shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-        q *= np.where(np.diag(r) < 0, -1, 1)  # else the signs would be those of the algorithm, not random
+        q *= np.where(np.diag(r) < 0, -1, 1)  # otherwise the algorithm would determine the signs
         return self.gain * (q.T if rows < columns else q).reshape(shape)
 
 
@@ -233,7 +233,7 @@ class Identity(Initializer):
     Raises
     ------
     ConfigError
-        At the call, for a parameter that is no matrix.
+        When called for a parameter that is not a matrix.
     """
 
     def __init__(self, gain: float = 1.0, **unknown: Any) -> None:
@@ -267,7 +267,7 @@ _BY_NAME: dict[str, type[Initializer]] = {
     "identity": Identity,
 }
 
-# Keras's short names, and its names in lower case, as in ``kernel_initializer=sn.initializers.he_normal``.
+# Keras's short names, and its lower-case names, as in ``kernel_initializer=sn.initializers.he_normal``.
 zeros, ones, constant, random_uniform, random_normal = Zeros, Ones, Constant, RandomUniform, RandomNormal
 truncated_normal, variance_scaling, orthogonal, identity = TruncatedNormal, VarianceScaling, Orthogonal, Identity
 glorot_uniform, glorot_normal, he_uniform, he_normal = GlorotUniform, GlorotNormal, HeUniform, HeNormal
@@ -278,7 +278,7 @@ _SHORT = {"zero": Zeros, "one": Ones, "uniform": RandomUniform, "normal": Random
 def get(identifier: Any) -> Initializer:
     """An initializer from its name (``"he_normal"``), a ``{"class_name", "config"}`` dict, or itself.
 
-    None is Keras's default for a parameter that has no other: ``"glorot_uniform"``.
+    None is Keras's default for a parameter without its own: ``"glorot_uniform"``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Arguments of Keras's for what scratchnet does not do: their defaults pass, anything else is refused."""
+"""Keras's arguments for what scratchnet does not do: their defaults are accepted, anything else is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .checks import arguments_of, refuse_unknown
 from .errors import ConfigError
 
 Rules = Mapping[str, tuple[tuple[Any, ...], str]]
-"""Of each argument the values that pass, Keras's default first, and why no other one does."""
+"""For each argument the accepted values, Keras's default first, and why no other is accepted."""
 
 COMPILE: Rules = {
     "loss_weights": ((None,), "a model has one loss"),
@@ -44,14 +44,14 @@ TENSORBOARD: Rules = {
 
 
 def take(owner: Any, arguments: dict[str, Any], rules: Rules) -> None:
-    """Take the arguments that there are rules for out of a call's others.
+    """Remove the arguments that have rules from a call's other arguments.
 
-    The owner is an object of the class that was asked for, or the name of a function.
+    The owner is an object of the called class, or the name of a function.
 
     Raises
     ------
     ConfigError
-        For the first one whose value does not pass.
+        For the first one whose value is not accepted.
     """
     for name in [name for name in arguments if name in rules]:
         value, (passing, reason) = arguments.pop(name), rules[name]
@@ -61,6 +61,6 @@ def take(owner: Any, arguments: dict[str, Any], rules: Rules) -> None:
 
 
 def refuse_others(method: Callable[..., Any], others: dict[str, Any], rules: Rules) -> None:
-    """Raise ConfigError unless all other arguments of a method are of Keras's that pass."""
+    """Raise ConfigError unless all other arguments of a method are Keras's, with accepted values."""
     take(method.__name__, others, rules)
     refuse_unknown(method.__name__, others, arguments_of(method))

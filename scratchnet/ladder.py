@@ -1,6 +1,6 @@
-"""The improvement story of a tutorial: the same images, and in every rung one thing that is done better.
+"""How a tutorial improved: the same images, and one improvement in every rung.
 
-The last rung is the recipe ``fashion-cnn-dropout``; the others are that recipe with what came later taken away. The
+The last rung is the recipe ``fashion-cnn-dropout``; the others are that recipe without the later improvements. The
 tutorial gives neither its early layouts nor the rate of its gradient descent: here both are those of the TensorFlow
 tutorial on which it builds, two convolutions before the dense layers and a rate of 0.001.
 """
@@ -27,7 +27,7 @@ RECIPE = "fashion-cnn-dropout"
 
 @dataclass(frozen=True)
 class Rung:
-    """One step of the story: what changes against the rung before, and the accuracy that the tutorial has for it."""
+    """One step: what changes from the rung before, and the tutorial's accuracy for it."""
 
     name: str
     title: str
@@ -76,7 +76,7 @@ def recipe_of(rung: Rung, seed: int = 0, scale: float = 1.0) -> Recipe:
     Parameters
     ----------
     scale : float
-        The share of the steps that is trained, at least one step.
+        The fraction of the steps to train, at least one step.
     """
     base = recipes.load(RECIPE)
     content = base.as_dict()
@@ -100,24 +100,24 @@ def climb(
     backend_name: str = "auto", stop: Stop | None = None, reporter: Callable[[], Reporter] = Reporter,
     began: Callable[[int, Rung], None] = lambda number, rung: None,
 ) -> list[Path] | None:  # fmt: skip
-    """Train all rungs, each into a folder of its own in ``out``; finished ones are kept, a broken one is gone on with.
+    """Train all rungs, each into its own folder in ``out``; finished ones are kept, an interrupted one is resumed.
 
     Parameters
     ----------
     reporter : callable
         Makes the reporter of a rung.
     began : callable
-        Is told the number of a rung (from 1) and the rung before it is trained.
+        Called with the number of a rung (from 1) and the rung before it is trained.
 
     Returns
     -------
     list of Path or None
-        The folders; None where a signal asked for an early end.
+        The folders; None if a signal stopped the training early.
 
     Raises
     ------
     ScratchnetError
-        As `scratchnet.run.train`; also if ``out`` holds a ladder that was trained longer than asked for.
+        As `scratchnet.run.train`; also if ``out`` holds a ladder that was trained for longer than requested.
     """
     stop = stop or Stop()
     wanted = [(rung, recipe_of(rung, seed, scale), out / rung.name) for rung in RUNGS]

@@ -33,14 +33,14 @@ class Sequential(Flattened):
     Parameters
     ----------
     layers : iterable of Layer, optional
-        The first may be ``Input(shape)`` or have ``input_shape=``: then the model builds itself.
+        The first may be ``Input(shape)`` or have ``input_shape=``; then the model is built at once.
     name : str, optional
-        ``"sequential"`` when left out; inside another model it gets a number, if there are several.
+        Default ``"sequential"``; inside another model it gets a number if there are several.
 
     Raises
     ------
     ConfigError
-        If something in the stack is not a layer, is there twice, or has another dtype than the rest.
+        If something in the stack is not a layer, is repeated, or has a different dtype from the rest.
     ShapeError
         If a layer does not fit the output of the one before it.
 
@@ -65,7 +65,7 @@ class Sequential(Flattened):
         super().__init__(layers, name=name or UNNAMED, **kwargs)
 
     def set_weights(self, weights: Any) -> None:
-        """Put weights in place, in the order of `get_weights`; nothing is changed unless all of them fit."""
+        """Set the weights, in the order of `get_weights`; nothing changes unless all of them fit."""
         self.require_built()
         self.follow_backend()
         of_layers.put(self, weights)
@@ -83,7 +83,7 @@ class Sequential(Flattened):
         Raises
         ------
         ConfigError
-            For an argument that makes no sense, or one of Keras's that asks for another table.
+            For an invalid argument, or one of Keras's that would change the table.
         """
         keras_defaults.refuse_others(Sequential.summary, others, keras_defaults.SUMMARY)
         for line in summary.lines(self, 0 if line_length is None else whole("line_length", line_length)):
@@ -95,17 +95,17 @@ class Sequential(Flattened):
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, *,
         precision: str = "float32", capture: bool = True, **others: Any,
     ) -> None:  # fmt: skip
-        """Choose the optimizer, the loss and what else to measure, by name or as objects.
+        """Set the optimizer, the loss and the metrics, by name or as objects.
 
         Parameters
         ----------
         optimizer : str or Optimizer
         loss : str or Loss
         metrics : list of str, Metric or function, optional
-            A function ``f(y_true, y_pred)`` of NumPy arrays gives a number per sample, or the batch's mean.
+            A function ``f(y_true, y_pred)`` of NumPy arrays returns a number per sample, or the batch's mean.
         precision : {"float32", "tf32", "mixed_bfloat16"}
             Of matrix products and convolutions of a float32 model on a GPU. ``tf32`` and ``mixed_bfloat16`` round their
-            inputs to 10 or 7 bits of fraction, for tensor cores; sums, weights and everything else stay float32.
+            inputs to 10 or 7 fraction bits, for tensor cores; sums, weights and everything else stay float32.
         capture : bool
             Replay a training step instead of running it from Python: a captured graph on a GPU (capture.py), a program
             on a CPU (recording.py). False is for lectures and debugging; the results are the same.
@@ -113,7 +113,7 @@ class Sequential(Flattened):
         Raises
         ------
         ConfigError
-            For names or values that make no sense, or arguments of Keras's that ask for what there is not.
+            For invalid names or values, or arguments of Keras's for what scratchnet does not do.
         """
         keras_defaults.refuse_others(Sequential.compile, others, keras_defaults.COMPILE)
         chosen = optimizers.get(optimizer), None if loss is None else losses.get(loss), metrics_module.get_all(metrics)
@@ -122,7 +122,7 @@ class Sequential(Flattened):
         self.optimizer, self.loss, self.metrics = chosen  # all of them, or nothing is changed
         self.precision, self.capture = precision, bool(capture)
         self.frozen = self.untrained()
-        self.flat_params = None  # the next step lays the vectors out
+        self.flat_params = None  # the next step lays out the vectors
 
     def trainer(self) -> training.Trainer:
         """The compiled training step."""
@@ -144,13 +144,13 @@ class Sequential(Flattened):
     loss_and_gradients = fitting.loss_and_gradients
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
-        """What `predict` gives, all samples in one batch."""
+        """What `predict` returns, with all samples in one batch."""
         return self.predict(x, steps=1, verbose=0)
 
     @property
     def metrics_names(self) -> list[str]:
-        """What the numbers of `evaluate` and `train_on_batch` are: the loss, then the metrics, numbered where two have
-        one name.
+        """The names of the numbers that `evaluate` and `train_on_batch` return: the loss, then the metrics, numbered if
+        two have the same name.
         """
         names = ["loss"]
         for metric in self.metrics:
@@ -160,10 +160,10 @@ class Sequential(Flattened):
 
     @contextmanager
     def reusing_buffers(self) -> Iterator[None]:
-        """Inside the block layers write into reused buffers: what one step returns, the next one overwrites."""
+        """Within the block layers write into reused buffers: the next step overwrites what one step returns."""
         self.follow_backend()
         layers = self.walk()
-        before = [layer.workspace for layer in layers]  # not None where fit's own loop asks for a validation
+        before = [layer.workspace for layer in layers]  # not None if fit's own loop runs a validation
         for layer in layers:
             layer.require_backend()
             layer.workspace = self.buffers
@@ -184,7 +184,7 @@ class Sequential(Flattened):
         CheckpointError
             If it cannot be written.
         ConfigError
-            For an argument of Keras's that asks for something else.
+            For an argument of Keras's that requests something else.
         """
         from . import checkpoint
 
@@ -192,7 +192,7 @@ class Sequential(Flattened):
         checkpoint.save_model(self, path)
 
     def save_weights(self, path: str | Path, **others: Any) -> None:
-        """Write the weights alone into a ``.safetensors`` file. Raises as `save` does."""
+        """Write only the weights into a ``.safetensors`` file. Raises as `save` does."""
         from . import checkpoint
 
         keras_defaults.refuse_others(Sequential.save_weights, others, keras_defaults.SAVE)
@@ -206,14 +206,14 @@ class Sequential(Flattened):
 
 
 def load_model(path: str | Path, custom_objects: dict[str, type] | None = None, compile: bool = True) -> Sequential:
-    """The model that ``model.save(path)`` wrote: architecture, weights, compile settings and optimizer state.
+    """Load the model that ``model.save(path)`` wrote: architecture, weights, compile settings and optimizer state.
 
     Parameters
     ----------
     path : path
         A ``.safetensors`` file. Nothing in it is executed.
     custom_objects : dict of name to class, optional
-        Layer and loss classes of your own, where they are not registered (`sn.layers.register`).
+        User-defined layer and loss classes that are not registered (`sn.layers.register`).
     compile : bool
         Whether to restore the compile settings too.
 

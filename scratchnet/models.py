@@ -8,12 +8,12 @@ from .model import load_model as load_model
 
 
 def clone_model(model: Sequential) -> Sequential:
-    """A model of the same layers with weights of its own, newly drawn, as in Keras; it is not compiled.
+    """A model of the same layers with newly drawn weights, as in Keras; it is not compiled.
 
     Raises
     ------
     ConfigError
-        If it is no model.
+        If ``model`` is not a model.
     """
     if not isinstance(model, Sequential):
         raise ConfigError(f"clone_model: expected a Sequential, got {model!r:.80}")

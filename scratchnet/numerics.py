@@ -1,4 +1,4 @@
-"""When numbers go wrong: find where, and say it."""
+"""When numbers go wrong: find where, and report it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def require_finite(model: Sequential) -> None:
     """Raise NumericsError, naming step, layer and array, if a weight or a slot of the optimizer is not finite."""
     step = 0 if model.optimizer is None else int(model.optimizer.iterations)
     slots = model.optimizer.slots if model.optimizer is not None else {}
-    laid_out = model.flat_params is not None  # then the parameters are one array
+    laid_out = model.flat_params is not None  # then all parameters are in one array
     params = [model.flat_params] if laid_out else [a for layer in model.walk() for a in layer.params.values()]
     if all_finite([*params, *(a for layer in model.walk() for a in layer.state.values()), *slots.values()]):
         return
@@ -43,7 +43,7 @@ def require_finite(model: Sequential) -> None:
 
 
 def explain(model: Sequential, x: Any, step: int) -> NumericsError:
-    """The error for a loss that is not finite: names the first array, from the input on, that is not."""
+    """The error for a loss that is not finite: it names the first such array, from the input on."""
     if kind := _bad(x):
         return NumericsError(f"step {step}: {kind} in the input of the model", step=step, array="x")
     y = x

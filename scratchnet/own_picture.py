@@ -1,8 +1,8 @@
-"""Somebody's own picture made like the samples that a network was trained on, and what was done to it in words.
+"""A user's own picture, made to resemble the samples that a network was trained on, and what was done to it in words.
 
-MNIST's digits were fitted into 20 x 20 pixels and put into 28 x 28 by their center of mass (LeCun, Bottou, Bengio,
-Haffner 1998); Fashion-MNIST's clothes were trimmed, fitted into 28 x 28 and put into the middle (Xiao, Rasul, Vollgraf
-2017). Samples of one's own were only stretched to their size.
+MNIST's digits were fitted into 20 x 20 pixels and placed in 28 x 28 by their center of mass (LeCun, Bottou, Bengio,
+Haffner 1998); Fashion-MNIST's clothes were trimmed, fitted into 28 x 28 and centered (Xiao, Rasul, Vollgraf 2017).
+Samples of a user's own data set were only stretched to their size.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LIGHT_ON_DARK = ("mnist", "fashion_mnist", "digits")
-"""Data sets whose samples are light on dark, and centered as their makers did it."""
+"""Data sets whose samples are light on dark, and centered by their makers."""
 DIGIT_BOX = 20 / 28
 NOISES, LEAST_DRAWN, MOST_DRAWN = 10.0, 0.04, 0.3
-"""A pixel belongs to what is drawn from so many times the edge's noise on, as a share of the brightest level."""
+"""A pixel is drawn if above `NOISES` times the edge's noise, clamped to these shares of the brightest level."""
 WORKING_SIDE = 1024
 CELLS, LEAST_SHAPE = 14, 0.1
-"""Shapes are told apart on so many cells to a side, so that a stroke with a gap stays one; a speck has a smaller share.
+"""Shapes are separated on a grid of `CELLS` cells a side, so a stroke with a gap stays one; a speck has a lower share.
 
 Of 5,000 training samples each, 0.2% of MNIST's and 3% of Fashion-MNIST's have more than one shape, by this count, none
-of the digits; of 1,000 pairs of MNIST's digits beside each other 99.8% have.
+of the digits; of 1,000 pairs of adjacent MNIST digits, 99.8% have.
 """
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What the samples look like: ``shape`` (h, w), (h, w, 1) or (h, w, 3), the value of a gray level, where from.
+    """What the samples look like: ``shape`` (h, w), (h, w, 1) or (h, w, 3), the value of a gray level, their source.
 
-    ``background`` is the usual gray level at their edge, 0 to 255, or None where it is not known.
+    ``background`` is the usual gray level at their edge, 0 to 255, or None if unknown.
     """
 
     shape: tuple[int, ...]
@@ -66,7 +66,7 @@ def prepare(path: Path, samples: Samples) -> tuple[np.ndarray, list[str]]:
     Raises
     ------
     DataError
-        One line: no picture, a damaged one, or one on which nothing is drawn.
+        One line: not a picture, a damaged one, or one on which nothing is drawn.
     """
     picture, done = read_picture(path, samples.color_mode)
     height, width = samples.shape[:2]
@@ -81,7 +81,7 @@ def prepare(path: Path, samples: Samples) -> tuple[np.ndarray, list[str]]:
     else:
         levels = np.asarray(_stretched(picture, width, height, done), np.float64)
         edge, wanted = float(np.median(_edge(levels))), samples.background
-        if wanted is not None and abs(wanted - edge) > 191:  # only where both are nearly black or white
+        if wanted is not None and abs(wanted - edge) > 191:  # only if one is nearly black and the other nearly white
             done.append(f"inverted, for the training data have a {'dark' if wanted < 128 else 'light'} background")
             levels = 255 - levels
     if fits and not done:
@@ -91,7 +91,7 @@ def prepare(path: Path, samples: Samples) -> tuple[np.ndarray, list[str]]:
 
 
 def _smaller(picture: Image) -> Image:
-    """Large pictures in a size that is quick to work with."""
+    """Shrink a large picture to a size that is quick to work with."""
     factor = max(picture.size) // WORKING_SIDE
     return picture.reduce(factor) if factor > 1 else picture
 
@@ -108,7 +108,7 @@ def _edge(levels: Any) -> np.ndarray:
 
 
 def _light_on_dark(levels: np.ndarray, name: str, done: list[str]) -> np.ndarray:
-    """Inverted where the edge is nearer to the lightest levels than to the darkest."""
+    """Invert if the edge is nearer to the lightest levels than to the darkest."""
     low, high = np.percentile(levels, [0.5, 99.5]) if levels.size > 4096 else (levels.min(), levels.max())
     if high - low < 16:
         raise DataError(f"{name}: nothing is drawn on it: all its gray levels are nearly alike")
@@ -119,7 +119,7 @@ def _light_on_dark(levels: np.ndarray, name: str, done: list[str]) -> np.ndarray
 
 
 def _centered(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: list[str]) -> np.ndarray:
-    """What is drawn, cut out, made as large as in the training data and put into the middle as there."""
+    """The drawing, cut out, scaled and centered as in the training data."""
     from PIL import Image
 
     levels = levels - _background(levels)
@@ -149,7 +149,7 @@ def _centered(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: li
 
 
 def _shapes(drawn: np.ndarray) -> int:
-    """How many shapes that do not touch, but for specks, are drawn."""
+    """The number of separate shapes in the drawing, not counting specks."""
     side = -(-max(drawn.shape) // CELLS)
     rows, columns = (range(0, extent, side) for extent in drawn.shape)
     ink = np.add.reduceat(np.add.reduceat(drawn, rows, axis=0, dtype=np.int64), columns, axis=1)
@@ -167,7 +167,7 @@ def _shapes(drawn: np.ndarray) -> int:
 
 
 def _background(levels: np.ndarray) -> Any:
-    """The plane through the edge's gray levels: paper is seldom lit evenly."""
+    """The plane through the edge's gray levels: paper is rarely lit evenly."""
     y, x = np.indices(levels.shape)
     corners = [np.ones(levels.shape), y, x]
     edge = np.stack([_edge(part) for part in corners], axis=1)
@@ -178,7 +178,7 @@ def _background(levels: np.ndarray) -> Any:
 
 
 def _start(mass: np.ndarray, side: int, by_mass: bool) -> int:
-    """Where a drawing with this mass along an axis begins in a frame."""
+    """Where a drawing with this mass along an axis starts in a frame."""
     room = side - len(mass)
     if not by_mass:
         return room // 2
@@ -187,7 +187,7 @@ def _start(mass: np.ndarray, side: int, by_mass: bool) -> int:
 
 
 def picture_shape(shape: Any) -> tuple[int, ...] | None:
-    """``(h, w)``, ``(h, w, 1 or 3)`` or the square that a row of pixels is; None for what is no picture."""
+    """``(h, w)``, ``(h, w, 1 or 3)`` or the square that a row of pixels is; None if it is not a picture."""
     shape = tuple(shape)
     if len(shape) == 1 and math.isqrt(shape[0]) ** 2 == shape[0] > 1:
         return (math.isqrt(shape[0]),) * 2

@@ -25,5 +25,5 @@ def cache_dir() -> Path:
 
 @functools.cache
 def _private_folder() -> Path:
-    # A name that others could guess would let them plant compiled kernels there.
+    # A guessable name would let others plant compiled kernels there.
     return Path(tempfile.mkdtemp(prefix="scratchnet-"))

@@ -1,8 +1,8 @@
 """Pictures for lectures and reports: samples, curves, predictions, the confusion matrix, filters.
 
-Every function returns a matplotlib ``Figure`` and saves it where a path is given. Figures are made through matplotlib's
-object interface: no window opens, and the backend that a notebook has chosen stays chosen. Colors are Okabe and Ito's,
-which color-blind readers can tell apart; lines also differ in style, so that they survive a black-and-white printer.
+Every function returns a matplotlib ``Figure`` and saves it if a path is given. Figures are made through matplotlib's
+object interface: no window opens, and a notebook's choice of backend is not changed. Colors are Okabe and Ito's, which
+color-blind readers can tell apart; lines also differ in style, so they survive a black-and-white printer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def plot_samples(
     Raises
     ------
     ShapeError
-        If the samples are no images.
+        If the samples are not images.
     """
     images = as_images(x[: rows * columns])
     labels = None if y is None else class_numbers(np.asarray(y[: rows * columns]))
@@ -69,7 +69,7 @@ def plot_predictions(
         Images as for `plot_samples`.
     y_true : array-like of class numbers or one-hot rows
     y_pred : array-like, shape (n,) or (n, classes)
-        Class numbers, or probabilities: then the predicted class comes with its probability.
+        Class numbers, or probabilities: then the predicted class is shown with its probability.
     which : {"correct", "misclassified"}
 
     Raises
@@ -138,7 +138,7 @@ def plot_confusion_matrix(
     matrix: Any = None, class_names: Sequence[str] | None = None, path: Any = None, *, y_true: Any = None,
     y_pred: Any = None, title: str | None = None,
 ) -> Figure:  # fmt: skip
-    """How often each class was taken for each other: counts, shaded by their share of the true class.
+    """How often each class was predicted as each other: counts, shaded by their share of the true class.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def plot_filters(source: Any, path: Any = None, columns: int = 8, most: int = 64
         A built layer with a ``kernel``, or its array: (kh, kw, in, out), of which input channel 0 is shown, or
         (h * h, units). Orange is positive, purple negative; each filter has its own scale.
     most : int
-        How many are shown.
+        How many to show.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def as_images(x: Any) -> np.ndarray:
     Raises
     ------
     ShapeError
-        If they are no images.
+        If they are not images.
     """
     images = np.asarray(x, dtype=np.float32)
     if images.ndim == 2 and math.isqrt(images.shape[1]) ** 2 == images.shape[1]:
@@ -277,7 +277,7 @@ def _finish(figure: Figure, title: str | None, path: Any) -> Figure:
 
 
 def png(figure: Figure) -> bytes:
-    """A figure as the content of a PNG file."""
+    """A figure as the bytes of a PNG file."""
     content = io.BytesIO()
     figure.savefig(content, format="png")
     return content.getvalue()

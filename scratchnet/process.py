@@ -1,6 +1,6 @@
 """The process of the command line: its streams and its environment are put in order before anything else runs.
 
-Only where the process is ours: who calls `scratchnet.cli.main` from Python keeps streams and environment as they are.
+Only if the process is ours: a Python caller of `scratchnet.cli.main` keeps its streams and environment.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ _began: list[float] = []
 
 
 def prepare() -> None:
-    """Open what the shell has closed, and pass over settings of others that would end or clutter a run."""
-    _began.append(time.perf_counter() - time.process_time())  # what came before, imports, has kept a core busy
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their descriptors
+    """Open streams that the shell has closed, and override foreign settings that would end or clutter a run."""
+    _began.append(time.perf_counter() - time.process_time())  # the imports before this have kept a core busy
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in order of their descriptors
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it is open as long as the process runs
-    # A notebook hands on a backend of its own, which need not be installed here; pictures in files need none.
+    # A notebook passes on its own backend, which may not be installed here; pictures in files need none.
     os.environ.pop("MPLBACKEND", None)
     if not os.environ.get("SOURCE_DATE_EPOCH", "0").isdecimal():
         del os.environ["SOURCE_DATE_EPOCH"]  # numpy.f2py, which Numba's linear algebra imports, takes it for a number
-    # Where the home folder cannot be written, matplotlib makes itself a temporary one, and need not tell.
+    # If the home folder cannot be written, matplotlib uses a temporary one, and need not report it.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 def began() -> float:
     """When the command began, on the clock of ``time.perf_counter``: the whole process where it is ours, or now.
 
-    It counts once: a second reporter of the same process, of the ladder's next rung, begins when it is asked for.
+    Only the first call returns that: a second reporter in the same process, for the ladder's next rung, begins now.
     """
     return _began.pop() if _began else time.perf_counter()
 
 
 def end_output() -> str | None:
-    """Why standard output takes nothing more, found out by an empty line; None where it does. The rest is dropped."""
+    """Why standard output takes nothing more, tested with an empty line; None if it does. The rest is dropped."""
     try:
         print(flush=True)  # a flush alone succeeds: the one that failed has dropped what was to be written
     except OSError as error:

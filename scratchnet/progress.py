@@ -8,7 +8,7 @@ from typing import Any
 
 from .callbacks import Callback, Logs
 
-REDRAW_SECONDS = 0.1  # drawing more often costs time and shows nothing more
+REDRAW_SECONDS = 0.1  # drawing more often costs time without showing more
 
 
 def _means(logs: Logs) -> str:

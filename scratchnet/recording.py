@@ -1,14 +1,13 @@
 """A training step on the CPU as one program.
 
 The reason is given in kernels/program.py. From Python a step of 784-128-128-10 at 64 images takes 0.14 ms, of which the
-arithmetic is 0.10: so it is recorded once for each batch size, and from then on replayed, as on a GPU (capture.py).
-What differs from step to step is worked out by the code that always does it: the optimizer and the layers that count
-steps are asked anew, their launches are compared with the recorded ones instead of run, and the numbers in them taken
-over.
+arithmetic is 0.10. So it is recorded once for each batch size, and from then on replayed, as on a GPU (capture.py).
+What differs from step to step is computed by the code that always does it: the optimizer and the layers that count
+steps run again; their launches are compared with the recorded ones instead of executed, and new numbers are copied.
 
-Both kinds of step give the same bits. Their kernels may differ in one thing: whether products with zeros are left out
-(kernels/zero_terms.py). A step from Python decides that by a look at its batch, a recording keeps what its own batch
-decided. Since leaving out zeros changes no bit, a batch with more or fewer of them costs time and nothing else.
+Both kinds of step give the same bits. Their kernels may differ in one thing: whether products with zeros are skipped
+(kernels/zero_terms.py). A step from Python decides that by looking at its batch; a recording keeps the decision made
+for its own batch. Since skipping zeros changes no bit, a batch with more or fewer of them costs only time.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
     from .training import Trainer
 
 
-# Steps whose numbers the optimizer is asked for at once, if the learning rate stays: asking between two steps takes 13
-# us, since the data of the step have pushed Python's out of the processor's caches, and 4 us so.
+# Steps whose numbers the optimizer computes in one go, while the learning rate stays: between two steps that takes 13
+# us, since the data of the step have evicted Python's from the processor's caches; in one go it takes 4 us a step.
 AHEAD = 128
 
 
@@ -47,7 +46,7 @@ def possible(trainer: Trainer) -> bool:
 
 
 def record(trainer: Trainer, inputs: Inputs, make: Callable[[], Batch], feed: Feed | None) -> Recording | None:
-    """Take a step from Python and note what it launches. None if that is not all it does."""
+    """Take a step from Python and record its launches. None if it does anything besides launching."""
     moving: list[Moving] = []
     forwards = trainer.forwards
     with noting() as launches:
@@ -64,14 +63,14 @@ def record(trainer: Trainer, inputs: Inputs, make: Callable[[], Batch], feed: Fe
     if not possible(trainer) or (feed is not None and not feed.gathered):
         return None
     recording = Recording(trainer, inputs, feed, launches, update, moving)
-    # An input that was converted first: the launches know nothing of the array that will come. And one array that is
-    # two inputs, samples and targets say: it cannot be told where either goes.
+    # Neither works: an input that was converted first, since the launches do not refer to the next array; and one array
+    # that is two inputs, say samples and targets, since it is unclear which launches take which.
     every = [slot for slots in recording.input_slots for slot in slots]
     return recording if all(len(slots) for slots in recording.input_slots) and len(every) == len(set(every)) else None
 
 
 def _watched(layer: Any, forward: Callable[..., Any], launches: list[Launch], moving: list[Moving]) -> Any:
-    """``forward``, which notes in ``moving`` that it was there if something in the layer counts steps."""
+    """``forward``, which adds itself to ``moving`` if something in the layer counts steps."""
     if not any(hasattr(inner, "step") for inner in layer.walk()):
         return forward
 
@@ -89,11 +88,11 @@ class Recording:
     ----------
     trainer : Trainer
     inputs : tuple of arrays
-        What differs in every step: samples, targets and weights, or the indices of these in a feed.
+        What differs in every step: samples, targets and weights, or their indices in a feed.
     feed : Feed or None
     launches : list of Launch
     update : int
-        Which of them is the optimizer's first.
+        The number of the optimizer's first launch.
     moving : list
         The layers whose launches differ from step to step.
     """
@@ -103,12 +102,12 @@ class Recording:
         moving: list[Moving],
     ) -> None:  # fmt: skip
         self.model, self.inputs, self.feed, self.update, self.moving = trainer.model, inputs, feed, update, moving
-        self.thread = threading.get_ident()  # whose scratch memory the launches know
+        self.thread = threading.get_ident()  # whose scratch memory the launches use
         self.counting = [layer for layer in self.model.walk() if hasattr(layer, "step")]
         self.kinds = [_kind(array) for array in inputs]
         self.program = Program(launches, self.update, trainer.totals)
         self.input_slots = [self.program.slots_of_array(array) for array in inputs]
-        # The optimizer's numbers: tuples of floats, each found by its launch and its number among the arguments there.
+        # The optimizer's numbers: tuples of floats, each located by its launch and its number among the arguments.
         self.tuples = [
             (k, which)
             for k, one in enumerate(launches[self.update :])
@@ -117,16 +116,16 @@ class Recording:
         ]
         self.numbers = self.program.slots_of_arguments([(self.update + k, which) for k, which in self.tuples])
         self.table = np.zeros((AHEAD, len(self.numbers)), np.int64)
-        self.noted, self.rate = range(0), None  # the steps that the table is for, and the learning rate it is for
+        self.noted, self.rate = range(0), None  # the steps and the learning rate that the table is for
         self.settings = replay.Settings(self.model)
-        # No run: what runs a program is compiled with the rest of the step, not in the middle of a training.
+        # Zero steps, so that the code that runs a program is compiled with the rest of the step, not during training.
         self.program.run_steps(0, 1, self.numbers, self.table, 0, self.input_slots[0], 0, 0)
 
     def replay(self, inputs: Inputs, feed: Feed | None, threads: int) -> bool | None:
-        """Take a step with another batch, by as many threads as Numba has in use.
+        """Take a step with another batch, with as many threads as Numba uses.
 
-        False if its loss was not finite, which leaves the weights as they were; None if something is not as it was when
-        the step was recorded: then nothing has been done.
+        False if its loss was not finite, which leaves the weights unchanged; None if something has changed since the
+        step was recorded: then nothing was done.
         """
         if not self._fits(feed):
             return None
@@ -149,8 +148,8 @@ class Recording:
     def replay_steps(self, feed: Feed, indices: np.ndarray, threads: int) -> int:
         """Take steps without Python in between, at most one for each row of indices.
 
-        How many were taken: until one whose loss was not finite, or as far as the optimizer's numbers are worked out;
-        none if something is not as it was, or differs from step to step in more than these.
+        Returns how many were taken: up to one whose loss was not finite, or as far as the optimizer's numbers reach;
+        0 if something has changed since the recording, or if more than those numbers differs from step to step.
         """
         fits = not self.moving and _kind(indices[0]) == self.kinds[0] and self._fits(feed)
         if not fits or not self._renew():
@@ -167,12 +166,12 @@ class Recording:
         return taken
 
     def _fits(self, feed: Feed | None) -> bool:
-        """Whether a step is still what was recorded, as far as its inputs do not tell."""
+        """Whether a step is still what was recorded, apart from its inputs."""
         here = usable() == "numba" and self.thread == threading.get_ident()
         return here and feed is self.feed and self.settings.hold()
 
     def _renew(self) -> bool:
-        """See to it that the program has the numbers of this step. False if more than these is not as it was."""
+        """Make sure that the program has the numbers of this step. False if more than these has changed."""
         for forward, seen, first in self.moving:
             with noting(silent=True) as launches:
                 forward(seen, True)
@@ -187,7 +186,7 @@ class Recording:
         return self._look_ahead(min(2 * len(self.noted), AHEAD) if replay.foreseeable(rate) else 1)
 
     def _look_ahead(self, steps: int) -> bool:
-        """Ask the optimizer for the numbers of the next steps. False if more than these is not as it was."""
+        """Ask the optimizer for the numbers of the next steps. False if more than these has changed."""
         rows: list[Any] = []
         with noting(silent=True) as launches:
 

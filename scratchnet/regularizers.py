@@ -1,6 +1,6 @@
 """Regularizers: what large weights add to the loss, ``l1 sum |w| + l2 sum w^2``, with Keras's names and defaults.
 
-Other than an optimizer's ``weight_decay`` this goes through the gradient: Adam divides it by its size like the rest.
+Unlike an optimizer's ``weight_decay``, this goes through the gradient: Adam divides it by its size like the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "serialize"]
 
 
 class Regularizer(Configured):
-    """Base class; called with weights it says their penalty, a float.
+    """Base class; called with weights it returns their penalty, a float.
 
     Attributes
     ----------

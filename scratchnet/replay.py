@@ -1,7 +1,7 @@
-"""What a step that is replayed, on a CPU (recording.py) or a GPU (capture.py), may consist of, and what may change.
+"""What a replayed step, on a CPU (recording.py) or a GPU (capture.py), may consist of, and what may change.
 
-A replayed step is our own kernels with the numbers that they had. So every part of it must be one of ours, a setting
-that a user changes must be seen, and what differs from step to step is worked out by the optimizer's own code.
+A replayed step consists of our own kernels with the numbers that they had. So every part of it must be one of ours, a
+setting that a user changes must be noticed, and what differs from step to step is computed by the optimizer's own code.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 def possible(trainer: Trainer) -> bool:
-    """Whether a model's step can be replayed: of our own parts, without metrics that are computed outside kernels."""
+    """Whether a model's step can be replayed: only our own parts, and no metrics that are computed outside kernels."""
     model = trainer.model
     parts = [*model.walk()[1:], model.loss, model.optimizer]
     return model.capture and not trainer.measured and all(map(_ours, parts))
 
 
 def _ours(part: Any) -> bool:
-    """Whether this is a part of ours as we have written it: one of a user's may do anything between the kernels."""
+    """Whether this is one of our parts, unmodified: a user-defined one may do anything between the kernels."""
     changed = {"forward", "backward", "evaluate", "apply", "update"} & set(vars(part))
     return type(part).__module__.partition(".")[0] == __package__ and not changed
 
 
 def foreseeable(rate: Any) -> bool:
-    """Whether the learning rate of later steps can be asked for now: a user's schedule may depend on more than the
-    step.
+    """Whether the learning rate of later steps can be computed now: a user-defined schedule may depend on more than
+    the step.
     """
     return isinstance(rate, float) or _ours(rate)
 
 
 class Settings:
-    """What a replayed step has in it and a user may change: whether it is still what it was.
+    """The settings that a replayed step has built in and a user may change: whether they have changed.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Settings:
         self._values = copy.deepcopy(self._read())  # a list in a schedule may be changed in place
 
     def hold(self) -> bool:
-        """Whether nothing was changed."""
+        """Whether nothing has changed."""
         return self._values == self._read()
 
     def _read(self) -> list[Any]:
@@ -75,7 +75,7 @@ def _numbers(part: Any) -> list[str]:
 
 
 def ask_ahead(model: Sequential, steps: int, note: Callable[[], bool]) -> None:
-    """Ask the optimizer for its next steps as if they were taken; the launches must be kept from running.
+    """Make the optimizer take its next steps as if for real; the caller must keep the launches from running.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def ask_ahead(model: Sequential, steps: int, note: Callable[[], bool]) -> None:
     steps : int
         At most.
     note : callable
-        Called after each step. False: that is enough.
+        Called after each step; returns False to stop.
     """
     optimizer = model.optimizer
     before = {name: getattr(optimizer, name) for name in optimizer.counters}
@@ -95,7 +95,7 @@ def ask_ahead(model: Sequential, steps: int, note: Callable[[], bool]) -> None:
             if not note():
                 break
     except Exception:
-        if not asked:  # a schedule that fails at a later step fails when its time has come
+        if not asked:  # a schedule that fails at a later step fails when that step comes
             raise
     finally:
         vars(optimizer).update(before)

@@ -27,7 +27,7 @@ def names_of(classes: int, class_names: Sequence[str] | None = None) -> list[str
 
 
 def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np.ndarray:
-    """How often class i was taken for class j.
+    """How often class i was predicted as class j.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
 def class_figures(matrix: np.ndarray) -> dict[str, np.ndarray]:
     """Precision, recall, F1 and support of every class, from a confusion matrix.
 
-    ``precision = hits / predicted``, ``recall = hits / support``, ``f1 = 2 hits / (predicted + support)``; 0 where
-    nothing is to be divided by, as scikit-learn has it.
+    ``precision = hits / predicted``, ``recall = hits / support``, ``f1 = 2 hits / (predicted + support)``; 0 where the
+    divisor is 0, as in scikit-learn.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The body of a run: a recipe is trained, tested, and leaves a folder that says everything about it."""
+"""A run: train a recipe, test it, and leave a folder that documents it."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def train(
         Where the data files are.
     backend_name : {"auto", "numpy", "numba", "cupy"}
     resume : bool
-        Go on with the run that ``out`` holds, or start where it holds none.
+        Resume the run that ``out`` holds, or start one if it holds none.
     checkpoint_every : int, optional
-        Save every so many steps, besides after every epoch.
+        Save every this many steps, in addition to after every epoch.
     reporter : Reporter, optional
-        Is told what happens; nobody is when left out.
+        Notified of what happens.
     stop : Stop, optional
-        Asks for an early end.
+        Requests an early end.
 
     Returns
     -------
@@ -132,13 +132,13 @@ class _Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which every training sample is seen once."""
+        """Steps needed to see every training sample once."""
         count, batch = len(self.data.train[0]), self.training.batch_size
         return max(1, count // batch if self.training.drop_last else -(-count // batch))
 
     @property
     def epochs(self) -> int:
-        """Epochs to train, the last of which may be left before its end (``steps``)."""
+        """Epochs to train, the last of which may be incomplete (``steps``)."""
         if self.training.steps is not None:
             return -(-self.training.steps // self.steps_per_epoch)
         return self.training.epochs or 1
@@ -156,7 +156,7 @@ class _Run:
     def _warm_up(self) -> compiling.Compilation:
         """Compile every kernel that training and testing will need, with a twin of the model on a few samples.
 
-        So compile time never counts as training time, and the model itself is not touched. A short batch comes along
+        So compile time never counts as training time, and the model itself is not touched. A short batch is included
         because small arrays take another path through the kernels.
         """
         kernels = compiling.Compilation() if backend.get_backend() == "numpy" else self._compile()
@@ -169,7 +169,7 @@ class _Run:
         with compile_ahead.Helper(twin, batch, targets) as helper:
 
             def told(kernel: str) -> None:
-                helper.start()  # with the first that is not in the cache
+                helper.start()  # at the first kernel that is not in the cache
                 self.reporter.compiling(kernel)
 
             with compiling.watch(told) as kernels:
@@ -190,7 +190,7 @@ class _Run:
         x, y = self.data.train
         progress = checkpoint.resume(self.checkpoints, self.model, self.reporter.warn) if self.resumed else None
         steps = self.training.steps
-        # A run that ended inside an epoch, by its number of steps, has no step left: fit then only restores its state.
+        # A run whose number of steps ended inside an epoch has no step left: fit then only restores its state.
         done = progress is not None and steps is not None and int(self.model.optimizer.iterations) >= steps
         callbacks = [recorder, Stopper(self.stop, steps), TrainingCheckpoint(self.checkpoints, self.checkpoint_every)]
         try:
@@ -204,7 +204,7 @@ class _Run:
             self.reporter.ended()
 
     def _end_within_an_epoch(self, recorder: Recorder) -> None:
-        """Where the number of steps is no whole number of epochs, what was begun of the last one counts as one."""
+        """If the number of steps is not a whole number of epochs, the incomplete last one counts as one."""
         progress = self.model.progress
         if progress is None or not progress.step or self.stop.number:
             return
@@ -286,14 +286,14 @@ class _Run:
 
 
 def parse(recipe: Recipe) -> dict[str, Any]:
-    """The resolved recipe as its file in the run's folder will say it."""
+    """The resolved recipe, as written to its file in the run's folder."""
     import tomllib
 
     return tomllib.loads(recipe.as_toml())
 
 
 def probabilities(model: Sequential, outputs: np.ndarray) -> np.ndarray:
-    """What a model predicts as probabilities: the softmax of its outputs where they are logits."""
+    """A model's predictions as probabilities: the softmax of its outputs if they are logits."""
     if not getattr(model.loss, "from_logits", False):
         return outputs
     shifted = np.exp(outputs.astype(np.float64) - outputs.max(axis=-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""The callbacks of a run: writing down every epoch, and stopping in time."""
+"""The callbacks of a run: recording every epoch, and stopping in time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .signals import Stop
 
 
 class Recorder(Callback):
-    """Writes the metrics of every epoch as it ends, and tells the reporter."""
+    """Writes the metrics of every epoch as it ends, and notifies the reporter."""
 
     reads_logs = False
 
@@ -27,7 +27,7 @@ class Recorder(Callback):
 
     @property
     def curves(self) -> dict[str, list[float]]:
-        """The rows as ``History.history`` has them."""
+        """The rows in the form of ``History.history``."""
         return {key: [row[key] for row in self.rows if key in row] for key in (self.rows[0] if self.rows else ())}
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -42,7 +42,7 @@ class Recorder(Callback):
             self.reporter.step(batch + 1, self.model.trainer().results(self._seen), speed)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        # Without a step there was no beginning either: the last epoch of a finished run that is taken up again.
+        # Without a step there was no beginning either: the last epoch of a finished run that is resumed.
         seconds, stepping = (
             (time.perf_counter() - self._since, self._stepped - self._since) if self._since else (0.0, 0.0)
         )

@@ -1,4 +1,4 @@
-"""The folder that a run leaves: every file is written under another name and renamed, so each is whole or not there."""
+"""The folder that a run leaves: every file is written under another name and renamed, so each is whole or absent."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class FolderError(ScratchnetError):
 
 
 class RunFolder:
-    """A run's folder, locked until `release`, so that no two trainings write into one.
+    """A run's folder, locked until `release`, so that no two runs write into it.
 
     Parameters
     ----------
     path : Path
-        Made if it is not there.
+        Created if missing.
     resume : bool
-        Whether a run that is there already is to be gone on with; otherwise it is refused, so that nothing is lost.
+        Whether to resume an existing run; otherwise one is refused, so that nothing is lost.
 
     Raises
     ------
     ConfigError
-        If the folder cannot be made or written, another training has it, or it holds a run and ``resume`` is False.
+        If the folder cannot be made or written, another run is using it, or it holds a run and ``resume`` is False.
     """
 
     def __init__(self, path: Path, resume: bool = False) -> None:
@@ -71,11 +71,11 @@ class RunFolder:
 
     @property
     def holds_run(self) -> bool:
-        """Whether a run was begun here."""
+        """Whether a run was started here."""
         return (self.path / RECIPE).exists()
 
     def release(self) -> None:
-        """Let others train into the folder; the system does so for a process that dies."""
+        """Let other runs use the folder; the system does so for a process that dies."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -103,14 +103,14 @@ class RunFolder:
         return path
 
     def write_json(self, name: str, content: Any) -> None:
-        """Write a JSON file; NaN and infinities become null, which JSON has no words for."""
+        """Write a JSON file; NaN and infinities, which JSON lacks, become null."""
         text = json.dumps(_jsonable(content), indent=2, ensure_ascii=False) + "\n"
-        self.write(name, text.encode(errors="backslashreplace"))  # what is no Unicode in a path becomes JSON's escape
+        self.write(name, text.encode(errors="backslashreplace"))  # what is not Unicode in a path becomes a JSON escape
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write ``metrics.csv`` and ``metrics.jsonl``, one row per epoch.
 
-        They hold nothing that depends on the clock: two runs with the same seed leave the same bytes.
+        They hold nothing that depends on the clock: two runs with the same seed write the same bytes.
         """
         columns = list(dict.fromkeys(key for row in rows for key in row))
         table = io.StringIO(newline="")
@@ -121,7 +121,7 @@ class RunFolder:
         self.write("metrics.jsonl", "".join(json.dumps(_jsonable(row)) + "\n" for row in rows))
 
     def read_recipe(self) -> dict[str, Any] | None:
-        """The resolved recipe of the run that is here; None where there is none.
+        """The resolved recipe of the run in this folder; None if there is none.
 
         Raises
         ------
@@ -133,9 +133,9 @@ class RunFolder:
         return toml.read(self.path / RECIPE)[0] if self.holds_run else None
 
     def refuse_shorter(self, training: Training, steps_per_epoch: int) -> None:
-        """Raise ConfigError if the run that is here was to be longer than ``training`` says, whatever is done of it.
+        """Raise ConfigError if the run in this folder was planned to be longer than ``training``, however far it got.
 
-        One that was stopped on its way would be passed off as a shorter one that came to its end.
+        A run that was stopped would otherwise pass for a shorter one that was completed.
         """
         from .recipes import words
 
@@ -161,7 +161,7 @@ def _unwritable(folder: Path, error: Exception) -> ConfigError:
 
 
 def _locked(folder: Path) -> int | None:
-    """A descriptor that holds the folder's lock; None where the system or the disk has no such locks.
+    """A descriptor that holds the folder's lock; None if the system or the disk has no such locks.
 
     The folder's own descriptor is locked: no file is left behind, and a process that is killed holds nothing.
     """
@@ -186,7 +186,7 @@ def _locked(folder: Path) -> int | None:
 
 
 def planned(path: Path) -> Training | None:
-    """What the run in a folder was to be trained with, and for how long; None where there is none.
+    """The planned training of the run in a folder, with its length; None if there is none.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def _jsonable(value: Any) -> Any:
 
 
 def default_path(name: str, now: str, parent: Path = Path("runs")) -> Path:
-    """``runs/NAME-DATE-TIME``, with a number behind it where that is taken."""
+    """``runs/NAME-DATE-TIME``, with a number appended if that is taken."""
     path = parent / f"{name}-{now}"
     number = 2
     while path.exists():
@@ -219,9 +219,10 @@ def default_path(name: str, now: str, parent: Path = Path("runs")) -> Path:
 
 
 def changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
-    """What two recipes differ in besides how long they train and what they expect; None if nothing.
+    """How two recipes differ, apart from the length of training and the expected results; None if they do not.
 
-    Epochs and steps may grow from one call to the next: the run goes on to the new end. See `RunFolder.refuse_shorter`.
+    Epochs and steps may grow from one call to the next: the run continues to the new end. See
+    `RunFolder.refuse_shorter`.
     """
     for section in dict.fromkeys([*before, *after]):
         if section in ("recipe", "expect"):

@@ -37,7 +37,7 @@ class Tested(_Read):
 
 
 class Results(_Read):
-    """What is read of ``results.json``."""
+    """The parts of ``results.json`` that are read."""
 
     recipe: str
     seed: int
@@ -66,7 +66,7 @@ class Record:
 
     @property
     def scratchnet_version(self) -> str:
-        """The version that trained it, where that is known."""
+        """The version that trained it, if known."""
         return str(_table(self.environment.get("versions")).get("scratchnet", ""))
 
     @property
@@ -87,7 +87,7 @@ def read(path: Path) -> Record:
     DataError
         If one of its files is damaged.
     RecipeError
-        If its recipe is.
+        If its recipe is damaged.
     """
     where = shown(path)
     if not path.is_dir():
@@ -110,7 +110,7 @@ def read(path: Path) -> Record:
 
 
 def results_of(path: Path) -> dict[str, Any]:
-    """``results.json`` of a folder, unchecked; empty where there is none.
+    """``results.json`` of a folder, unchecked; empty if there is none.
 
     Raises
     ------
@@ -121,26 +121,26 @@ def results_of(path: Path) -> dict[str, Any]:
 
 
 def labels(records: Sequence[Record]) -> list[str]:
-    """Short names of the runs: those of their folders, or whole paths where these are not different."""
+    """Short names of the runs: those of their folders, or whole paths if folder names repeat."""
     names = [shown(record.path.resolve().name) for record in records]
     return names if len(set(names)) == len(names) else [shown(record.path) for record in records]
 
 
 def data_of(record: Record) -> tuple[Any, ...]:
-    """What the test samples of a run are: those of two runs can be compared where this is the same."""
+    """An identifier of a run's test samples: the results of two runs are comparable if it is the same."""
     data = record.recipe.content.data
     return data.dataset, data.test_dataset, data.test_split, data.split_seed
 
 
 def best(records: Sequence[Record]) -> float | None:
-    """The best test accuracy of several runs; None where they were tested on different samples."""
+    """The best test accuracy of several runs; None if they were tested on different samples."""
     if len(records) < 2 or len({data_of(record) for record in records}) > 1:
         return None
     return max(record.results.test.accuracy for record in records)
 
 
 def settings(records: Sequence[Record]) -> dict[str, list[str]]:
-    """The settings of all runs by name, one value for each run; first those that numbers depend on."""
+    """The settings of all runs by name, one value for each run; those that affect the numbers come first."""
     contents = [record.recipe.content for record in records]
     networks = [words.network(content.layers) for content in contents]
     exact = _networks(records)
@@ -168,7 +168,7 @@ def settings(records: Sequence[Record]) -> dict[str, list[str]]:
 
 
 def _filled(tables: Sequence[dict[str, Any]], parts: Sequence[Any]) -> list[str]:
-    """Tables in words, and what another one of them says, with its default: so the same part reads the same."""
+    """Tables in words; a key that another table sets is shown with its default, so the same part reads the same."""
     keys = dict.fromkeys(key for table in tables for key in table if key != "name")
     found = []
     for table, part in zip(tables, parts, strict=True):
@@ -181,7 +181,7 @@ def _filled(tables: Sequence[dict[str, Any]], parts: Sequence[Any]) -> list[str]
 
 
 def _networks(records: Sequence[Record]) -> list[str]:
-    """The tables of the layers, the same text where only defaults are written out or not."""
+    """The tables of the layers; the text is the same whether or not defaults are written out."""
     first: dict[str, str] = {}
     found = []
     for record in records:
@@ -192,7 +192,7 @@ def _networks(records: Sequence[Record]) -> list[str]:
 
 
 def differing(every: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Those of the settings that are not the same for all runs."""
+    """The settings that differ between runs."""
     return {name: values for name, values in every.items() if len(set(values)) > 1}
 
 
@@ -235,7 +235,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    """The metrics of every epoch; what is no finite number is left out."""
+    """The metrics of every epoch, without values that are not finite numbers."""
     found = []
     for number, line in enumerate(_read(path).splitlines(), 1):
         try:

@@ -83,7 +83,7 @@ def draw(
     folder: RunFolder, recipe: Recipe, data: RecipeData, curves: dict[str, list[float]], scores: np.ndarray,
     matrix: np.ndarray,
 ) -> list[str]:  # fmt: skip
-    """All pictures, those of samples only where the samples are images; returns the names of their files."""
+    """Draw all pictures, those of samples only if the samples are images; returns the names of the files."""
     names, (x, y), (x_train, y_train) = data.names_for(len(matrix)), data.test, data.train
     draw_curves(folder, recipe, curves)
     figure = plots.plot_confusion_matrix(matrix, names, title=f"{recipe.name}: test set")

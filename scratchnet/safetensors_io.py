@@ -1,9 +1,9 @@
 """The file format of models and checkpoints: safetensors, with a SHA-256 over every byte.
 
-A safetensors file is 8 bytes (the length n of the header, little-endian), n bytes of JSON that say name, dtype, shape
-and place of every array, and the arrays, one behind the other. Any safetensors library reads ours. Ours reads only
-those that begin as `write` begins them: then the checksum is there, and one changed bit anywhere is seen. It is read
-here, without the library, because a file is hostile until shown otherwise, and because NumPy alone must do.
+A safetensors file is 8 bytes (the length n of the header, little-endian), n bytes of JSON with the name, dtype, shape
+and place of every array, and then the arrays, one after the other. Any safetensors library can read our files. `read`
+accepts only files that begin as `write` begins them: then there is a checksum, and a single changed bit is detected.
+Files are read here, without the library, because they are hostile until shown otherwise, and because NumPy must do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .errors import CheckpointError, DataError
 VERSION = 1
 MOST_HEADER = 8 << 20  # bytes; the header of a network of a thousand layers takes one
 REFERENCE = "__array__"
-"""``{"__array__": key}`` stands in the content for the array ``key``; `read` puts the array in its place."""
+"""In the content, ``{"__array__": key}`` stands for the array ``key``; `read` puts the array in its place."""
 _DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U64": "<u8", "U32": "<u4", "U8": "|u1"}
 _BLANK = "0" * 64  # stands in for the checksum while it is computed
 _BEGIN = re.compile(rb'\{"__metadata__":\{"format":"scratchnet","version":"([0-9]{1,9})","sha256":"([0-9a-f]{64})",')
@@ -38,7 +38,7 @@ _KERAS = (".keras", ".h5", ".hdf5")
 
 
 class SaveError(CheckpointError):
-    """A model or checkpoint cannot be written; what the file held before is still there."""
+    """A model or checkpoint cannot be written; the file's previous content is kept."""
 
 
 class NewerFormatError(CheckpointError):
@@ -46,7 +46,7 @@ class NewerFormatError(CheckpointError):
 
 
 def require_name(path: Any) -> None:
-    """Raise SaveError unless this is a path, and not one that promises a file of Keras's."""
+    """Raise SaveError unless this is a path, and not one with a suffix of Keras's."""
     if not isinstance(path, str | os.PathLike):
         raise SaveError(f"expected the path of a file to write, got {shown(repr(path))[:80]}")
     if str(os.fspath(path)).lower().endswith(_KERAS):
@@ -57,7 +57,7 @@ def require_name(path: Any) -> None:
 
 
 def is_safetensors(start: bytes) -> bool:
-    """Whether a file that begins with these ten bytes is of this format, whoever wrote it."""
+    """Whether a file that begins with these ten bytes is of this format, whichever library wrote it."""
     return start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < 1 << 32
 
 
@@ -67,15 +67,15 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], conten
     Raises
     ------
     SaveError
-        If the file cannot be written, or its name is one of Keras's files: ``.keras``, ``.h5``.
+        If the file cannot be written, or its suffix is Keras's: ``.keras``, ``.h5``.
     CheckpointError
-        If an array has a dtype that the format lacks, or the content is not JSON-able or beyond what `read` takes.
+        If an array has a dtype that the format lacks, or the content is not JSON-able or larger than `read` accepts.
     """
     require_name(path)
     name = shown(path)
     codes = {np.dtype(code): key for key, code in _DTYPES.items()}
     entries, pieces, end = {}, [], 0
-    # The widest first: every array then begins at a multiple of its item size.
+    # The widest first, so that every array begins at a multiple of its item size.
     for key, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize):
         little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         if little.dtype not in codes:
@@ -114,7 +114,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], Any]:
     Raises
     ------
     CheckpointError
-        One line: the file, what was expected, what came. No other exception escapes, whatever the file holds.
+        One line: the file, what was expected, what was found. No other exception escapes, whatever the file holds.
     """
     name = shown(path)
     try:
@@ -176,7 +176,7 @@ def _check_version(version: int) -> None:
 
 
 def _check_places(entries: dict[str, Any], size: int) -> None:
-    """The arrays must lie one behind the other and fill the file: no overlap, no gap, nothing beyond the end."""
+    """The arrays must lie one after the other and fill the file: no overlap, no gap, nothing beyond the end."""
     end = 0
     for key, entry in entries.items():
         if set(entry) != {"dtype", "shape", "data_offsets"} or entry["dtype"] not in _DTYPES:
@@ -201,7 +201,7 @@ def _swells(text: bytes) -> bool:
 
 
 def parse(text: bytes, make: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """JSON in which no name comes twice; ``make`` may turn a dict into something else."""
+    """Parse JSON in which no name occurs twice; ``make`` may turn a dict into something else."""
     if _swells(text):
         raise CheckpointError(f"its description of {len(text):,} bytes would take many times that as objects")
 

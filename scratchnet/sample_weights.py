@@ -1,4 +1,4 @@
-"""How much each sample counts: what users give as ``sample_weight`` and ``class_weight``, as one array of numbers."""
+"""How much each sample counts: a user's ``sample_weight`` and ``class_weight`` as one array of numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sample_weights(
     DataError
         If they are not numbers.
     ScratchnetError
-        Of the class ``wrong_shape``, if they are not so many.
+        Of the class ``wrong_shape``, if there are not n of them.
     """
     array = numbers(weights, name, "one number per sample")
     if array.shape not in ((n,), (n, 1)):

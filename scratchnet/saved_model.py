@@ -1,4 +1,4 @@
-"""What a model file holds, and how it gets there and back: a `Sequential` as arrays and a JSON-able content."""
+"""The content of a model file, and the way there and back: a `Sequential` as arrays and a JSON-able content."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray]
 Matched = list[tuple[Any, np.ndarray]]
-"""Pairs of an array of the model and the one of the file that belongs there."""
+"""Pairs of an array of the model and the file's array that belongs there."""
 
 
 @contextmanager
 def one_line(name: str) -> Iterator[None]:
-    """Turn whatever comes out of code that is fed with a file's content into one CheckpointError."""
+    """Turn any error of code that processes a file's content into one CheckpointError."""
     try:
         yield
     except Exception as error:
@@ -40,7 +40,7 @@ def one_line(name: str) -> Iterator[None]:
 
 
 def places(model: Sequential) -> dict[str, tuple[dict[str, Any], str]]:
-    """Where each weight is, under ``layer/name``, or ``layer/inner/name`` inside a composite, in the model's order."""
+    """The place of each weight, under ``layer/name``, or ``layer/inner/name`` in a composite, in the model's order."""
     model.require_built()
     found: dict[str, tuple[dict[str, Any], str]] = {}
 
@@ -61,7 +61,7 @@ def _unique(key: str, taken: Mapping[str, Any]) -> str:
 
 
 def _layers_with_keys(model: Sequential) -> list[Any]:
-    """The layers that draw random numbers from a key of their own."""
+    """The layers that draw random numbers from their own key."""
     return [layer for layer in model.walk() if isinstance(getattr(layer, "key", None), int)]
 
 
@@ -78,7 +78,7 @@ def describe_model(model: Sequential) -> tuple[Arrays, dict[str, Any]]:
     """Arrays and content of a model file: weights, architecture, compile settings, the state of the optimizer."""
     arrays, content = describe_weights(model)
     optimizer, loss = model.optimizer, model.loss
-    # Else the next step starts the optimizer anew, or what it keeps is of another model.
+    # Otherwise the next step would start the optimizer afresh, or its slots would be of another model.
     begun = optimizer is not None and model.flat_params is not None and optimizer.taken_by(model) is None
     slots = optimizer.slots if begun else {}
     content |= {
@@ -97,7 +97,7 @@ def describe_model(model: Sequential) -> tuple[Arrays, dict[str, Any]]:
 
 
 def describe_fit(model: Sequential, generation: int) -> tuple[Arrays, dict[str, Any]]:
-    """Arrays and content of a checkpoint: those of a model file, and where the fit that is running stands.
+    """Arrays and content of a checkpoint: those of a model file, and the state of the running fit.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def describe_fit(model: Sequential, generation: int) -> tuple[Arrays, dict[str, 
     if progress is None or callbacks is None:
         raise CheckpointError(f"model {model.name!r} has not been trained: there is no fit to go on with")
     model.trainer().capture(progress)
-    if not math.isfinite(progress.totals[0]):  # a captured epoch goes on to its end all the same
+    if not math.isfinite(progress.totals[0]):  # a captured epoch continues to its end all the same
         step = int(model.optimizer.iterations)
         raise NumericsError(f"step {step}: the loss is not finite", step=step, array="loss")
     arrays, content = describe_model(model)
@@ -151,7 +151,7 @@ def match_weights(model: Sequential, arrays: Arrays, content: dict[str, Any], sa
     Raises
     ------
     CheckpointError
-        Naming the first weight that is missing, is too many, or has another shape or type.
+        Naming the first weight that is missing, superfluous, or of another shape or type.
     """
     targets, there = places(model), content["weights"]
     for key in targets:
@@ -171,7 +171,7 @@ def match_slots(model: Sequential, content: dict[str, Any]) -> Matched:
     CheckpointError
         If the optimizer has other slots, or the vectors another size or type.
     """
-    model.trainer()  # lays the flat vectors out
+    model.trainer()  # lays out the flat vectors
     slots = model.optimizer.slots
     if set(slots) != set(content["slots"]):
         raise CheckpointError(f"its optimizer keeps {sorted(content['slots'])}, the model's {sorted(slots)}")
@@ -193,12 +193,12 @@ def put(matched: Matched) -> None:
 
 
 def progress_of(content: dict[str, Any]) -> Progress:
-    """Where the fit stood.
+    """The state of the fit.
 
     Raises
     ------
     CheckpointError
-        If the description is not one of a fit.
+        If the content does not describe a fit.
     """
     state = content["progress"]
     kinds = {"seed": int, "epoch": int, "step": int, "samples": int, "generation": int, "totals": list,
@@ -214,7 +214,7 @@ def progress_of(content: dict[str, Any]) -> Progress:
 def require_same(model: Sequential, content: dict[str, Any]) -> None:
     """Raise CheckpointError, naming the first difference, unless the model is the one that was trained.
 
-    What a checkpoint restores may differ: learning rate, dropout keys. So may names, and how weights were first drawn.
+    What a checkpoint restores may differ: learning rate, dropout keys. So may names and initializers.
     """
     if model.optimizer is None:
         raise CheckpointError(f"model {model.name!r} is not compiled: call compile(optimizer, loss) first")
@@ -240,7 +240,7 @@ def _difference(saved: Any, ours: Any, path: str) -> str | None:
 
 
 def restore(model: Sequential, arrays: Arrays, content: dict[str, Any]) -> None:
-    """Put a model back to where the fit of a checkpoint stood: all of it or, with a CheckpointError, nothing."""
+    """Restore a model to the state of a checkpoint's fit: all of it or, with a CheckpointError, nothing."""
     model.require_built()
     require_same(model, content)
     matched = match_slots(model, content)  # first: it moves the weights into the flat vector
@@ -256,7 +256,7 @@ def restore(model: Sequential, arrays: Arrays, content: dict[str, Any]) -> None:
 
 
 def count(number: Any) -> int:
-    """``number``, if it is a whole number that 64 bits hold, or CheckpointError."""
+    """``number``, if it is a whole number that fits into 64 bits; otherwise CheckpointError."""
     if type(number) is not int or not 0 <= number < 2**64:
         raise CheckpointError(f"expected a count, got {str(number)[:40]}")
     return number

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for an orderly stop, the second ends the process at once."""
+"""Ctrl-C and SIGTERM: the first requests an orderly stop, the second ends the process at once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 
 class Interrupted(BaseException):
-    """A signal came while there was nothing to be finished first.
+    """A signal came while there was nothing to finish first.
 
-    Not an ``Exception``: no handler for errors takes it for one.
+    Not an ``Exception``, so no error handler catches it.
     """
 
     def __init__(self, number: int) -> None:
@@ -22,19 +22,19 @@ class Interrupted(BaseException):
 
 
 class Stop:
-    """What the signals asked for: ``with Stop() as stop: ...``.
+    """What the signals requested: ``with Stop() as stop: ...``.
 
-    While ``stop.patient`` is True, the first SIGINT or SIGTERM only sets ``stop.number``: the training loop looks at it
-    after every step. Otherwise `Interrupted` is raised where the program stands. A second signal ends the process at
-    once: every file is written under another name and renamed, so whatever was saved is whole.
+    While ``stop.patient`` is True, the first SIGINT or SIGTERM only sets ``stop.number``, which the training loop
+    checks after every step. Otherwise `Interrupted` is raised at once. A second signal ends the process immediately:
+    every file is written under another name and renamed, so whatever was saved is whole.
 
-    Python drops what is raised while it collects garbage (in a weak reference's callback, say) and prints a traceback;
-    2 of 100 signals met it there. Then the signal is sent again a moment later.
+    Python drops an exception raised during garbage collection (in a weak reference's callback, say) and prints a
+    traceback; 2 of 100 signals came at such a moment. Then the signal is sent again a moment later.
 
     Attributes
     ----------
     number : int
-        The signal that came, 0 before.
+        The signal that came; 0 before.
     """
 
     def __init__(self) -> None:
@@ -72,5 +72,5 @@ class Stop:
 
 
 def exit_code(number: int) -> int:
-    """What a shell reports for a process that this signal ended: 130 for SIGINT, 143 for SIGTERM."""
+    """What a shell reports for a process ended by this signal: 130 for SIGINT, 143 for SIGTERM."""
     return 128 + number

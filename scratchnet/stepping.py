@@ -1,4 +1,4 @@
-"""Taking the steps of a trainer: from Python at first, then as recordings, on as many threads as pay."""
+"""Taking the steps of a trainer: from Python at first, then as recordings, on as many threads as pay off."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from .training import Trainer
 
 TOGETHER_SECONDS = 0.1
-"""Steps are taken together, without Python in between, for so long at most: signals and progress bars wait for them."""
+"""The longest time that steps run without Python in between: signals and progress bars wait for them."""
 
 RECORDED = 4
-"""Batch sizes whose steps are kept recorded at a time: each keeps the buffers that it knows."""
+"""Batch sizes whose recorded steps are kept at a time: each keeps its buffers."""
 
 
 class Stepper:
-    """Takes the steps of a trainer, in the shortest way that gives their bits."""
+    """Takes the steps of a trainer, in the fastest way that gives the same bits."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         self.pace = Pace()
-        self.seconds = math.inf  # that the last step took
+        self.seconds = math.inf  # of the last step
         self.recordings: dict[int, Recording | None] = {}  # by batch size; None: cannot be recorded
-        self.met: set[int] = set()  # batch sizes that have come before: a step is recorded the second time
+        self.met: set[int] = set()  # batch sizes seen before: a step is recorded the second time
 
     @contextmanager
     def recording_anew(self) -> Iterator[None]:
-        """Steps are recorded inside the block alone: a layer may have been set to something else before, and a
-        recording keeps the data set alive.
+        """Steps are recorded only within the block: layers may have been set differently before, and a recording keeps
+        the data set alive.
         """
         self._forget()
         try:
@@ -87,7 +87,7 @@ class Stepper:
         self._timed(perf_counter() - began)
 
     def _timed(self, seconds: float, steps: int = 1) -> None:
-        """Steps took so long, each."""
+        """Record how long each step took."""
         self.seconds = seconds
         for _ in range(steps):
             self.pace.note(seconds)
@@ -101,7 +101,7 @@ class Stepper:
         before = optimizer.iterations
         finite = recorded.replay(inputs, feed, self.pace.threads)
         if finite is None:
-            del self.recordings[n]  # it is recorded anew
+            del self.recordings[n]  # it will be recorded again
             return False
         if not finite:
             optimizer.iterations = before

@@ -20,7 +20,7 @@ def _rule(character: str, widths: list[int]) -> str:
 
 
 def lines(model: Sequential, least: int = 0) -> Iterator[str]:
-    """The table of a model, at least so wide: layer (type), output shape, number of parameters; then the totals."""
+    """A model's table with a minimum width: layer (type), output shape, number of parameters; then the totals."""
     header = ("Layer (type)", "Output Shape", "Param #")
     rows = [
         (

@@ -19,18 +19,18 @@ from .turns import in_turn
 if TYPE_CHECKING:
     from .model import Sequential
 
-PREDICT_BATCH = 256  # rows at a time where the user names no batch size
+PREDICT_BATCH = 256  # rows at a time if the user gives no batch size
 
 
 def default_batch_size(trainer: Trainer, keras: int = 32) -> int:
-    """How many samples are tested at a time where nobody says it: so many as Keras takes, if a metric is a function,
-    whose result may be one number for a whole batch; otherwise results do not depend on it.
+    """How many samples are tested at a time by default: Keras's number if a metric is a function, which may return one
+    number for a whole batch; otherwise results do not depend on it.
     """
     return keras if any(isinstance(metric, MeanMetricWrapper) for metric in trainer.measured) else PREDICT_BATCH
 
 
 def run_test(trainer: Trainer, data: fit_data.Prepared, batches: tuple[int, int], run: Hooks) -> dict[str, float]:
-    """Loss and metrics over the first batches of a data set: (samples in one, how many)."""
+    """Loss and metrics over the first batches of a data set: (samples in each, how many)."""
     trainer.reset()
     model, (source, targets, weights), (size, count), seen = trainer.model, data, batches, 0
     run.call("on_test_begin", {})
@@ -68,14 +68,14 @@ def evaluate(
     return_dict: bool = False,
     **unknown: Any,
 ) -> Any:
-    """Loss and metrics on a data set: the loss alone, or a list with the metrics behind it (or a dict), as in Keras.
+    """Loss and metrics on a data set: the loss alone, or a list of it and the metrics (or a dict), as in Keras.
 
     Parameters
     ----------
     steps : int, optional
-        Only the first so many batches; without a ``batch_size``, all samples in so many.
+        Number of batches to use; without a ``batch_size``, all samples are divided into that many.
     callbacks : list of Callback, optional
-        Their hooks of a test are called.
+        Their test hooks are called.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def evaluate(
     refuse_unknown("evaluate", unknown, arguments_of(evaluate))
     shown = verbosity(verbose, 0)
     data = fit_data.prepare(self, x, y, "x", sample_weight)
-    trainer = Trainer(self)  # one of its own: a callback may evaluate in the middle of an epoch
+    trainer = Trainer(self)  # a separate one: a callback may evaluate in the middle of an epoch
     batches = fit_data.batches(len(data[0]), batch_size, steps, default_batch_size(trainer))
     run = Hooks(self, callbacks, verbose=verbose, epochs=1, steps=batches[1])
     with self.trainer().apart():  # whose metrics are the same objects
@@ -109,14 +109,14 @@ def predict(
     Parameters
     ----------
     steps : int, optional
-        Only the first so many batches; without a ``batch_size``, all samples in so many.
+        Number of batches to use; without a ``batch_size``, all samples are divided into that many.
     callbacks : list of Callback, optional
-        Their hooks of a prediction are called.
+        Their prediction hooks are called.
 
     Raises
     ------
     ConfigError, DataError, ShapeError
-        If the samples do not fit the model, which is built if it was not.
+        If the samples do not fit the model, which is built if necessary.
     """
     refuse_unknown("predict", unknown, arguments_of(predict))
     verbosity(verbose, 0)
@@ -140,7 +140,7 @@ def predict(
 
 
 def predict_nothing(model: Sequential, n: int) -> None:
-    """Ask for all memory that predicting n samples takes."""
+    """Allocate all memory that predicting n samples takes."""
     model.forward(array_module().empty((n, *model.input_shape), model.dtype))
 
 

@@ -1,4 +1,4 @@
-"""One model's training step, and where a fit stands: what fitting.py and testing.py are made of."""
+"""One model's training step, and the state of a fit: the basis of fitting.py and testing.py."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Progress:
-    """Where a fit stands: with the weights and the optimizer, all that is needed to go on from there, bit for bit."""
+    """The state of a fit: with the weights and the optimizer, all that is needed to resume it, bit for bit."""
 
     seed: int  # of the order of the samples
     epoch: int = 0
@@ -34,17 +34,17 @@ class Progress:
     totals: list[float] = field(default_factory=lambda: [0.0, 0.0])
     metrics: list[Any] = field(default_factory=list)
     callbacks: dict[str, Any] = field(default_factory=dict)  # their states, from a checkpoint until fit hands them out
-    settings: dict[str, Any] = field(default_factory=dict)  # of the fit: those that say which samples a step sees
-    generation: int = 0  # number of the checkpoint that this was read from or written to last; 0: there is none
-    folder: str = ""  # where that is
+    settings: dict[str, Any] = field(default_factory=dict)  # of the fit: those that determine which samples a step sees
+    generation: int = 0  # number of the checkpoint that this was read from or last written to; 0 if none
+    folder: str = ""  # of that checkpoint
 
     def take_up(self, **settings: Any) -> None:
-        """Note the settings of a fit.
+        """Record the settings of a fit.
 
         Raises
         ------
         ConfigError
-            If they are not those with which it began: its steps would see other samples.
+            If they are not those with which it began: its steps would see different samples.
         """
         for name, value in settings.items():
             if name in self.settings and self.settings[name] != value:
@@ -59,7 +59,7 @@ def require_compiled(model: Sequential) -> None:
 
 
 def set_steps(model: Sequential, iterations: int) -> None:
-    """So many steps have been taken: the optimizer, and the layers whose random bits depend on it, go on from there."""
+    """Set the number of steps taken, from which the optimizer and layers with random bits continue."""
     model.optimizer.iterations = iterations
     for layer in model.walk():
         if hasattr(layer, "step"):
@@ -67,7 +67,7 @@ def set_steps(model: Sequential, iterations: int) -> None:
 
 
 class Trainer:
-    """One model's step, worked out once: which layers run, whether a final activation is left out, what is measured."""
+    """One model's step, planned once: which layers run, whether a final activation is skipped, what is measured."""
 
     def __init__(self, model: Sequential) -> None:
         require_compiled(model)
@@ -91,7 +91,7 @@ class Trainer:
         first = trainable[0] if trainable else len(model.layers)
         self.backwards = backwards[first:][::-1]
         self.first_trainable = model.layers[first if trainable else -1]
-        # Of classes of a user's own, whose backward may put a new array where the view of the flat vector was.
+        # Of user-defined classes, whose backward may replace the view of the flat vector by a new array.
         own = [layer for layer in layers if not ours(type(layer))]
         self.own_gradients = [(layer, name, layer.grads[name]) for layer in own for name in layer.params]
         self.penalties = [(layer, name, one) for layer in layers for name, one in layer.regularizers.items()]
@@ -99,16 +99,16 @@ class Trainer:
         counts = self.loss.counts_correct and name == self.loss.fused_activation
         self.counted = [m for m in model.metrics if counts and m.counts_correct and ours(type(m))]
         self.measured = [m for m in model.metrics if m not in self.counted]
-        self.watches_loss = True  # a captured step looks at it on the GPU
+        self.watches_loss = True  # a captured step checks it on the GPU
         self.stepper = Stepper(self)
         self.active = False  # inside `running`
         self._ones: Any = nothing(model.dtype)
 
     def _final_activation(self) -> tuple[str, Any]:
-        """A final softmax or sigmoid that the loss does without, by name, and the last layer without it; None without.
+        """A final softmax or sigmoid that the loss skips, by name, and the last layer without it; None if none.
 
-        The loss is then computed from the logits: stable, and one kernel. Keras on TensorFlow leaves out the wrong one
-        of the two, too: what it trains is then not the loss of what the model predicts.
+        The loss is then computed from the logits: stable, and one kernel. Keras on TensorFlow also skips the wrong one
+        of the two; it then trains a loss that is not that of the model's predictions.
         """
         from_logits, expected = getattr(self.loss, "from_logits", None), self.loss.fused_activation
         names = [expected, *({"softmax", "sigmoid"} - {expected} if ours(type(self.loss)) else ())]
@@ -127,7 +127,7 @@ class Trainer:
     @contextmanager
     def running(self) -> Iterator[None]:
         """The state of the layers during training: buffers are reused, the first layer's dx is not computed."""
-        if self.active:  # a callback of fit's takes steps of its own
+        if self.active:  # a callback of fit takes its own steps
             yield
             return
         self.active = True
@@ -141,7 +141,7 @@ class Trainer:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """A new mean inside the block; that of an epoch, if this comes from a callback of fit's, goes on afterwards."""
+        """A new mean within the block; afterwards an epoch's mean, if a callback of fit called this, continues."""
         if not self.active:
             self.reset()
             yield
@@ -156,7 +156,7 @@ class Trainer:
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
-        """Steps leave no trace on the host: counters stay, the loss is not looked at. For a GPU that only records."""
+        """Steps leave no trace on the host: counters stay, the loss is not checked. For a GPU that only records."""
         layers = [layer for layer in self.model.walk() if hasattr(layer, "step")]
         before = int(self.model.optimizer.iterations), [layer.step for layer in layers]
         self.watches_loss = False
@@ -168,13 +168,13 @@ class Trainer:
                 layer.step = step
 
     def take_memory(self, targets: Any, n: int) -> None:
-        """Ask for all buffers of a step with n samples."""
+        """Allocate all buffers of a step with n samples."""
         with self.tracing():
             x = array_module().empty((n, *self.model.input_shape), self.model.dtype)
             self.step(x, targets[:n], self.weights(n))
 
     def weights(self, n: int, weights: Any = None) -> Any:
-        """Sample weights as an array of the model's dtype; ones where there are none."""
+        """Sample weights as an array of the model's dtype; ones if there are none."""
         if weights is not None:
             return array_module().asarray(weights, dtype=self.model.dtype)
         if len(self._ones) < n:
@@ -182,7 +182,7 @@ class Trainer:
         return self._ones[:n]
 
     def forward(self, x: Any, training: bool) -> Any:
-        """The model's output, or its logits where the final activation is left out."""
+        """The model's output, or its logits if the final activation is skipped."""
         for forward in self.forwards:
             x = forward(x, training)
         return x
@@ -193,7 +193,7 @@ class Trainer:
         Raises
         ------
         NumericsError
-            If the loss is not finite; the weights are then as they were before the step.
+            If the loss is not finite; the weights are then those before the step.
         """
         y = self.forward(x, True)
         dy = self.model.buffers.take(self, "dy", y.shape, y.dtype)
@@ -214,46 +214,46 @@ class Trainer:
         self.penalize(len(x), True)
 
     def penalize(self, n: int, gradients: bool) -> None:
-        """Add what the regularizers say to the loss of n samples, and to the gradients."""
+        """Add the regularizers' penalties to the loss of n samples, and their derivatives to the gradients."""
         for layer, name, regularizer in self.penalties:
             if name in layer.params:
                 w, g = layer.params[name], layer.grads[name] if gradients else nothing(layer.dtype)
                 ops.penalize(w.reshape(-1), regularizer.l1, regularizer.l2, n, self.totals, g.reshape(-1))
 
     def measure(self, y: Any, targets: Any) -> None:
-        """Update the metrics that are not counted by the loss itself."""
+        """Update the metrics that the loss does not count itself."""
         if self.measured and self.left_out is not None:
             y = self.left_out(y)
         for metric in self.measured:
             metric.update_state(to_numpy(targets), to_numpy(y))
 
     def step(self, x: Any, targets: Any, weights: Any) -> None:
-        """One optimizer step with a batch, from Python: stepping.py replays it where it can."""
+        """One optimizer step with a batch, from Python; stepping.py replays it if possible."""
         self.gradients(x, targets, weights)
         self.model.optimizer.apply(self.model.flat_params, self.model.flat_grads)
 
     def test(self, x: Any, targets: Any, weights: Any) -> None:
-        """Forward and loss alone."""
+        """Forward and loss only."""
         y = self.forward(x, False)
         self.loss.evaluate(y, targets, weights, self.logits, self.totals, nothing(y.dtype))
         self.penalize(len(x), False)
         self.measure(y, targets)
 
     def reset(self) -> None:
-        """Begin a new mean."""
+        """Start a new mean."""
         self.totals[...] = 0
         for metric in self.measured:
             metric.reset_state()
 
     def restore(self, progress: Progress) -> None:
-        """Go on with the mean of an interrupted epoch."""
+        """Continue the mean of an interrupted epoch."""
         self.reset()
         self.totals[...] = array_module().asarray(progress.totals)
         for metric, state in zip(self.measured, progress.metrics, strict=False):
             metric.load_state(state)
 
     def capture(self, progress: Progress) -> None:
-        """Note the mean of the running epoch, for `restore`."""
+        """Save the mean of the running epoch, for `restore`."""
         progress.totals = [float(total) for total in to_numpy(self.totals)]
         progress.metrics = [metric.state() for metric in self.measured]
 

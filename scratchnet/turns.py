@@ -1,4 +1,4 @@
-"""Threads take turns at a model: its buffers, and what its layers keep for backward, are those of one computation."""
+"""Threads take turns at a model: its buffers, and what its layers keep for backward, are for one computation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Turns:
-    """A lock of one model, which its thread may take again: a callback evaluates in the middle of fit."""
+    """A reentrant lock of one model: a callback may evaluate in the middle of fit."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.RLock())
@@ -30,15 +30,15 @@ class Turns:
         self._changed.release()
 
     def offer(self) -> None:
-        """Between two steps: let a thread that waits, to predict while the model is trained, have its turn."""
+        """Between two steps: give a waiting thread, which predicts while the model is trained, its turn."""
         if self._waiting:
-            # Gives the lock up altogether, however often this thread has taken it; without an end to the wait a
-            # thread that came and went before it began would leave this one waiting for a third.
+            # Releases the lock completely, however often this thread has acquired it. The timeout matters: if the other
+            # thread had come and gone before this wait began, this one would wait for a third.
             self._changed.wait(0.001)
 
 
 def in_turn(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
-    """A model's method, run in the turn of the thread that calls it."""
+    """A model's method, run when it is the calling thread's turn."""
 
     @functools.wraps(method)
     def alone(self: Any, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -16,7 +16,7 @@ __all__ = ["normalize", "set_random_seed", "to_categorical"]
 
 
 def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
-    """``x`` over its norms along an axis; what has the norm 0 stays 0. As in Keras, ``order`` is that of the norm.
+    """``x`` over its norms along an axis; a vector of norm 0 stays 0. As in Keras, ``order`` is that of the norm.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Memory that is taken once: reused buffers for a training loop, and flat vectors with the arrays of a model as
+"""Memory that is allocated once: reused buffers for a training loop, and flat vectors with the arrays of a model as
 views.
 """
 
@@ -12,14 +12,14 @@ import numpy as np
 from .backend import array_module
 from .kernels.scratch import aligned
 
-VIEWS = 4096  # kept at most: each batch size has its own of every buffer
+VIEWS = 4096  # kept at most: each batch size has its own view of every buffer
 
 
 class Workspace:
     """Named, reused buffers.
 
-    A buffer grows to the largest size asked for; a smaller request (the last short batch) is a view of its beginning,
-    so after the first step nothing is allocated.
+    A buffer grows to the largest size requested; a smaller request (a short last batch) gets a view of its beginning,
+    so nothing is allocated after the first step.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Workspace:
         self._views: dict[tuple[Any, ...], Any] = {}
 
     def take(self, owner: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
-        """The buffer ``name`` of ``owner``: an array of this shape whose content is undefined."""
+        """The buffer ``name`` of ``owner``: an uninitialized array of this shape."""
         view = self._views.get((owner, name, shape))
         if view is not None and view.dtype == dtype:
             return view
@@ -45,11 +45,11 @@ class Workspace:
         return view
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy of a model, made in the middle of fit, has buffers of its own."""
+        """A copy of a model, made in the middle of fit, has its own buffers."""
         return {"_memory": {}, "_views": {}}
 
     def clear(self) -> None:
-        """Let go of all buffers."""
+        """Release all buffers."""
         self._memory.clear()
         self._views.clear()
 
@@ -72,7 +72,7 @@ def flatten_into_views(
     Parameters
     ----------
     owners : iterable of (mapping, key)
-        Where each array is now, in the order in which they are laid out.
+        Where each array is now, in the order of the vector.
     dtype : dtype
         Of the vector.
 
@@ -107,7 +107,7 @@ _nothing: dict[tuple[Any, ...], Any] = {}
 
 
 def nothing(dtype: Any) -> Any:
-    """The array of size 0 that stands for an input that is not there or an output that nobody asked for."""
+    """The array of size 0 that stands for an absent input or an unwanted output."""
     key = (array_module(), dtype)
     if key not in _nothing:
         _nothing[key] = array_module().empty(0, dtype)

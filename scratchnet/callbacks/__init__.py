@@ -1,4 +1,4 @@
-"""Callbacks, with Keras's names, arguments, defaults and semantics; each can be taken up again by a checkpoint."""
+"""Callbacks, with Keras's names, arguments, defaults and semantics; each can be resumed from a checkpoint."""
 
 from .base import Callback, LambdaCallback, Logs
 from .calling import CallbackList, Hooks, progress_callbacks, report_evaluation, verbosity

@@ -17,10 +17,10 @@ class Callback:
     """Base class, with Keras's hooks. ``self.model`` and ``self.params`` are set before the first of them is called.
 
     After a batch, ``logs`` are the running means so far; after an epoch callbacks may add to them. A validation within
-    a fit calls the hooks of a test.
+    a fit calls the test hooks.
 
-    ``self.model.stop_training = True`` ends the training: within an epoch after the running batch, and the epoch counts
-    as it is, as in Keras; but see `TrainingCheckpoint`.
+    ``self.model.stop_training = True`` ends the training: within an epoch after the current batch, and the incomplete
+    epoch counts, as in Keras; but see `TrainingCheckpoint`.
 
     Attributes
     ----------
@@ -28,11 +28,11 @@ class Callback:
         Callbacks of a higher rank come after all those of a lower one; within a rank in the order given. Those that
         save the states of the others have a rank above 0.
     interrupts : bool
-        Whether a stop within an epoch interrupts it: the callback has saved where the fit stands, so the epoch is not
-        ended but left to be taken up again.
+        Whether a stop within an epoch interrupts it: the callback has saved the state of the fit, so the epoch is not
+        ended but left to be resumed.
     reads_logs : bool
-        Whether ``on_train_batch_end`` looks at its logs. Where no callback does they are empty: reading them back costs
-        3 us, and on a GPU the wait for the step.
+        Whether ``on_train_batch_end`` reads its logs. If no callback does, they are empty: reading them back costs 3
+        us, and on a GPU a wait for the step.
 
     Raises
     ------
@@ -84,7 +84,7 @@ class Callback:
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take up what `state` gave; called after ``on_train_begin`` of a fit that goes on."""
+        """Restore what `state` returned; called after ``on_train_begin`` of a resumed fit."""
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
@@ -105,7 +105,7 @@ class LambdaCallback(Callback):
     Raises
     ------
     ConfigError
-        For a hook that there is not, or something that cannot be called.
+        For an unknown hook, or something that is not callable.
     """
 
     def __init__(

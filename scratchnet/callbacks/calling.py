@@ -24,7 +24,7 @@ class Hooks:
     Raises
     ------
     ConfigError
-        If something else than a callback is given.
+        If something other than a callback is given.
     """
 
     def __init__(self, model: Sequential, callbacks: Any, **params: Any) -> None:
@@ -52,7 +52,7 @@ class Hooks:
 class CallbackList(Hooks):
     """The callbacks of a fit.
 
-    As in Keras the history comes after the callbacks that were given: it has what they add to the logs of an epoch.
+    As in Keras the history comes after the given callbacks, so it contains what they add to the logs of an epoch.
     """
 
     def __init__(self, model: Sequential, callbacks: Any, verbose: Any, **params: Any) -> None:
@@ -62,7 +62,7 @@ class CallbackList(Hooks):
         model.history, model.callbacks = history, self
 
     def _named(self) -> Iterator[tuple[str, Callback]]:
-        """The callbacks by class name, numbered where a class is there more than once."""
+        """The callbacks by class name, numbered if a class occurs more than once."""
         counts: dict[str, int] = {}
         for callback in self.callbacks:
             name = type(callback).__name__
@@ -74,12 +74,12 @@ class CallbackList(Hooks):
         return {name: state for name, callback in self._named() if (state := callback.state())}
 
     def load_state(self, states: dict[str, Any]) -> None:
-        """Hand every callback its state; one that was not there before starts anew.
+        """Give every callback its state; a new one starts afresh.
 
         Raises
         ------
         CheckpointError
-            If a callback cannot take up its state.
+            If a callback cannot restore its state.
         """
         for name, callback in self._named():
             if name in states:
@@ -92,7 +92,7 @@ class CallbackList(Hooks):
 
     @property
     def watches_batches(self) -> bool:
-        """Whether steps have to be taken one by one: a callback wants to be called between them, or the next one is the
+        """Whether steps must be taken one by one: a callback wants to be called between them, or the next one is the
         last.
         """
         between = self._overriding["on_train_batch_begin"] or self._overriding["on_train_batch_end"]
@@ -108,7 +108,7 @@ class CallbackList(Hooks):
 
     @property
     def interrupts(self) -> bool:
-        """Whether an epoch that is stopped will be taken up again."""
+        """Whether a stopped epoch will be resumed."""
         return any(callback.interrupts for callback in self.callbacks)
 
     def terminates(self, batch: int) -> bool:
@@ -130,7 +130,7 @@ def progress_callbacks(verbose: Any) -> list[Callback]:
 
 
 def verbosity(verbose: Any, elsewhere: int) -> int:
-    """0, 1 or 2; for "auto" 1 on a terminal, and ``elsewhere`` where there is none.
+    """0, 1 or 2; for "auto" 1 on a terminal, and ``elsewhere`` otherwise.
 
     Raises
     ------
@@ -145,6 +145,6 @@ def verbosity(verbose: Any, elsewhere: int) -> int:
 
 
 def report_evaluation(results: Logs, verbose: int) -> None:
-    """Print the results of `evaluate` on one line, where that was asked for."""
+    """Print the results of `evaluate` on one line, if requested."""
     if verbose:
         print(" - ".join(f"{name}: {value:.4f}" for name, value in results.items()))

@@ -17,8 +17,8 @@ class CSVLogger(Callback):
     """Write the logs of every epoch as a row of a CSV file.
 
     The columns are ``epoch`` and the names of the first epoch's logs in alphabetical order, with a ``val_`` column for
-    each where no validation has been logged; what an epoch does not log is ``NA``. A fit that goes on writes the rows
-    after its checkpoint anew, so no epoch is there twice.
+    each if no validation has been logged; what an epoch does not log is ``NA``. A resumed fit rewrites the rows after
+    its checkpoint, so no epoch appears twice.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ class CSVLogger(Callback):
     separator : str
         One character.
     append : bool
-        Keep what the file has, and write its header only where it is empty.
+        Keep the file's content, and write a header only if it is empty.
 
     Raises
     ------
     ConfigError
-        If the file cannot be written, or an argument makes no sense.
+        If the file cannot be written, or an argument is invalid.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._text, self._keys, self._begun = "", None, False
-        self._write("")  # a file that cannot be written is said now, not after an epoch
+        self._write("")  # fail now, not after an epoch, if the file cannot be written
         self._start = os.path.getsize(self.filename) if self.append else 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -88,7 +88,7 @@ class CSVLogger(Callback):
 
 
 def _cell(value: Any) -> Any:
-    """A value as Keras writes it: a list in brackets, everything else as it is."""
+    """A value as Keras writes it: a list in brackets, everything else unchanged."""
     if isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0:
         return f'"[{", ".join(map(str, value))}]"'
     return value

@@ -10,7 +10,7 @@ from .monitor import Monitor
 
 
 class EarlyStopping(Monitor):
-    """Stop when a quantity has not become better for some epochs.
+    """Stop when a quantity has not improved for some epochs.
 
     Parameters
     ----------
@@ -19,18 +19,18 @@ class EarlyStopping(Monitor):
     patience : int
         Epochs without improvement after which training stops.
     verbose : {0, 1}
-        1 says when it stops and which weights it restores.
+        1 reports when it stops and which weights it restores.
     baseline : float, optional
-        Epochs that are not better than this count as without improvement.
+        Epochs that are not better than this count as epochs without improvement.
     restore_best_weights : bool
-        Put back the weights of the best epoch when training ends, for whatever reason.
+        Restore the weights of the best epoch when training ends, for whatever reason.
     start_from_epoch : int
-        Epochs before this one are not looked at.
+        Epochs before this one are ignored.
 
     Raises
     ------
     ConfigError
-        If an argument makes no sense, or as `Monitor` does.
+        If an argument is invalid, or as `Monitor` does.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from .monitor import Monitor
 
 
 class ReduceLROnPlateau(Monitor):
-    """Multiply the learning rate by ``factor`` when a quantity has not become better for some epochs.
+    """Multiply the learning rate by ``factor`` when a quantity has not improved for some epochs.
 
     Parameters
     ----------
@@ -23,18 +23,18 @@ class ReduceLROnPlateau(Monitor):
     factor : float
         Below 1.
     patience : int
-        Epochs without improvement after which the rate falls.
+        Epochs without improvement after which the rate is reduced.
     verbose : {0, 1}
     cooldown : int
-        Epochs to wait after the rate fell before epochs without improvement are counted again.
+        Epochs to wait after a reduction before epochs without improvement are counted again.
     min_lr : float
-        The rate does not fall below this.
+        The rate is not reduced below this.
 
     Raises
     ------
     ConfigError
-        If the factor is not from 0 to below 1, another argument makes no sense, or the optimizer follows a schedule,
-        which leaves nothing to reduce; or as `Monitor` does.
+        If the factor is not in [0, 1), another argument is invalid, or the optimizer follows a schedule, which leaves
+        nothing to reduce; or as `Monitor` does.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class ReduceLROnPlateau(Monitor):
     def _reduce(self, epoch: int) -> bool:
         optimizer = self.model.optimizer
         before = optimizer.learning_rate
-        # 0.1 * 0.1 lies above 0.01, but not in float32, as Keras has it.
+        # 0.1 * 0.1 is above 0.01, but not in float32, which Keras uses.
         if np.float32(before) <= np.float32(self.min_lr):
             return False
         optimizer.learning_rate = max(before * self.factor, self.min_lr)
@@ -104,7 +104,7 @@ class LearningRateScheduler(Callback):
     Raises
     ------
     ConfigError
-        If the schedule is no function, or what it returns is not a float.
+        If the schedule is not a function, or returns something other than a float.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0, **unknown: Any) -> None:
@@ -120,7 +120,7 @@ class LearningRateScheduler(Callback):
         self.set_for = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        if self.set_for == epoch:  # taken up inside this epoch: its rate is set
+        if self.set_for == epoch:  # resumed inside this epoch: its rate is set
             return
         rate = self._rate(epoch, self.model.optimizer.learning_rate)
         if not isinstance(rate, float | np.floating):
@@ -133,7 +133,7 @@ class LearningRateScheduler(Callback):
     def _rate(self, epoch: int, rate: float) -> Any:
         try:
             return self.schedule(epoch, rate)
-        except TypeError:  # a schedule of one argument, which Keras takes too
+        except TypeError:  # a schedule with one argument, which Keras also accepts
             return self.schedule(epoch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

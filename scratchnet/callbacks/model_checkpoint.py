@@ -20,33 +20,33 @@ class ModelCheckpoint(Monitor):
     """Save the model after every epoch, after some steps, or when it is the best so far.
 
     A file holds everything (weights, optimizer, position in the data, states of all callbacks):
-    ``checkpoint.resume(file, model)`` goes on from it. So this callback comes after the others, wherever it was given.
+    ``checkpoint.resume(file, model)`` resumes from it. So this callback runs after the others, wherever it was given.
 
     Parameters
     ----------
     filepath : path-like
-        May hold ``{epoch:02d}``, ``{batch}`` (with a ``save_freq`` in steps) and names of logs: ``{val_loss:.2f}``.
+        May contain ``{epoch:02d}``, ``{batch}`` (with a ``save_freq`` in steps) and names of logs: ``{val_loss:.2f}``.
     monitor, mode
         See `Monitor`.
     verbose : {0, 1}
     save_best_only : bool
         Save only when the monitored quantity is better than ever before.
     save_weights_only : bool
-        Save the weights alone.
+        Save only the weights.
     save_freq : "epoch" or int
-        Save after so many steps instead of after every epoch.
+        A number of steps: save this often instead of after every epoch.
     initial_value_threshold : float, optional
         The value to beat at the beginning.
 
     Raises
     ------
     ConfigError
-        If ``save_freq`` is neither, another argument makes no sense, or the path names a log that does not exist; or as
-        `Monitor` does, where only the best is saved.
+        If ``save_freq`` is neither, another argument is invalid, or the path names a log that does not exist; or as
+        `Monitor` does, if only the best is saved.
     CheckpointError
-        If the path promises a file of Keras's (``.keras``, ``.h5``), or a file cannot be written.
+        If the path has a suffix of Keras's (``.keras``, ``.h5``), or a file cannot be written.
     NumericsError
-        If the weights hold NaN or Inf: what was saved before stays.
+        If the weights hold NaN or Inf: earlier files are kept.
     """
 
     rank = 1

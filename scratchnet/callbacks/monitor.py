@@ -1,4 +1,4 @@
-"""What callbacks share that watch one of the logged quantities."""
+"""The common part of callbacks that watch a logged quantity."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ _RISING = ("acc", "auc", "precision", "recall", "f1")
 
 
 class Monitor(Callback):
-    """Watches the quantity ``monitor``; says whether a value of it is better than another.
+    """Watches the quantity ``monitor``; tells whether one value is better than another.
 
     Parameters
     ----------
     monitor : str
         A name in the logs of an epoch: ``"loss"``, ``"val_accuracy"`` ...
     mode : {"auto", "min", "max"}
-        Which direction is better; "auto" knows it of the loss and of the model's metrics, or from the name.
+        Which direction is better; "auto" knows it for the loss and the model's metrics, or infers it from the name.
     min_delta : float
-        A change has to be larger than this to count.
+        A change must be larger than this to count.
 
     Raises
     ------
     ConfigError
-        If ``monitor`` is no name or ``min_delta`` no number; when training begins, if "auto" cannot tell the direction.
+        If ``monitor`` is not a name or ``min_delta`` not a number; when training begins, if "auto" cannot tell the
+        direction.
     """
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0, **unknown: Any) -> None:
@@ -46,10 +47,10 @@ class Monitor(Callback):
         self.best: float | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.rises()  # what cannot be told is said now, not after an epoch
+        self.rises()  # fail now, not after an epoch, if it cannot be told
 
     def value(self, logs: Mapping[str, Any] | None) -> float | None:
-        """The watched quantity; None, with a warning that names what there is, where it is missing."""
+        """The watched quantity; if it is missing None, with a warning that lists what is available."""
         if logs is not None and self.monitor in logs:
             return float(logs[self.monitor])
         available = ", ".join(logs or {}) or "nothing"
@@ -59,7 +60,7 @@ class Monitor(Callback):
         return None
 
     def rises(self) -> bool:
-        """Whether more is better."""
+        """Whether higher is better."""
         name = self.monitor.removeprefix("val_")
         if self.mode != "auto" or name == "loss":
             return self.mode == "max"

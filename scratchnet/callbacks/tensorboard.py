@@ -27,10 +27,10 @@ class TensorBoard(Callback):
     ----------
     log_dir : path-like
     histogram_freq : int
-        Histograms of weights and gradients every so many epochs; 0 for none.
+        Histograms of weights and gradients every ``histogram_freq`` epochs; 0 for none.
     write_graph : bool
     update_freq : "epoch" or int
-        An integer: ``batch_loss`` and the metrics, running means of the epoch, every so many steps too.
+        An integer n: also ``batch_loss`` and the metrics, running means of the epoch, every n steps.
     images : (x, y), optional
         Samples (n, h, w), (n, h, w, 1) or (n, h, w, 3) with class numbers: after each epoch, a grid of the first
         ``grid * grid`` that are misclassified, and a table of their classes.
@@ -44,7 +44,7 @@ class TensorBoard(Callback):
     DependencyError
         When training begins, if tensorboardX is not installed.
     ConfigError
-        If an argument makes no sense, or the folder cannot be written.
+        If an argument is invalid, or the folder cannot be written.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ def tiled(images: np.ndarray, columns: int) -> np.ndarray:
     Raises
     ------
     ShapeError
-        If they are no images.
+        If they are not images.
     """
     images = images[..., None] if images.ndim == 3 else images
     if images.ndim != 4 or images.shape[-1] not in (1, 3):

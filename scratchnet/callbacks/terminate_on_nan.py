@@ -8,16 +8,16 @@ from .base import Callback
 
 
 class TerminateOnNaN(Callback):
-    """End the training in order where a loss becomes NaN or infinite, instead of raising NumericsError.
+    """End the training in an orderly way when a loss becomes NaN or infinite, instead of raising NumericsError.
 
-    The epoch is ended as it is, its loss is in the history, and ``on_train_end`` is called. Other than in Keras the
-    weights are those before the step that failed, which did not change them. In captured steps on a GPU the accuracy of
-    that epoch is NaN: later ones were queued already, and have been counted.
+    The epoch ends early, its loss is in the history, and ``on_train_end`` is called. Unlike in Keras the weights are
+    those before the failed step, which did not change them. In captured steps on a GPU the accuracy of that epoch is
+    NaN: later steps were already queued, and have been counted.
 
     Parameters
     ----------
     raise_error : bool
-        Raise NumericsError all the same, which names the step, the layer and the array.
+        Raise NumericsError nevertheless, which names the step, the layer and the array.
     """
 
     def __init__(self, raise_error: bool = False, **unknown: Any) -> None:
@@ -25,7 +25,7 @@ class TerminateOnNaN(Callback):
         self.raise_error = bool(raise_error)
 
     def terminates(self, batch: int) -> bool:
-        """End the training; whether that is all."""
+        """End the training; returns whether that is all, with no error to raise."""
         if self.raise_error:
             return False
         print(f"Batch {batch}: Invalid loss, terminating training")

@@ -12,30 +12,30 @@ from .base import Callback, Logs
 
 
 class TrainingCheckpoint(Callback):
-    """Keep all that is needed to go on with a fit after a crash, a signal or a power cut, with the same bits.
+    """Keep all that is needed to resume a fit after a crash, a signal or a power cut, with the same bits.
 
     ``progress = checkpoint.resume(folder, model)`` and ``model.fit(..., progress=progress)`` with the same arguments
-    and callbacks take it up; where the folder holds nothing, ``progress`` is None and the fit begins. Two generations
-    are kept. One is written before the first step, so that a disk that is full or read-only is found then.
+    and callbacks resume it; if the folder is empty, ``progress`` is None and a new fit begins. Two generations are
+    kept. One is written before the first step, so that a full or read-only disk is detected then.
 
-    ``model.stop_training = True`` within an epoch interrupts the fit beside this callback: where it stands is saved,
-    and the epoch is left as it is, without validation, ``on_epoch_end`` or a row in the history, to be taken up again.
+    With this callback, ``model.stop_training = True`` within an epoch interrupts the fit: its state is saved, and the
+    epoch is left to be resumed, without validation, ``on_epoch_end`` or a row in the history.
 
     Parameters
     ----------
     folder : path-like
-        Made if it is not there.
+        Created if missing.
     every_steps : int, optional
-        Save after so many steps, besides after every epoch and when a fit is stopped inside one.
+        Save every this many steps, in addition to after every epoch and when a fit is stopped inside one.
 
     Raises
     ------
     ConfigError
-        If ``every_steps`` is not a positive integer, or ``folder`` no path.
+        If ``every_steps`` is not a positive integer, or ``folder`` not a path.
     CheckpointError
         If a checkpoint cannot be written, or a new fit finds the checkpoints of another one in the folder.
     NumericsError
-        If the weights hold NaN or Inf: the checkpoints from before stay.
+        If the weights hold NaN or Inf: earlier checkpoints are kept.
     """
 
     rank = 2
@@ -58,7 +58,7 @@ class TrainingCheckpoint(Callback):
             self._save()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        # A fit that is stopped here is not going to reach the end of the epoch.
+        # A fit that is stopped here will not reach the end of the epoch.
         due = self.every_steps is not None and int(self.model.optimizer.iterations) % self.every_steps == 0
         if due or self.model.stop_training:
             self._save()

@@ -1,1 +1,1 @@
-"""The bodies of the commands of ``scratchnet-train``, a file each; ``cli.py`` says which there are."""
+"""The commands of ``scratchnet-train``, one file each; ``cli.py`` lists them."""

@@ -46,7 +46,7 @@ def compare(
 
 
 def show(records: Sequence[Record], as_json: bool) -> None:
-    """Print what the runs have come to: a table, or JSON lines."""
+    """Print the results of the runs: a table, or JSON lines."""
     from .. import run_records
 
     names, differing = run_records.labels(records), run_records.differing(run_records.settings(records))

@@ -1,4 +1,4 @@
-"""``scratchnet-train data export`` and ``data verify``: the data sets as a bundle, for a class without internet."""
+"""``scratchnet-train data export`` and ``data verify``: the data sets as a bundle for a classroom without internet."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .parsing import SETTINGS, Command
 
 EXPORT = "Write the official files and a list of their SHA-256."
 VERIFY = "Check a bundle."
-app = typer.Typer(help="Make and check a bundle of the data sets, for a class without internet.", **SETTINGS)
+app = typer.Typer(help="Make and check a bundle of the data sets, for a classroom without internet.", **SETTINGS)
 
 
 @app.command(
     cls=Command, short_help=EXPORT,
-    help=f"{EXPORT} It is there whole or not at all, and every file was checked.\n\n"
-    "Where a folder was made, --data-dir DIR trains from it as it is. Where a .zip was made, unpack it first, and give "
-    "the folder into which you have unpacked it.",
+    help=f"{EXPORT} The bundle is written completely or not at all, and every file is checked.\n\n"
+    "From a folder, --data-dir DIR trains directly. Unpack a .zip first, and give the folder into which you have "
+    "unpacked it.",
 )  # fmt: skip
 def export(
     target: Annotated[Path, typer.Argument(metavar="DIR_OR_FILE", parser=folder, help="A new folder, or a new .zip.")],
@@ -51,7 +51,7 @@ def export(
 
 @app.command(
     cls=Command, short_help=VERIFY,
-    help=f"{VERIFY} Names every file that is wrong, missing or too many, and ends with code 2 if there is one.",
+    help=f"{VERIFY} Names every file that is wrong, missing or extra, and ends with code 2 if there is one.",
 )  # fmt: skip
 def verify(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A bundle: its folder, or its .zip.")],

@@ -1,4 +1,4 @@
-"""``scratchnet-train ladder``: the improvement story of a tutorial, trained rung by rung and told on one page."""
+"""``scratchnet-train ladder``: how a tutorial improved, trained rung by rung and explained on one page."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .options import folder, option, rate, reporter_for, require_data_dir, seed_
 
 PAGE = "ladder.html"
 HELP = {
-    "ladder": "Replay how a tutorial came from 29% to 90% on Fashion-MNIST.\n\n"
+    "ladder": "Replay how a tutorial got from 29% to 90% on Fashion-MNIST.\n\n"
     "Plain gradient descent, Adam, one more convolution and pooling, more steps, dropout: five runs of 1,000 to 1,500 "
-    "steps, each in a folder of its own, and one page that compares them. The same command goes on where it was "
-    "stopped, and trains nothing twice."
+    "steps, each in its own folder, and one page that compares them. The same command resumes where it was stopped, "
+    "and trains nothing twice."
 }
 
 
@@ -31,7 +31,7 @@ def ladder(
         "--scale", metavar="SHARE", parser=rate, help="Train this share of the steps: 0.1 gives a quick look.",
     )] = None,
     backend: Annotated[str, option(
-        "--backend", metavar="NAME", help="numpy, numba, cupy, or auto (the fastest that there is)."
+        "--backend", metavar="NAME", help="numpy, numba, cupy, or auto (the fastest available)."
     )] = "auto",
     data_dir: Annotated[Path | None, option(
         "--data-dir", metavar="DIR", parser=folder, help="A folder that has fashion-mnist/ in it."

@@ -1,4 +1,4 @@
-"""What the commands have in common: parsers of options, each with a refusal of one line, and the reporter."""
+"""What the commands have in common: parsers of options, each with a one-line error, and the reporter."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def count_to(most: int) -> Callable[[str], int]:
 
 
 def folder(text: str) -> Path:
-    """A path, as the parser of an option; an empty one would be the current folder."""
+    """The parser of an option that takes a path; an empty one would mean the current folder."""
     if not text:
         raise typer.BadParameter("expected a name, got none ('' would be the folder where you are: say . for that)")
     return Path(text)
 
 
 def seed_number(text: str) -> int:
-    """A seed, as the parser of an option."""
+    """The parser of an option that takes a seed."""
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) < 2**32):
         raise typer.BadParameter(f"expected a whole number from 0 to {2**32 - 1}, got {text!r}")
     return int(text)
 
 
 def rate(text: str) -> float:
-    """A finite number above 0, as the parser of an option."""
+    """The parser of an option that takes a finite number above 0."""
     try:
         number = float(text)
     except ValueError:
@@ -53,7 +53,7 @@ def rate(text: str) -> float:
 
 
 def require_data_dir(path: Path | None) -> None:
-    """Refuse a ``--data-dir`` that is no folder.
+    """Refuse a ``--data-dir`` that is not a folder.
 
     Raises
     ------
@@ -76,12 +76,12 @@ def recipe_names(incomplete: str) -> list[str]:
 
 
 def option(*names: str, help: str, metavar: str | None = None, parser: Callable[[str], Any] | None = None) -> Any:
-    """An option that says nothing of its default."""
+    """An option whose help does not show its default."""
     return typer.Option(*names, help=help, metavar=metavar, parser=parser, show_default=False)
 
 
 def reporter_for(as_json: bool, quiet: bool, command: Sequence[str] = ()) -> Any:
-    """Who says what happens in a run, and how; and where it is stopped, which ``command`` goes on with it."""
+    """The reporter of a run; if the run is stopped, it suggests the ``command`` to resume it."""
     from .. import console
 
     if as_json:

@@ -1,4 +1,4 @@
-"""The parser's manners: help as plain text whose paragraphs fit the terminal, without the types that typer shows."""
+"""How the parser prints help: plain text whose paragraphs fit the terminal, without the types that typer shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
-    "rich_markup_mode": None,  # its panels keep the line breaks of paragraphs and say <bool> beside flags
+    "rich_markup_mode": None,  # its panels keep the line breaks of paragraphs and show <bool> next to flags
 }
 
 

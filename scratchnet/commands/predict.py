@@ -1,4 +1,4 @@
-"""``scratchnet-train predict RUN PICTURE ...``: which class a trained network sees in somebody's own pictures."""
+"""``scratchnet-train predict RUN PICTURE ...``: which class a trained network sees in the user's own pictures."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .options import option
 
 TOP = 3
 HELP = {
-    "predict": "Name the class of pictures of your own, with its probability, and say what was done to them.\n\n"
-    "They are made like the training data: turned upright, inverted where they are dark on light, cut out and centered "
-    "as MNIST was. A picture that cannot be read is said on standard error; the others are answered, and the exit code "
+    "predict": "Name the class of your own pictures, with its probability, and say what was done to them.\n\n"
+    "They are made to resemble the training data: turned upright, inverted if dark on light, cut out and centered as "
+    "MNIST was. An unreadable picture is reported on standard error; the others are answered, and the exit code "
     "is 2."
 }
 
@@ -39,7 +39,7 @@ def predict(
     """Answer for every picture."""
     from .. import backend
 
-    backend.set_backend("numpy")  # a few pictures are sooner done than kernels are loaded
+    backend.set_backend("numpy")  # for a few pictures, loading kernels would take longer
     network = _Network(run, dataset)
     failed = 0
     for picture in pictures:
@@ -109,7 +109,7 @@ def _lines(answer: dict[str, Any]) -> str:
 
 
 def _about(folder: Path) -> tuple[str, dict[str, Any]]:
-    """The data set of the run in a folder, and what its samples look like, as far as its files say."""
+    """The data set of the run in a folder, and what its samples look like, as far as its files tell."""
     from ..recipes import toml
     from ..run_folder import RECIPE, RESULTS
 
@@ -121,7 +121,7 @@ def _about(folder: Path) -> tuple[str, dict[str, Any]]:
         looks = json.loads((folder / RESULTS).read_bytes())["input"]
         shape, scale, background = [int(side) for side in looks["shape"]], float(looks["scale"]), looks["background"]
         names = [str(one) for one in looks["class_names"]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # a run from before that, or stopped at once
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # an older run, or one stopped at once
         return str(name), {}
     background = background if isinstance(background, int | float) else None
     return str(name), {"shape": shape, "scale": scale, "background": background, "class_names": names}

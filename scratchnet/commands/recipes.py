@@ -11,7 +11,7 @@ from .options import recipe_names
 
 HELP = {
     "list_recipes": "Print all recipes: network, parameters, data, training, and the test accuracy to expect.",
-    "show_recipe": "Print a recipe as TOML with every default filled in: the beginning of one of your own.",
+    "show_recipe": "Print a recipe as TOML with every default filled in: a starting point for your own.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Tables on a terminal: where columns have no room beside each other, rows become columns, or a few lines each."""
+"""Tables on a terminal: if the columns do not fit side by side, rows become columns, or a few lines each."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 LEAST = 24
-"""Columns of text that are wrapped have at least so many characters; numbers and names are never wrapped."""
+"""The smallest width of a wrapped column of text; numbers and names are never wrapped."""
 GAP = 2
 Row = Sequence[str]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its header, whether its cells are numbers (on the right), and whether they may be wrapped."""
+    """A column: its header, whether its cells are numbers (aligned right), and whether they may be wrapped."""
 
     header: str
     number: bool = False
@@ -40,7 +40,7 @@ def show(columns: Sequence[Column], rows: Sequence[Row]) -> None:
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[int] | None:
-    """Widths of the columns: what is left over goes to those that want it, from the narrowest wish on."""
+    """Widths of the columns: spare room goes to those that want it, starting with the one that wants least."""
     natural = [max(map(cell_len, cells)) for cells in zip([one.header for one in columns], *rows, strict=True)]
     widths = [min(size, LEAST) if one.wraps else size for one, size in zip(columns, natural, strict=True)]
     spare = width - sum(widths) - GAP * (len(columns) - 1)

@@ -1,4 +1,4 @@
-"""``scratchnet-train [RECIPE]``: train a network, and leave a folder that says everything about it."""
+"""``scratchnet-train [RECIPE]``: train a network, and leave a folder that documents the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HELP = {
 
 
 def _first_words(incomplete: str) -> list[str]:
-    """What the first word may become: a recipe, or another command."""
+    """Completions of the first word: a recipe, or another command."""
     from ..cli import COMMANDS
 
     return [*recipe_names(incomplete), *(name for name in COMMANDS if name.startswith(incomplete))]
@@ -32,10 +32,10 @@ def train(
         autocompletion=_first_words,
     )] = "quickstart",
     epochs: Annotated[int | None, option(
-        "--epochs", metavar="N", parser=count_to(MOST_EPOCHS), help="Train so many epochs."
+        "--epochs", metavar="N", parser=count_to(MOST_EPOCHS), help="Number of epochs to train."
     )] = None,
     steps: Annotated[int | None, option(
-        "--steps", metavar="N", parser=count_to(MOST_STEPS), help="Train so many steps (batches) instead."
+        "--steps", metavar="N", parser=count_to(MOST_STEPS), help="Number of steps (batches) to train instead."
     )] = None,
     batch_size: Annotated[int | None, option(
         "--batch-size", metavar="N", parser=count_to(MOST_BATCH), help="Samples per step."
@@ -44,13 +44,13 @@ def train(
         "--learning-rate", metavar="RATE", parser=rate, help="Learning rate of the optimizer."
     )] = None,
     optimizer: Annotated[str | None, option(
-        "--optimizer", metavar="NAME", help="sgd, adam, nadam ...: with its own defaults, but for --learning-rate."
+        "--optimizer", metavar="NAME", help="sgd, adam, nadam ...: with its own defaults, except --learning-rate."
     )] = None,
     seed: Annotated[int | None, option(
         "--seed", metavar="N", parser=seed_number, help="Same seed, same numbers."
     )] = None,
     backend: Annotated[str, option(
-        "--backend", metavar="NAME", help="numpy, numba, cupy, or auto (the fastest that there is)."
+        "--backend", metavar="NAME", help="numpy, numba, cupy, or auto (the fastest available)."
     )] = "auto",
     data_dir: Annotated[Path | None, option(
         "--data-dir", metavar="DIR", parser=folder, help="A folder that has mnist/ or fashion-mnist/ in it."
@@ -59,11 +59,11 @@ def train(
         "--out", metavar="DIR", parser=folder, help="Where the results go; runs/RECIPE-DATE-TIME when left out."
     )] = None,
     resume: Annotated[bool, option(
-        "--resume", help="Go on with the run in --out, or start where there is none."
+        "--resume", help="Resume the run in --out, or start one if there is none."
     )] = False,
     checkpoint_every: Annotated[int | None, option(
         "--checkpoint-every", metavar="N", parser=count_to(MOST_STEPS),
-        help="Save every N steps, besides after every epoch.",
+        help="Save every N steps, in addition to after every epoch.",
     )] = None,
     only_measure: Annotated[bool, option(
         "--dry-run", help="Train, write and download nothing: print the network, sizes, memory and time."
@@ -121,7 +121,7 @@ def train(
 
 
 def _length(out: Path) -> dict[str, int]:
-    """How long the run in a folder was to be trained: so long the same command without a length goes on."""
+    """The planned length of the run in a folder: without a length, the same command continues to that end."""
     from ..run_folder import planned
 
     before = planned(out)

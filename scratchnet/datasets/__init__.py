@@ -1,8 +1,8 @@
-"""Data sets: MNIST, Fashion-MNIST, scikit-learn's digits, and files of your own; nothing here trusts a file.
+"""Data sets: MNIST, Fashion-MNIST, scikit-learn's digits, and your own files; no file is trusted.
 
-``load_data()`` of each gives ``(x_train, y_train), (x_test, y_test)`` in Keras's shapes and types. Files come
-from ``data_dir``, from the folder ``SCRATCHNET_DATA``, from the user's cache, or over HTTPS, and wherever
-they come from, their content is checked against a SHA-256.
+``load_data()`` of each returns ``(x_train, y_train), (x_test, y_test)`` in Keras's shapes and types. Files come
+from ``data_dir``, from the folder ``SCRATCHNET_DATA``, from the user's cache, or over HTTPS; in all cases
+their content is checked against a SHA-256.
 
 To read the code: ``catalog`` (what is known), ``idx`` (the format), ``sources`` (where files come from),
 ``download``, ``npz``, ``folder`` and ``csv_pixels`` (your own data), ``pictures``, ``pixels``, ``labels``, ``split``.

@@ -1,7 +1,7 @@
-"""A bundle of data sets for a class without internet: the official files with their SHA-256, made and checked.
+"""A bundle of data sets for a classroom without internet: the official files with their SHA-256, made and checked.
 
-``DIR/mnist/train-images-idx3-ubyte.gz ...`` and ``DIR/SHA256SUMS``, which ``sha256sum -c`` reads too; or the same in a
-ZIP file. ``--data-dir DIR`` and ``SCRATCHNET_DATA`` read it as it is.
+``DIR/mnist/train-images-idx3-ubyte.gz ...`` and ``DIR/SHA256SUMS``, which ``sha256sum -c`` can also read; or the same
+in a ZIP file. ``--data-dir DIR`` and ``SCRATCHNET_DATA`` read the folder directly.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def named(name: str) -> Dataset:
     Raises
     ------
     ConfigError
-        If it needs no bundle, or there is none of that name.
+        If it needs no bundle, or there is no data set of that name.
     """
     for dataset in DATASETS:
         if module_name(name) == module_name(dataset.name):
@@ -46,12 +46,12 @@ def named(name: str) -> Dataset:
 
 
 def export(target: Path, datasets: list[Dataset], data_dir: str | os.PathLike[str] | None = None) -> list[str]:
-    """Write a bundle, whole or not at all.
+    """Write a bundle, completely or not at all.
 
     Parameters
     ----------
     target : Path
-        A folder that is not there yet or is empty, or a new ``.zip``.
+        A new or empty folder, or a new ``.zip``.
     datasets : list of Dataset
     data_dir : path-like, optional
         Where to look for the files first; then as for training.
@@ -64,7 +64,7 @@ def export(target: Path, datasets: list[Dataset], data_dir: str | os.PathLike[st
     Raises
     ------
     DataError
-        If ``target`` is there already, or a file cannot be had.
+        If ``target`` already exists, or a file cannot be obtained.
     ConfigError
         If it cannot be written.
     """
@@ -90,7 +90,7 @@ def export(target: Path, datasets: list[Dataset], data_dir: str | os.PathLike[st
 
 
 def _compressed(dataset: Dataset, wanted: IdxFile, data_dir: Any) -> bytes:
-    """A file as it was found, gzip-compressed if it was not."""
+    """A file as found, gzip-compressed if it was not."""
     for folder in [*users_folders(dataset, data_dir), cache_dir() / "data" / dataset.name]:
         for spelling in wanted.spellings:
             if os.path.lexists(folder / spelling):
@@ -104,7 +104,7 @@ def _compressed(dataset: Dataset, wanted: IdxFile, data_dir: Any) -> bytes:
 
 def _zipped(files: dict[str, bytes]) -> bytes:
     memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:  # they are compressed already
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:  # they are already compressed
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
     return memory.getvalue()
@@ -181,9 +181,9 @@ def verify(path: Path) -> tuple[list[str], list[str]]:
     Returns
     -------
     good : list of str
-        The files that are right: listed with their SHA-256, and with the content that is known of that data set.
+        The files that are right: listed with their SHA-256, and with that data set's known content.
     problems : list of str
-        A line for every file that is wrong, missing or too many.
+        A line for every file that is wrong, missing or extra.
 
     Raises
     ------

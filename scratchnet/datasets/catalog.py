@@ -1,4 +1,4 @@
-"""What is known of the data sets that come as IDX files: names, shapes, checksums, where they can be had."""
+"""What is known of the data sets that come as IDX files: names, shapes, checksums, sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BUILT_IN = ("digits", "fashion_mnist", "mnist")
 
 
 def module_name(name: str) -> str:
-    """``fashion-mnist``, as its folder is called, as ``fashion_mnist``; what is no data set stays as it is."""
+    """``fashion-mnist``, the folder's name, as ``fashion_mnist``; anything else is returned unchanged."""
     found = name.replace("-", "_")
     return found if found in BUILT_IN else name
 

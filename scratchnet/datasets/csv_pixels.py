@@ -41,14 +41,14 @@ def load_csv(
     test_path : path-like, optional
         A second file with the samples for testing.
     label_column : str or int, optional
-        Name (where there is a header) or number of the column with the class numbers; when left out, the one that is
-        called ``label`` (or ``class``, ``target``, ``y``), else the first.
+        Name (if there is a header) or number of the column with the class numbers; by default the one called ``label``
+        (or ``class``, ``target``, ``y``), else the first.
     image_size : int or (height, width), optional
-        The pictures' shape; their pixels stay a row each when it is left out.
+        The pictures' shape; by default each picture stays a row of pixels.
     test_split : float
-        Share of each class that is for testing, where there is no second file.
+        Share of each class to use for testing, if there is no second file.
     seed : int
-        Of the choice of those.
+        Of the choice of test samples.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def load_csv(
     DataError
         One line that names the file, the line and the column: text, a number out of range, a row of another length.
     ConfigError
-        If an argument makes no sense.
+        If an argument is invalid.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def load_csv(
 
 
 class _Table:
-    """One file, read in pieces: what is not a number never takes more memory than a piece."""
+    """One file, read in pieces: anything but numbers never takes more memory than a piece."""
 
     def __init__(self, path: str | os.PathLike[str], label_column: str | int | None) -> None:
         self.path, self.name, self.label_column = path, shown(path), label_column
@@ -111,7 +111,7 @@ class _Table:
         return np.frombuffer(body, np.uint8).reshape(-1, self.columns - 1), np.frombuffer(labels, np.int64)
 
     def _pieces(self, file: BinaryIO) -> Iterator[tuple[list[int], list[str]]]:
-        """Lines with their numbers, about a megabyte at a time; empty ones are left out."""
+        """Lines with their numbers, about a megabyte at a time, without empty ones."""
         numbers: list[int] = []
         lines: list[str] = []
         held, number = 0, 0
@@ -135,7 +135,7 @@ class _Table:
             yield numbers, lines
 
     def _begin(self, number: int, line: str) -> bool:
-        """Learn from the first line how the file is made; whether it is a header."""
+        """Learn the file's layout from the first line; returns whether it is a header."""
         self.separator = max(",;\t", key=line.count)
         cells = self._cells(line)
         self.columns = len(cells)
@@ -164,7 +164,7 @@ class _Table:
         """The lines as int64 (n, columns), all in range."""
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # NumPy's that 1.5 is no integer
+                warnings.simplefilter("error")  # NumPy's, that 1.5 is not an integer
                 rows = np.loadtxt(
                     lines, np.int64, comments=None, delimiter=self.separator, quotechar='"', ndmin=2, encoding="utf-8"
                 )

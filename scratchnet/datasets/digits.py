@@ -17,24 +17,24 @@ from .split import stratified_rows
 
 CLASS_NAMES = tuple("0123456789")
 scale = 1 / 16
-"""What one gray level is worth: the pixels go from 0 to 16, ``x * scale`` lies in [0, 1]."""
+"""The value of one gray level: pixels range from 0 to 16, ``x * scale`` is in [0, 1]."""
 _SHA256 = "68aea062d35a127749050fa0e52dca09d6569ac08092c925610e0954e172dde2"
 _SEED = 0
 _TEST_FRACTION = 0.2
 
 
 def load_data(data_dir: str | os.PathLike[str] | None = None) -> tuple[Split, Split]:
-    """The bundled digits, with a fixed split: of each class 20%, drawn with seed 0, are for testing.
+    """The bundled digits, with a fixed split: 20% of each class, drawn with seed 0, are for testing.
 
     Parameters
     ----------
     data_dir : ignored
-        There so that all data sets are loaded alike.
+        Accepted so that all data sets are loaded alike.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test)
-        uint8 arrays: images (1438, 8, 8) with labels (1438,), and (359, 8, 8) with (359,). Pixels go from 0
+        uint8 arrays: images (1438, 8, 8) with labels (1438,), and (359, 8, 8) with (359,). Pixels range from 0
         to 16; the rows keep scikit-learn's order.
 
     Raises
@@ -42,7 +42,7 @@ def load_data(data_dir: str | os.PathLike[str] | None = None) -> tuple[Split, Sp
     DependencyError
         If scikit-learn is not installed.
     DataError
-        If its copy of the digits is not the one known here.
+        If its copy of the digits is not the known one.
     """
     rows = _rows()
     digest = hashlib.sha256(rows.tobytes()).hexdigest()

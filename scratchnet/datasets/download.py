@@ -1,7 +1,7 @@
-"""One file over HTTPS: capped in size, refused when it stalls, never written before it has been verified.
+"""One file over HTTPS: capped in size, abandoned when it stalls, never written before it has been verified.
 
-Pooch was considered: it has no size cap, no lock between processes and no fsync, and checks the sum of the
-compressed file, which differs between honest mirrors.
+Pooch was considered: it has no size cap, no lock between processes and no fsync, and checks the checksum of
+the compressed file, which differs between honest mirrors.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from .catalog import Dataset
 from .files import shown
 
 TIMEOUT = 30.0
-"""Seconds after which a mirror is given up that does not answer, or sends less than ``LEAST_RATE``."""
+"""Seconds after which a mirror is given up if it does not answer, or sends less than ``LEAST_RATE``."""
 LEAST_RATE = 1024  # bytes per second
 
 
 def _allowed(url: str) -> bool:
-    """HTTPS only; plain HTTP from this very machine is for tests and for a teacher's own tunnel."""
+    """HTTPS only; plain HTTP from this machine itself is for tests and for a teacher's own tunnel."""
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
@@ -89,7 +89,7 @@ def download(url: str, most: int) -> bytes:
     Raises
     ------
     DataError
-        One line that says why it cannot be had: the server's answer, a stall, too many bytes, too few.
+        One line that says why it cannot be fetched: the server's answer, a stall, too many bytes, too few.
     """
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
@@ -102,7 +102,7 @@ def download(url: str, most: int) -> bytes:
             if promised is not None and promised > most:
                 raise DataError(f"expected at most {most:,} bytes, the server announces {promised:,}")
             since, before = time.monotonic(), 0
-            while piece := response.read1(1 << 16):  # what there is: a dripping server cannot hold it
+            while piece := response.read1(1 << 16):  # whatever has arrived: a slow server cannot block this
                 body += piece
                 if len(body) > most:
                     raise DataError(f"expected at most {most:,} bytes, more came")

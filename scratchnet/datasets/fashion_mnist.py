@@ -10,17 +10,17 @@ from .sources import Split, load
 CLASS_NAMES = FASHION_MNIST.class_names
 """``"T-shirt/top"`` (0) to ``"Ankle boot"`` (9)."""
 scale = 1 / 255
-"""What one gray level is worth: ``x * scale`` lies in [0, 1]."""
+"""The value of one gray level: ``x * scale`` is in [0, 1]."""
 
 
 def load_data(data_dir: str | os.PathLike[str] | None = None) -> tuple[Split, Split]:
-    """Fashion-MNIST as ``keras.datasets.fashion_mnist.load_data`` gives it.
+    """Fashion-MNIST as ``keras.datasets.fashion_mnist.load_data`` returns it.
 
     Parameters
     ----------
     data_dir : path-like, optional
-        A folder that has the four IDX files below ``fashion-mnist/``, gzip-compressed or plain. Where it
-        lacks one, ``SCRATCHNET_DATA`` is looked into, then the user's cache, then it is downloaded.
+        A folder that has the four IDX files below ``fashion-mnist/``, gzip-compressed or plain. A missing
+        file is sought in ``SCRATCHNET_DATA``, then in the user's cache, then downloaded.
 
     Returns
     -------
@@ -30,6 +30,6 @@ def load_data(data_dir: str | os.PathLike[str] | None = None) -> tuple[Split, Sp
     Raises
     ------
     DataError
-        If a file cannot be had (listing every place tried, and the steps by hand), or has the wrong SHA-256.
+        If a file cannot be obtained (listing every place tried, and the manual steps), or has the wrong SHA-256.
     """
     return load(FASHION_MNIST, data_dir)

@@ -1,4 +1,4 @@
-"""Careful handling of files: opening, naming, locking, writing without ever leaving half a file."""
+"""Careful handling of files: opening, naming, locking, and writing without ever leaving half a file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def open_regular(path: str | bytes | os.PathLike[Any]) -> tuple[BufferedReader, 
     Raises
     ------
     DataError
-        If it is missing, a folder, a pipe or device (which could block for ever), or not readable.
+        If it is missing, a folder, a pipe or device (which could block forever), or not readable.
     """
     try:
         kind = os.stat(os.fspath(path)).st_mode
@@ -57,14 +57,14 @@ def refuse_beyond_memory(need: int, name: str) -> None:
     """Refuse content larger than the machine's memory before it is read (Linux would kill the process)."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows, or a system that does not say
+    except (AttributeError, ValueError, OSError):  # Windows, or a system that does not tell
         return
     if need > memory > 0:
         raise DataError(f"{name}: would take {need:,} bytes of memory, this machine has {memory:,}")
 
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
-    """Write ``data``, or its pieces, so that ``path`` holds either all of it or what it held before, whatever happens.
+    """Write ``data``, or its pieces, so that ``path`` holds either all of it or its previous content, whatever happens.
 
     A temporary name in the same folder, flush and fsync, rename, fsync of the folder. Raises ``OSError``.
     """
@@ -89,7 +89,7 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes | memoryview]) -> 
 
 
 def remove_leftovers(folder: Path, name: str = "*") -> None:
-    """Remove what processes that were killed while they wrote files of this name have left. Raises ``OSError``."""
+    """Remove leftovers of processes that were killed while writing files of this name. Raises ``OSError``."""
     for part in folder.glob(f"{name}.*-*.part"):
         process = re.fullmatch(r".*\.([0-9]{1,9})-[0-9a-f]{8}\.part", part.name, re.DOTALL)
         if process and not _runs(int(process[1])):
@@ -97,10 +97,10 @@ def remove_leftovers(folder: Path, name: str = "*") -> None:
 
 
 def _runs(process: int) -> bool:
-    """Whether another process of this number runs; this one does not write at the moment."""
+    """Whether another process with this number is running; this one is not writing now."""
     if process == os.getpid():
         return False
-    if os.name != "posix":  # elsewhere a signal of 0 is no question but an order
+    if os.name != "posix":  # elsewhere signal 0 does not ask but kills
         return True
     try:
         os.kill(process, 0)
@@ -112,7 +112,7 @@ def _runs(process: int) -> bool:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Take the lock at once or say False; other ``OSError``s mean that this disk has no locks."""
+    """Take the lock at once or return False; other ``OSError``s mean that this disk has no locks."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -131,8 +131,8 @@ def _try_lock(descriptor: int) -> bool:
 def locked(folder: Path, what: str) -> Iterator[bool]:
     """Hold ``folder``'s lock: one process (or thread) at a time; the system frees it when its holder dies.
 
-    Yields True while the lock is held, False where there is no such thing (a read-only or exotic disk): then
-    the work is still right, since every write is atomic, and is at worst done twice.
+    Yields True while the lock is held, False if locking is unavailable (a read-only or exotic disk): the work is
+    still right then, since every write is atomic, and at worst done twice.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

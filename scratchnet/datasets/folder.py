@@ -1,4 +1,4 @@
-"""Your own pictures: a folder with a subfolder for each class; nothing in it is trusted.
+"""Your own pictures: a folder with a subfolder for each class; its content is not trusted.
 
 ``FOLDER/cats/1.png ...`` and ``FOLDER/dogs/1.png ...``, or the same below ``FOLDER/train`` and ``FOLDER/test``.
 """
@@ -34,14 +34,14 @@ def load_image_folder(
     Parameters
     ----------
     path : path-like
-        Has a subfolder per class; or ``train`` and ``test``, which have the same classes each.
+        Has a subfolder per class; or ``train`` and ``test`` with the same classes each.
     image_size : int or (height, width), optional
-        Every picture is stretched to it (bilinear, as Keras does). All must have one size when it is left out.
+        Every picture is stretched to this size (bilinear, as in Keras). By default all must have the same size.
     color_mode : {"grayscale", "rgb"}
     test_split : float
-        Share of each class that is for testing, where there is no ``test``.
+        Share of each class to use for testing, if there is no ``test``.
     seed : int
-        Of the choice of those.
+        Of the choice of test samples.
 
     Returns
     -------
@@ -53,10 +53,10 @@ def load_image_folder(
     Raises
     ------
     DataError
-        One line that names the file or folder: a damaged picture, one of another size, something else than a picture,
+        One line that names the file or folder: a damaged picture, one of another size, something other than a picture,
         an empty class, a link that leads out of the folder, more than fits into memory.
     ConfigError
-        If an argument makes no sense.
+        If an argument is invalid.
     DependencyError
         If Pillow is not installed.
 
@@ -82,7 +82,7 @@ def load_image_folder(
 
 
 def _find(root: Path) -> tuple[Files, Files, tuple[str, ...]]:
-    """The pictures for training and for testing (none where they are not set apart), and the names of the classes."""
+    """The pictures for training and for testing (none if not separate), and the names of the classes."""
     inside, folders = root.resolve(), _subfolders(root, root.resolve())
     if {"train", "test"} <= {folder.name for folder in folders}:
         if len(folders) > 2:
@@ -106,7 +106,7 @@ def _find(root: Path) -> tuple[Files, Files, tuple[str, ...]]:
 
 
 def _entries(folder: Path, inside: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, by name; hidden files are left out."""
+    """The content of a folder, by name, without hidden files."""
     with os.scandir(folder) as found:
         entries = [one for one in found if not one.name.startswith(".") and one.name not in _LITTER]
     for one in entries:

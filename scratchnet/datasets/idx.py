@@ -22,7 +22,7 @@ MOST_DIMENSIONS = 64  # NumPy's limit
 
 
 class _Source(Protocol):
-    most: int  # no more bytes than this can come
+    most: int  # upper bound on the number of bytes
 
     def read(self, count: int) -> bytes: ...
 
@@ -99,9 +99,9 @@ def decode(
     file : binary file
         Positioned at its start; seekable.
     size : int
-        Its length in bytes, against which the header is checked before any memory is taken.
+        Its length in bytes, against which the header is checked before any memory is allocated.
     name : str
-        What error messages call it.
+        Its name in error messages.
     shape : tuple of int, optional
         The only shape to accept (uint8); any other is refused before its elements are read.
     digest : hashlib object, optional
@@ -133,7 +133,7 @@ def decode(
             held = f"at most {most:,}" if compressed else f"{most:,}"
             raise DataError(f"{name}: the IDX header promises {need:,} bytes ({what}), the file holds {held}")
         refuse_beyond_memory(need, name)
-        body = bytearray()  # grows with what really comes, not with what the header claims
+        body = bytearray()  # grows with the data that actually arrive, not with the header's claim
         while len(body) < need:
             piece = source.read(min(CHUNK, need - len(body)))
             if not piece:
@@ -160,8 +160,8 @@ def decode(
 def read_idx(path: str | bytes | os.PathLike[Any]) -> np.ndarray:
     """Read an IDX file, plain or gzip-compressed, of any of the format's types.
 
-    Magic number, number of dimensions and sizes are checked against the file's length before memory is taken:
-    a header that claims 2^40 elements, a gzip bomb, a truncated file or one with bytes to spare cost nothing.
+    Magic number, number of dimensions and sizes are checked against the file's length before memory is allocated:
+    a header that claims 2^40 elements, a gzip bomb, a truncated file or one with extra bytes costs nothing.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def read_idx(path: str | bytes | os.PathLike[Any]) -> np.ndarray:
     Raises
     ------
     DataError
-        One line: the file, what was expected, what came. No other exception escapes, whatever the content.
+        One line: the file, what was expected, what was found. No other exception escapes, whatever the content.
     """
     file, size = open_regular(path)
     with file:

@@ -27,7 +27,7 @@ def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
     Raises
     ------
     DataError
-        If ``y`` is not made of integers, or has one outside the range.
+        If ``y`` does not consist of integers, or has one outside the range.
     """
     try:
         given = np.asarray(y)
@@ -58,7 +58,7 @@ def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
 
 
 def check_labels(y: np.ndarray, name: str) -> None:
-    """Refuse what is neither class numbers (n,) or (n, 1) from 0 up, nor one-hot rows (n, classes).
+    """Refuse anything but class numbers (n,) or (n, 1) from 0 up, or one-hot rows (n, classes).
 
     Raises
     ------

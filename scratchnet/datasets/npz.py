@@ -1,8 +1,8 @@
 """Your own data: a ``.npz`` file with ``x_train``, ``y_train``, ``x_test``, ``y_test``; nothing is trusted.
 
 ``np.load(allow_pickle=False)`` evaluates the header as Python, lets ``tokenize.TokenError`` and others
-escape, and takes the memory that a header claims. Here a header is matched against the one form that NumPy
-writes, and every size is compared with the file's length before memory is taken. Nothing is unpickled.
+escape, and allocates the memory that a header claims. Here a header is matched against the one form that
+NumPy writes, and every size is compared with the file's length before memory is allocated. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _ITEM = (
     rf"|'shape' *+: *+\( *+(?P<shape>|{_SIZE}, *+(?:{_SIZE}, *+)*+(?:{_SIZE})?+)\)) *+"
 )
 # Possessive quantifiers: whatever the header, matching takes time proportional to its length. A group's
-# name may stand in the pattern only once, so the three keys are an alternative that comes three times.
+# name may occur in the pattern only once, so the three keys are an alternative that is repeated three times.
 _HEADER = re.compile(rf" *+\{{ *+(?:{_ITEM}(?:, *+|(?=\}}))){{3}}+\}}\s*+")
 
 
 class _Careful(io.BufferedReader):
     """A file of which ``zipfile`` can read at most ``CHUNK`` bytes at once.
 
-    It reads the table of contents in one go and makes an object of each entry: a file that is all table would
+    It reads the table of contents in one go and makes an object for each entry: a file that is all table would
     take ten times its size.
     """
 
@@ -68,7 +68,7 @@ def load_npz(path: str | bytes | os.PathLike[Any]) -> tuple[Split, Split]:
     Raises
     ------
     DataError
-        One line: the file, what was expected, what came. No other exception escapes, whatever the content.
+        One line: the file, what was expected, what was found. No other exception escapes, whatever the content.
     """
     name = shown(path)
     file, size = open_regular(path)

@@ -1,7 +1,7 @@
-"""A picture file as somebody has it: opened with care, turned upright, put on a background, in gray or in color.
+"""A user's picture file: opened with care, turned upright, put on a background, in gray or in color.
 
-Pillow decodes; only formats that it decodes itself are let in (EPS would start another program), and a picture's size
-is looked at before its pixels are.
+Pillow decodes; only formats that it decodes itself are accepted (EPS would start another program), and a picture's size
+is checked before its pixels are read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
 MOST_PIXELS = 1 << 26
-"""67 million: what phones take, and 268 MB while it is decoded."""
+"""67 million: enough for phone pictures, and 268 MB while decoding."""
 COLOR_MODES = {"grayscale": "L", "rgb": "RGB"}
 _ORIENTATION = 0x0112  # EXIF's tag; 1 is upright
 
@@ -43,7 +43,7 @@ def require_pillow() -> Any:
 
 
 def check_color_mode(color_mode: Any) -> str:
-    """Pillow's name of ``"grayscale"`` or ``"rgb"``, or ConfigError."""
+    """Pillow's name for ``"grayscale"`` or ``"rgb"``, or ConfigError."""
     if color_mode not in COLOR_MODES:
         raise ConfigError(f"color_mode: expected {' or '.join(map(repr, COLOR_MODES))}, got {color_mode!r:.80}")
     return COLOR_MODES[color_mode]
@@ -77,12 +77,12 @@ def read_picture(path: str | bytes | os.PathLike[Any], color_mode: str = "graysc
     picture : PIL.Image.Image
         Upright, without transparency, of mode L or RGB.
     done : list of str
-        What was done to it, for people: ``["color to gray"]``.
+        What was done to it, in words: ``["color to gray"]``.
 
     Raises
     ------
     DataError
-        One line: it is missing, no picture, damaged, or larger than `MOST_PIXELS`. No other exception escapes,
+        One line: it is missing, not a picture, damaged, or larger than `MOST_PIXELS`. No other exception escapes,
         whatever the content.
     DependencyError
         If Pillow is not installed.
@@ -90,7 +90,7 @@ def read_picture(path: str | bytes | os.PathLike[Any], color_mode: str = "graysc
     mode, module, name = check_color_mode(color_mode), require_pillow(), shown(path)
     file, size = open_regular(path)
     with file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's on large sizes and damaged EXIF data, which are dealt with here
+        warnings.simplefilter("ignore")  # Pillow's on large sizes and damaged EXIF data, which are handled here
         try:
             if size == 0:
                 raise DataError(f"{name}: expected a picture, this file is empty")
@@ -131,7 +131,7 @@ def _decode(module: Any, file: BinaryIO, mode: str, name: str) -> tuple[Image, l
 def _upright(image: Any, done: list[str]) -> Any:
     from PIL import ImageOps
 
-    with contextlib.suppress(Exception):  # damaged EXIF data do not make a picture worthless
+    with contextlib.suppress(Exception):  # damaged EXIF data do not make a picture unusable
         if image.getexif().get(_ORIENTATION, 1) != 1:
             turned = ImageOps.exif_transpose(image)
             done.append("turned upright as its EXIF data say")
@@ -152,7 +152,7 @@ def _eight_bits(module: Any, image: Any, done: list[str]) -> Any:
 
 
 def _on_background(module: Any, image: Any, done: list[str]) -> Any:
-    """Transparent pixels on white, or on black where what is drawn is bright."""
+    """Put transparent pixels on white, or on black if the drawing is bright."""
     image = image.convert("RGBA")
     alpha = np.asarray(image.getchannel("A"))
     if alpha.min() == 255:

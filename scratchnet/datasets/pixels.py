@@ -19,9 +19,9 @@ class Pixels:
     Parameters
     ----------
     array : ndarray of uint8, shape (n, ...)
-        Kept as it is, not copied.
+        Kept as is, not copied.
     scale : float
-        What one gray level is worth: 1/255 for bytes, 1/16 for the bundled digits.
+        The value of one gray level: 1/255 for bytes, 1/16 for the bundled digits.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class Pixels:
         return len(self.array)
 
     def __getitem__(self, key: Any) -> Any:
-        """As NumPy indexes, giving Pixels again; a single pixel comes as a float32 number."""
+        """Index like NumPy, returning Pixels; a single pixel is returned as a float32 number."""
         part = self.array[key]
         if isinstance(part, np.ndarray) and part.ndim:
             return Pixels(part, self.scale)

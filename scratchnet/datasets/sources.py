@@ -1,4 +1,4 @@
-"""Where a data set's files come from: the user's folder, the cache, a mirror; whatever the source, verified.
+"""Where a data set's files come from: the user's folder, the cache, a mirror; all are verified.
 
 The order is ``data_dir``, ``SCRATCHNET_DATA``, the cache (``cache_dir()/data``), then the mirrors in turn.
 """
@@ -57,7 +57,7 @@ def _from_folder(folder: Path, dataset: Dataset, wanted: IdxFile) -> np.ndarray 
 
 
 def users_folders(dataset: Dataset, data_dir: str | os.PathLike[str] | None) -> Iterator[Path]:
-    """Folders that the user named: ``PLACE/fashion-mnist``, and ``PLACE`` where that is itself called so."""
+    """Folders that the user named: ``PLACE/fashion-mnist``, and ``PLACE`` itself if it has that name."""
     for place in (data_dir, os.environ.get("SCRATCHNET_DATA")):
         if place:
             try:
@@ -74,7 +74,7 @@ def _obtain(
 ) -> np.ndarray:
     """One file's array, from the first place that has it.
 
-    A damaged file in a folder of the user's is an error, a damaged one in the cache is fetched again.
+    A damaged file in the user's folder is an error; a damaged one in the cache is fetched again.
     """
     tried = []
     for folder in users_folders(dataset, data_dir):
@@ -101,7 +101,7 @@ def _obtain(
         if array is not None:
             return array
         if alone:
-            for left in cache.glob("*.part"):  # of a process that was killed while it wrote
+            for left in cache.glob("*.part"):  # of a process that was killed while writing
                 left.unlink(missing_ok=True)
         return _fetch(dataset, wanted, mirrors, cache, tried)
 
@@ -121,7 +121,7 @@ def _fetch(dataset: Dataset, wanted: IdxFile, mirrors: list[str], cache: Path, t
             tried.append(f"{url} ({error})")
             continue
         mirrors.remove(base)
-        mirrors.insert(0, base)  # the next file is asked for where this one was found
+        mirrors.insert(0, base)  # the next file is requested where this one was found
         try:
             write_atomically(cache / f"{wanted.name}.gz", content)
         except OSError as error:

@@ -16,7 +16,7 @@ def train_validation_split(x: Any, y: Any, first: int = 5000) -> tuple[tuple[Any
     ----------
     x, y : arrays or Pixels of equal length
     first : int
-        How many rows, from the start, are for validation.
+        The number of rows, from the start, for validation.
 
     Returns
     -------
@@ -49,14 +49,14 @@ def stratified_rows(y: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def split_rows(y: np.ndarray, fraction: float, seed: int, name: str) -> np.ndarray:
-    """`stratified_rows` for data of a user's own: bool, shape (n,), True for testing.
+    """`stratified_rows` for a user's own data: bool, shape (n,), True for testing.
 
     Raises
     ------
     ConfigError
         If the fraction is not between 0 and 1, or the seed not from 0 to 2^32 - 1.
     DataError
-        If a class would have no sample for training, or none at all were for testing.
+        If a class would have no sample for training, or there were no samples at all for testing.
     """
     if not isinstance(fraction, int | float) or not 0 < fraction < 1:
         raise ConfigError(f"test_split: expected a share between 0 and 1, got {fraction!r:.80}")

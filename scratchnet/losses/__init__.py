@@ -1,4 +1,4 @@
-"""Losses: what training makes small. ``loss(y_true, y_pred)`` is the mean over the batch, as in Keras."""
+"""Losses: what training minimizes. ``loss(y_true, y_pred)`` is the mean over the batch, as in Keras."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def get(identifier: Any) -> Loss:
     return resolve("loss", identifier, Loss, _CLASSES | known(Loss), own if isinstance(identifier, dict) else "")
 
 
-deserialize = get  # Keras's name for it, where it is given a dict
+deserialize = get  # Keras's name for it when given a dict
 
 
 def serialize(loss: Loss) -> dict[str, Any]:

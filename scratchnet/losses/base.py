@@ -1,4 +1,4 @@
-"""What every loss is: targets checked once, and a whole batch by one op."""
+"""The base of every loss: targets are checked once, and one op computes a whole batch."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ class Loss(Configured, Part):
     """Base class of all losses.
 
     ``loss(y_true, y_pred, sample_weight=None)`` is ``sum_i w_i loss_i / n`` over the n samples of a batch, a float; n,
-    not the sum of the weights, is the divisor, as in Keras 3; a single number weighs all samples. A subclass says which
-    targets it takes in `prepare_targets`, and computes a whole batch with one op in `evaluate`.
+    not the sum of the weights, is the divisor, as in Keras 3; a single number weights all samples. A subclass defines
+    which targets it takes in `prepare_targets`, and computes a whole batch with one op in `evaluate`.
 
     Attributes
     ----------
     counts_correct : bool
-        Whether `evaluate` counts the samples whose largest output is at the right class.
+        Whether `evaluate` counts the samples whose largest output is that of the right class.
     rounds_targets : bool
-        Whether `evaluate` begins by turning targets into the dtype of the outputs: then this is done once for all.
+        Whether `evaluate` first converts targets to the dtype of the outputs; this is then done once and for all.
     fused_activation : str
-        The activation that a loss with ``from_logits=False`` does without, where a model ends in it: training computes
-        the loss from what stands before it.
+        The activation that a loss with ``from_logits=False`` skips if a model ends in it: training computes the loss
+        from the activation's input.
 
     Raises
     ------
     ConfigError
-        For an argument that the class does not have, or one of Keras's that asks for what it does not do.
+        For an argument that the class does not have, or one of Keras's for what it does not do.
     """
 
     keras_hooks: ClassVar[dict[str, str]] = {
         "call": "define prepare_targets(y, output_shape) and evaluate(y_pred, targets, weights, logits, totals, dy)",
         "get_config": "define config(), which it says too",
     }
-    keras_arguments: ClassVar[Rules] = LOSS  # of Keras's for what it does not do, and the values that pass
+    keras_arguments: ClassVar[Rules] = LOSS  # Keras's for what it does not do, and the accepted values
     counts_correct = False
     rounds_targets = False
     fused_activation = "softmax"
@@ -63,15 +63,15 @@ class Loss(Configured, Part):
         ShapeError
             If their shape does not fit the output's.
         DataError
-            If a value makes no sense; it names the value, where it is, and what was expected.
+            If a value is invalid; the message names the value, its place, and what was expected.
         """
         raise TypeError(f"{type(self).__name__} does not define prepare_targets(y, output_shape)")
 
     def evaluate(self, y_pred: Any, targets: Any, weights: Any, logits: bool, totals: Any, dy: Any) -> None:
         """Add (sum of weighted losses, number correct) to ``totals``, and fill ``dy`` with the mean's derivative.
 
-        ``logits`` says that ``y_pred`` stands before softmax (or whatever the loss's ``fused_activation`` is); a ``dy``
-        of size 0 is not wanted.
+        ``logits`` says that ``y_pred`` is the input of softmax (or of the loss's ``fused_activation``); a ``dy`` of
+        size 0 is not wanted.
         """
         raise TypeError(f"{type(self).__name__} does not define evaluate(...)")
 
@@ -83,12 +83,12 @@ class Loss(Configured, Part):
         return self._mean(y_true, y_pred, sample_weight, False)[0]
 
     def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """``dL/dy_pred`` of ``L = loss(y_true, y_pred, sample_weight)``: what `backward` begins with.
+        """``dL/dy_pred`` of ``L = loss(y_true, y_pred, sample_weight)``: the starting point of `backward`.
 
         Raises
         ------
         ShapeError, DataError
-            As a call of the loss.
+            As when calling the loss.
         """
         return self._mean(y_true, y_pred, sample_weight, True)[1]
 

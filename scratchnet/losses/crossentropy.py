@@ -1,4 +1,4 @@
-"""Cross-entropies: of one class in many, or of many numbers that are each 0 or 1."""
+"""Cross-entropies: of one class among many, or of many numbers that are each 0 or 1."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SparseCategoricalCrossentropy(_Categorical):
 
     Targets are class numbers (n,) or (n, 1): integers of any dtype, or floats with integer values. Outputs are
     (n, classes). From logits, softmax and logarithm are one stable step. Probabilities are clipped to [1e-7, 1 - 1e-7]
-    and taken as logits ``log p``, so that they are normalized, as Keras does it on TensorFlow.
+    and taken as logits ``log p``, which normalizes them, as in Keras on TensorFlow.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ class CategoricalCrossentropy(_Categorical):
 class BinaryCrossentropy(Elementwise, _Crossentropy):
     """``loss_i = mean_j (-t_ij log p_ij - (1 - t_ij) log (1 - p_ij))``, p = sigmoid(logits) or the model's outputs.
 
-    Targets, from 0 to 1, have the shape of the output. From logits, sigmoid and logarithm are one stable step, and so
-    they are in training where a model ends in sigmoid. Probabilities are clipped to [1e-7, 1 - 1e-7], as in Keras.
+    Targets, from 0 to 1, have the shape of the output. From logits, sigmoid and logarithm are one stable step, also in
+    training if a model ends in sigmoid. Probabilities are clipped to [1e-7, 1 - 1e-7], as in Keras.
 
     Parameters
     ----------

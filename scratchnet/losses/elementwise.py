@@ -1,4 +1,4 @@
-"""Losses of each number by itself: a sample's is the mean over its numbers."""
+"""Elementwise losses: a sample's loss is the mean over its numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .base import Loss, as_dtype, as_floats, as_numbers
 
 
 class Elementwise(Loss):
-    """``loss_i = mean_j f(y_ij, t_ij)``; targets have the shape of the output. A subclass says the kind of f."""
+    """``loss_i = mean_j f(y_ij, t_ij)``; targets have the shape of the output. A subclass defines the kind of f."""
 
     rounds_targets = True
     label_smoothing = 0.0
@@ -34,7 +34,7 @@ class Elementwise(Loss):
         return as_floats(targets, self.name)
 
     def check_targets(self, targets: np.ndarray) -> None:
-        """Raise DataError for a target that makes no sense."""
+        """Raise DataError for an invalid target."""
 
     def evaluate(self, y_pred: Any, targets: Any, weights: Any, logits: bool, totals: Any, dy: Any) -> None:
         rows = (len(y_pred), -1)
@@ -60,7 +60,7 @@ class MeanSquaredError(_Error):
 class MeanAbsoluteError(_Error):
     """``loss_i = mean_j |y_ij - t_ij|`` over all numbers of a sample; targets have the shape of the output.
 
-    Where ``y = t`` its derivative is 0.
+    Where ``y = t`` the derivative is 0.
     """
 
     def kind(self, logits: bool) -> int:

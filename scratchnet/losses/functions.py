@@ -1,4 +1,4 @@
-"""Losses as functions, under Keras's names: the loss of each sample. To `compile` they stand for their classes."""
+"""Losses as functions, under Keras's names: the loss of each sample. `compile` treats them like their classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics: what fit and evaluate report beside the loss. Each is a mean over samples, summed in float64."""
+"""Metrics: what fit and evaluate report besides the loss. Each is a mean over samples, summed in float64."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _LOSSES = (losses.binary_crossentropy, losses.categorical_crossentropy, losses.s
 def get(identifier: Any) -> Metric:
     """A metric from its name, a ``{"class_name", "config"}`` dict, a function ``f(y_true, y_pred)``, or itself.
 
-    A metric that is asked for by name has that name in the logs: ``"acc"`` stays ``"acc"``.
+    A metric requested by name has that name in the logs: ``"acc"`` stays ``"acc"``.
 
     Raises
     ------
@@ -79,9 +79,9 @@ def get(identifier: Any) -> Metric:
 
 
 def get_all(identifiers: Any) -> list[Metric]:
-    """The metrics of ``compile(metrics=...)``: a list of what `get` takes, or one of these alone; None for none.
+    """The metrics of ``compile(metrics=...)``: a list of what `get` takes, or a single one; None for none.
 
-    As in Keras one that is asked for by name has exactly this name in the logs: ``"Accuracy"`` stays ``"Accuracy"``.
+    As in Keras a metric requested by name has exactly this name in the logs: ``"Accuracy"`` stays ``"Accuracy"``.
 
     Raises
     ------
@@ -102,7 +102,7 @@ deserialize = get  # Keras's name for it, where it is given a dict
 
 
 def serialize(metric: Metric) -> dict[str, Any] | None:
-    """The dict that `get` turns back into the metric; None for a user's function, which cannot be written down."""
+    """The dict that `get` turns back into the metric; None for a user's function, which cannot be serialized."""
     if isinstance(metric, MeanMetricWrapper):
         return None
     return {"class_name": type(metric).__name__, "config": metric.config()}

@@ -1,4 +1,4 @@
-"""Metrics of how many answers are right."""
+"""Metrics of how many predictions are right."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .base import Metric, alike
 
 
 class Accuracy(Metric):
-    """Share of outputs that equal their targets, which are of their shape.
+    """Share of outputs that equal their targets, which have the same shape.
 
-    Beside outputs of several classes, class numbers are compared with the first largest output.
+    For outputs of several classes, class numbers are compared with the first largest output.
     """
 
     direction = "up"
@@ -30,10 +30,10 @@ class Accuracy(Metric):
 
 
 class ClassAccuracy(Metric):
-    """Share of samples whose first largest output is at the right class.
+    """Share of samples whose first largest output is that of the right class.
 
-    The name ``"accuracy"`` stands for it: which one is meant follows from the shapes, as in Keras. Targets are class
-    numbers (n,) or (n, 1), or one-hot rows like the outputs; with a single output it is `BinaryAccuracy`.
+    The name ``"accuracy"`` means this class; as in Keras, the shapes determine the kind. Targets are class numbers (n,)
+    or (n, 1), or one-hot rows like the outputs; with a single output it is `BinaryAccuracy`.
     """
 
     counts_correct = True
@@ -46,14 +46,14 @@ class ClassAccuracy(Metric):
 
 
 class SparseCategoricalAccuracy(ClassAccuracy):
-    """`ClassAccuracy` under Keras's name for targets that are class numbers; with a single output that is class 0."""
+    """`ClassAccuracy` under Keras's name for targets that are class numbers; a single output is class 0."""
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         return y_pred.argmax(axis=-1) == _labels(y_true, y_pred, self.name, sparse=True)
 
 
 class CategoricalAccuracy(ClassAccuracy):
-    """`ClassAccuracy` under Keras's name for targets that are one-hot rows; with a single output that is class 0."""
+    """`ClassAccuracy` under Keras's name for targets that are one-hot rows; a single output is class 0."""
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         return y_pred.argmax(axis=-1) == _labels(y_true, y_pred, self.name)
@@ -78,8 +78,8 @@ class BinaryAccuracy(Metric):
 class TopKCategoricalAccuracy(Metric):
     """Share of samples with fewer than ``k`` outputs above that of the right class; class numbers or one-hot rows.
 
-    A tie at the border counts as right, and a sample with an output that is NaN or infinite as wrong, as TensorFlow has
-    it; so does one whose label is no class.
+    As in TensorFlow, a tie at the border counts as right, and a sample with a NaN or infinite output as wrong; so does
+    one whose label is not a class.
     """
 
     direction = "up"
@@ -108,7 +108,7 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
 def _labels(y_true: Any, y_pred: Any, name: str, sparse: bool = False) -> Any:
     """Class numbers of targets that are class numbers or one-hot rows, in the shape of the outputs without classes.
 
-    Where there is a single class the shape does not tell which they are: with ``sparse`` they are class numbers.
+    With a single class the shape does not tell which they are: with ``sparse`` they are class numbers.
     """
     if y_true.shape == y_pred.shape and not (sparse and y_true.shape[-1:] == (1,)):
         return y_true.argmax(axis=-1)

@@ -23,10 +23,10 @@ class Metric(Configured):
     name : str
         The key in the logs.
     counts_correct : bool
-        Whether the metric is the share of samples whose largest output is at the right class. Losses that count those
-        themselves spare it the work (unless it is of a class of a user's own, which may do anything).
+        Whether the metric is the share of samples whose largest output is that of the right class. Losses that count
+        those themselves save it the work (unless its class is user-defined, which may do anything).
     direction : {"up", "down"} or None
-        What is better, for callbacks that watch the metric; None: they have to be told.
+        Which direction is better, for callbacks that watch the metric; None if they must be told.
 
     Raises
     ------
@@ -41,18 +41,18 @@ class Metric(Configured):
         take(self, {"dtype": dtype}, METRIC)
         refuse_unknown(self, unknown, arguments_of(type(self)))
         self.name = name or snake_case(type(self).__name__)
-        self.total, self.count = 0.0, 0.0  # of a subclass `reset_state` may need what it has not made yet
+        self.total, self.count = 0.0, 0.0  # a subclass's `reset_state` may need attributes not set yet
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         """The metric of every sample of a batch, an array with a batch axis; or its mean over the batch, a number."""
         raise TypeError(f"{type(self).__name__} does not define values(y_true, y_pred)")
 
     def reset_state(self) -> None:
-        """Begin a new mean."""
+        """Start a new mean."""
         self.total, self.count = 0.0, 0.0
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch into the mean; a number counts as often as the batch has samples.
+        """Add a batch to the mean; a number is weighted by the number of samples.
 
         Raises
         ------
@@ -90,15 +90,15 @@ class Metric(Configured):
         return self.total / self.count if self.count else 0.0
 
     def state(self) -> list[float]:
-        """What a checkpoint keeps, so that `load_state` can go on within an epoch."""
+        """What a checkpoint keeps, so that `load_state` can continue within an epoch."""
         return [self.total, self.count]
 
     def load_state(self, state: list[float]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from what `state` returned."""
         self.total, self.count = float(state[0]), float(state[1])
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """Take a batch into the mean, and say what it is then."""
+        """Add a batch to the mean, and return the mean."""
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
 

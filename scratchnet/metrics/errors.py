@@ -28,5 +28,5 @@ class MeanAbsoluteError(Metric):
 
 
 def _difference(y_true: Any, y_pred: Any, name: str) -> Any:
-    """In doubles: of bytes the difference of 0 and 1 would be 255."""
+    """In doubles: as bytes, 0 - 1 would be 255."""
     return y_pred.astype(np.float64) - alike(y_true, y_pred, name)

@@ -1,4 +1,4 @@
-"""Line charts as places in an SVG picture: the template draws them, and their words stay words."""
+"""Line charts as coordinates in an SVG picture: the template draws them, and their text stays text."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-WIDTH, HEIGHT, LOW = 440, 270, 170  # low where there are only single points
+WIDTH, HEIGHT, LOW = 440, 270, 170  # LOW: the height if there are only single points
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 46
 MOST_POINTS = 400  # of a line: more than the picture has columns
-MARKED = 30  # lines of up to so many points show each of them
+MARKED = 30  # lines of up to this many points mark each of them
 Item = TypeVar("Item")
 MARKERS = ("circle", "square", "triangle", "diamond", "cross")
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line: its name, its points ``(x, y)`` with y a finite number, and which of the styles it has."""
+    """One line: its name, its points ``(x, y)`` with y a finite number, and its style."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -38,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """What the template draws, and what it says to those who do not see it."""
+    """What the template draws, with a description for those who cannot see it."""
 
     key: str
     title: str
@@ -57,9 +57,9 @@ class Chart:
 
 
 def line_chart(key: str, title: str, x_label: str, series: Iterable[Series], percent: bool = False) -> Chart | None:
-    """A chart of all series that have points; None where none has.
+    """A chart of all series that have points; None if none has.
 
-    Where all stand at one place across, it is low, and the points of one or two lines are named beside them.
+    If all points have the same x, the chart is low, and the points of one or two lines are labeled next to them.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def line_chart(key: str, title: str, x_label: str, series: Iterable[Series], per
 
 
 def thinned(points: Sequence[Item], most: int = MOST_POINTS) -> list[Item]:
-    """At most about so many of the points, evenly taken, the last one among them."""
+    """At most about ``most`` of the points, evenly spaced and including the last."""
     step = max(1, -(-len(points) // most))
     return [point for index, point in enumerate(points) if index % step == 0 or index == len(points) - 1]
 
@@ -132,7 +132,7 @@ def _axis(low: float, high: float, count: int, whole: bool) -> tuple[list[float]
 
 
 def _digits(ticks: Sequence[float]) -> int:
-    """So many decimals that no tick is rounded."""
+    """Enough decimals that no tick is rounded."""
     step = min((b - a for a, b in itertools.pairwise(ticks)), default=1.0)
     return next((n for n in range(9) if all(abs(round(tick, n) - tick) < step / 1000 for tick in ticks)), 9)
 

@@ -1,4 +1,4 @@
-"""Several finished runs side by side on one page, and the ladder told with them."""
+"""Several finished runs side by side on one page, and the ladder explained with them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def page(records: Sequence[Record]) -> str:
 
 
 def ladder_page(records: Sequence[Record], rungs: Sequence[Rung], scale: float) -> str:
-    """The same, with the story of the ladder before it."""
+    """The same, preceded by the story of the ladder."""
     accuracies = [record.results.test.accuracy for record in records]
     gains = [None, *(after - before for before, after in itertools.pairwise(accuracies))]
     steps = list(zip(rungs, accuracies, gains, strict=True))
@@ -35,7 +35,7 @@ def ladder_page(records: Sequence[Record], rungs: Sequence[Rung], scale: float) 
 
 
 def charts(records: Sequence[Record], names: Sequence[str]) -> list[Chart]:
-    """Every metric of all runs over each other: by step where their batches are equally large, else by epoch."""
+    """Every metric of all runs, overlaid: by step if their batches are equally large, else by epoch."""
     sizes = {record.recipe.content.training.batch_size for record in records}
     across = "step" if len(sizes) == 1 else "epoch"
     found = []
@@ -80,7 +80,7 @@ def scores_by_data(records: Sequence[Record], names: Sequence[str]) -> list[tupl
 
 
 def scores_by_class(records: Sequence[Record]) -> list[Scores]:
-    """F1 of every class in each run, and the best of them where they differ; None where a run has no such class."""
+    """F1 of every class in each run, and the best of them if they differ; None if a run has no such class."""
     found = []
     for name in dict.fromkeys(name for record in records for name in record.results.class_names):
         scores = [

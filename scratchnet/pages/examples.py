@@ -1,4 +1,4 @@
-"""Test samples as pictures with captions: what was recognized, and what was taken for something else."""
+"""Test samples as pictures with captions: what was recognized, and what was mistaken for something else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .. import plots
 from .pictures import Picture, enlarged_to, ink, picture
 
 MOST = 12
-SIZE = 112  # pixels of a page that an example is wide, about
+SIZE = 112  # approximate width of an example on a page, in pixels
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def correct(x: Any, labels: np.ndarray, scores: np.ndarray, names: Sequence[str]
 
 
 def misclassified(x: Any, labels: np.ndarray, scores: np.ndarray, names: Sequence[str]) -> list[Example]:
-    """The wrong predictions of which the network was surest."""
+    """The wrong predictions that the network was most certain of."""
     predicted = scores.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     surest = np.argsort(-scores[wrong, predicted[wrong]], kind="stable")[:MOST]

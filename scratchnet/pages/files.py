@@ -1,4 +1,4 @@
-"""Where a page is written: all of it or nothing, and never over a file that is not a page of ours."""
+"""Writing a page: all of it or nothing, and never over a file that is not one of our pages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..run_folder import FolderError
 from .rendering import GENERATOR
 
 MARK = f'<meta name="generator" content="{GENERATOR}">'.encode()
-HEAD = 1000  # bytes in which a page of ours says so
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)  # it is not the place that is wrong
+HEAD = 1000  # bytes within which our pages have MARK
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)  # errors that are not about the place
 
 
 def check_place(path: Path) -> None:
-    """Refuse a place where a page cannot go, before there is anything to lose.
+    """Refuse a place where a page cannot be written, before there is anything to lose.
 
     Raises
     ------

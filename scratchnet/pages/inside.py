@@ -1,4 +1,4 @@
-"""A look inside a trained network: the first layer's filters, and what one example becomes from layer to layer."""
+"""A look inside a trained network: the first layer's filters, and one example's way from layer to layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .pictures import Picture, colored, enlarged_to, picture, sheet, strip
 from .rendering import shape as in_words
 
 MOST_FILTERS, MOST_MAPS = 64, 16
-SHEET = 420  # pixels of a page that a sheet of filters or maps is wide, about
+SHEET = 420  # approximate width of a sheet of filters or maps on a page, in pixels
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class Activation:
-    """What one layer gives for the example: a picture, and figures that say the same."""
+    """One layer's output for the example: a picture, and figures that say the same."""
 
     layer: str
     shape: tuple[int, ...]
@@ -50,7 +50,7 @@ class Activation:
 def filters(model: Sequential, image_shape: tuple[int, ...]) -> Filters | None:
     """The filters of the first convolution, or the columns of a first dense layer as images of ``image_shape``.
 
-    None where the first layer with weights has none that can be seen so.
+    None if those of the first layer with weights cannot be shown this way.
     """
     layer = next((inner for inner in model.walk() if "kernel" in inner.params), None)
     if layer is None:
@@ -75,7 +75,7 @@ def filters(model: Sequential, image_shape: tuple[int, ...]) -> Filters | None:
 
 
 def activations(model: Sequential, recipe: Recipe, sample: Any) -> list[Activation]:
-    """The output of every layer for one sample, by the textbook formulas; layers that only pass it on are left out."""
+    """The output of every layer for one sample, by the textbook formulas, without layers that only pass it on."""
     found = []
     with use_backend("numpy"), np.errstate(all="ignore"):
         y = np.asarray(sample, model.dtype)
@@ -105,7 +105,7 @@ def _activation(name: str, y: np.ndarray) -> Activation:
 
 
 def image_shape(sample: np.ndarray) -> tuple[int, ...] | None:
-    """Height and width of the samples where they are gray images, as `scratchnet.plots.as_images` sees them."""
+    """Height and width of the samples if they are gray images, as `scratchnet.plots.as_images` interprets them."""
     try:
         images = plots.as_images(sample)
     except ShapeError:

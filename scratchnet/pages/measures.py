@@ -1,6 +1,6 @@
-"""What a report measures of a trained network: the time of every layer, and whether its gradients are right.
+"""What a report measures on a trained network: the time of every layer, and whether its gradients are right.
 
-Both use a twin with the same weights: the model itself, its optimizer and its dropout counters stay as they are.
+Both use a twin with the same weights: the model itself, its optimizer and its dropout counters do not change.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ..recipes.recipe import Recipe, RecipeData
 
 TIMING_SECONDS, FEWEST_ROUNDS, MOST_ROUNDS = 0.6, 4, 30  # seconds of all threads
 CHECK_SECONDS, TOO_LONG = 0.6, 4.0
-EVALUATIONS = 10  # what one direction of the gradient check takes, in forward passes in float32, about
+EVALUATIONS = 10  # approximate cost of one direction of the gradient check, in forward passes in float32
 FEWEST, MOST = 4, 8  # directions
 
 
 @dataclass(frozen=True)
 class LayerTime:
-    """Seconds of a layer for one batch; None where training does not need its backward pass."""
+    """Seconds of a layer for one batch; None if training does not need its backward pass."""
 
     name: str
     forward: float
@@ -42,7 +42,7 @@ def twin_of(model: Sequential, recipe: Recipe) -> Sequential:
 
 
 def layer_times(model: Sequential, recipe: Recipe, data: RecipeData) -> tuple[list[LayerTime], int]:
-    """The median time of every layer forward and backward on a training batch, and of how many samples that is."""
+    """The median time of every layer forward and backward on a training batch, and the size of that batch."""
     twin = twin_of(model, recipe)
     trainer, xp = twin.trainer(), array_module()
     (x, y), batch = data.train, recipe.content.training.batch_size
@@ -51,7 +51,7 @@ def layer_times(model: Sequential, recipe: Recipe, data: RecipeData) -> tuple[li
     rounds: list[tuple[list[float], list[float]]] = []
     began = (
         time.process_time()
-    )  # not the clock: where others have the cores, a round that they interrupt is one of many
+    )  # not the wall clock: if others use the cores, an interrupted round must remain one of many
     with trainer.running(), np.errstate(all="ignore"):
         while len(rounds) < FEWEST_ROUNDS or (
             time.process_time() - began < TIMING_SECONDS and len(rounds) < MOST_ROUNDS
@@ -59,7 +59,7 @@ def layer_times(model: Sequential, recipe: Recipe, data: RecipeData) -> tuple[li
             rounds.append(_timed_step(trainer, x, targets))
             if time.process_time() - began > 4 * TIMING_SECONDS:
                 break  # such a slow step is timed well enough by its first rounds
-    rounds = rounds[1:] or rounds  # the first one takes the memory
+    rounds = rounds[1:] or rounds  # the first one allocates the memory
     forward = [statistics.median(times) for times in zip(*(one for one, _ in rounds), strict=True)]
     backward = [statistics.median(times) for times in zip(*(one for _, one in rounds), strict=True)][::-1]
     backward_of: list[float | None] = [None] * (len(forward) - len(backward)) + [*backward]
@@ -94,14 +94,14 @@ def gradient_check(
 ) -> tuple[Report | None, str]:
     """`check_gradients` of the trained network on the test samples that it finds hardest, and a line about that.
 
-    The hardest because a sample that the network is sure of leaves no slope to compare. In NumPy's float64, with one
+    The hardest, because a sample that the network is sure of leaves no slope to compare. In NumPy's float64, with one
     thread (two on a busy machine wait for each other longer than they compute), along as many directions as a second
-    allows.
+    permits.
 
     Returns
     -------
     report : Report or None
-        None where the network is so slow, or so far off, that there is none; the line says so.
+        None if the network is too slow, or too far off, for a check; the line says so.
     note : str
     """
     from threadpoolctl import threadpool_limits
@@ -127,7 +127,7 @@ def gradient_check(
 def _seconds_of_a_pass(model: Sequential, x: np.ndarray) -> float:
     times = []
     for _ in range(3):
-        began = time.thread_time()  # not the clock: on a busy machine it would leave the check out
+        began = time.thread_time()  # not the wall clock, by which a busy machine would skip the check
         model.forward(x)
         times.append(time.thread_time() - began)
         if times[-1] > 0.5:

@@ -1,4 +1,4 @@
-"""The network as a table and as a drawing: what each layer is, the shape it gives, how many weights it has."""
+"""The network as a table and as a drawing: each layer's kind, output shape and number of weights."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A row of the drawing: where it begins, the faces of its solid, and what stands beside it."""
+    """A row of the drawing: where it begins, the faces of its solid, and the text next to it."""
 
     y: float
     faces: list[str]
-    keeps: bool  # the shape of what comes in
+    keeps: bool  # the shape of its input
     words: list[str]
 
 
 def rows(model: Any) -> list[LayerRow]:
-    """Every layer of a built model; what is inside a composite counts as its own."""
+    """Every layer of a built model; a composite's inner layers count as its own."""
     return [
         LayerRow(str(layer.name), type(layer).__name__, settings(layer), tuple(layer.output_shape), weights(layer))
         for layer in model.layers
@@ -82,7 +82,7 @@ def _name(layer: Any) -> str:
 
 
 def drawing(input_shape: Sequence[int], layers: Sequence[LayerRow]) -> tuple[list[Drawn], float]:
-    """The rows of the drawing and its height; only the beginning of a very deep network."""
+    """The rows of the drawing and its height; of a very deep network only the beginning."""
     every = [LayerRow("input", "", "", tuple(input_shape), 0), *layers][: MOST_DRAWN + 1]
     sides = [row.shape[0] for row in every if len(row.shape) > 1]
     flats = [math.prod(row.shape) for row in every if len(row.shape) <= 1]

@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Picture:
-    """An ``img``: its content, the size at which it is shown, and what it says to those who do not see it."""
+    """An ``img``: its content, its displayed size, and a description for those who cannot see it."""
 
     source: str
     width: int
@@ -36,7 +36,7 @@ def ink(image: np.ndarray) -> np.ndarray:
 
 
 def picture(pixels: np.ndarray, alt: str, scale: int = 1) -> Picture:
-    """An array of colors (h, w, 3 or 4) as an image that is shown ``scale`` times as large."""
+    """An array of colors (h, w, 3 or 4) as an image displayed ``scale`` times as large."""
     from matplotlib.image import imsave
 
     content = io.BytesIO()
@@ -59,7 +59,7 @@ def sheet(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def enlarged_to(pixels: np.ndarray, size: int) -> int:
-    """How many times an image is to be enlarged to be about ``size`` pixels wide, at least once."""
+    """The factor, at least 1, that enlarges an image to about ``size`` pixels wide."""
     return max(1, round(size / pixels.shape[1]))
 
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
-GENERATOR = "scratchnet"  # in every page's head: so a page of ours is known when it is to be replaced
+GENERATOR = "scratchnet"  # in every page's head: identifies our pages, which may be replaced
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that a template of this package makes of the values; all of them are escaped."""
+    """The page made from a template of this package and the values, all of which are escaped."""
     return _environment().get_template(template).render(generator=GENERATOR, **values)
 
 
@@ -34,7 +34,7 @@ def _environment() -> Environment:
 
 
 def breakable(name: str) -> Markup:
-    """A name that may go on in another line after each ``_``."""
+    """A name that may break onto another line after each ``_``."""
     from markupsafe import Markup
 
     return Markup("_<wbr>").join(name.split("_"))
@@ -71,7 +71,7 @@ def seconds(value: float | None) -> str:
 
 
 def millis(value: float) -> str:
-    """Seconds as milliseconds with three digits that count."""
+    """Seconds as milliseconds with three significant digits."""
     thousandths = value * 1000
     return f"{thousandths:.{1 if thousandths >= 10 else 2 if thousandths >= 1 else 3}f}"
 

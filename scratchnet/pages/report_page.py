@@ -18,9 +18,9 @@ from . import examples, inside, measures, network
 from .charts import Chart, Series, legend_mark, line_chart, thinned
 from .rendering import render
 
-MOST_CELLS = 40  # classes up to which the confusion matrix is a table of numbers
+MOST_CELLS = 40  # with more classes the confusion matrix is not shown as a table of numbers
 SHOWN_LARGE = ("parameters", "test")  # of the facts
-PRIVATE = ("SCRATCHNET_DATA", "SCRATCHNET_CACHE", "SCRATCHNET_MIRRORS")  # say where things are, and change no number
+PRIVATE = ("SCRATCHNET_DATA", "SCRATCHNET_CACHE", "SCRATCHNET_MIRRORS")  # say where things are, but affect no numbers
 MOST_EPOCHS = 100  # rows of the table of epochs
 
 
@@ -89,7 +89,7 @@ def page(
 
 
 def charts(rows: Sequence[Mapping[str, Any]]) -> list[Chart]:
-    """Loss and accuracy per epoch on the training and the validation samples; the learning rate where it changes."""
+    """Loss and accuracy per epoch on the training and the validation samples; the learning rate if it changes."""
     found = [
         line_chart(name, name.capitalize(), "epoch", [
             Series("training", points(rows, name), 0), Series("validation", points(rows, f"val_{name}"), 1),
@@ -103,7 +103,7 @@ def charts(rows: Sequence[Mapping[str, Any]]) -> list[Chart]:
 
 
 def points(rows: Sequence[Mapping[str, Any]], name: str, across: str = "epoch") -> list[tuple[float, float]]:
-    """A column of the metrics over another one, without what is no finite number."""
+    """A column of the metrics over another, without values that are not finite numbers."""
     pairs = [(row.get(across), row.get(name)) for row in rows]
     return [(float(x), float(y)) for x, y in pairs if x is not None and y is not None and math.isfinite(y)]
 
@@ -111,7 +111,7 @@ def points(rows: Sequence[Mapping[str, Any]], name: str, across: str = "epoch") 
 def outputs(
     activations: Sequence[inside.Activation], names: Sequence[str], chances: np.ndarray
 ) -> list[tuple[str, float, float]]:
-    """Name, value of the last layer and probability of each class; none where a table of them would be too long."""
+    """Name, value of the last layer and probability of each class; none if the table would be too long."""
     values = activations[-1].values if activations else ()
     if len(values) != len(names) or len(names) > MOST_CELLS:
         return []
@@ -119,14 +119,14 @@ def outputs(
 
 
 def confusion(matrix: np.ndarray) -> list[list[tuple[int, int]]]:
-    """Counts with the depth of their color in percent: the square root of their share, so that rare mistakes show."""
+    """Counts with the depth of their color in percent: the square root of their share, so that rare errors show."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     depths = np.ceil(100 * np.sqrt(shares)).astype(int)
     return [[(int(n), int(d)) for n, d in zip(*row, strict=True)] for row in zip(matrix, depths, strict=True)]
 
 
 def command(recipe: Recipe, backend: str) -> str:
-    """The command that trains the same again: the recipe by its name where options say all, else from its file."""
+    """The command that repeats the training: with the recipe's name if options suffice, else with its file."""
     words = ["scratchnet-train", "recipe.toml"]
     options = _options(recipe)
     if options is not None:
@@ -135,7 +135,7 @@ def command(recipe: Recipe, backend: str) -> str:
 
 
 def _options(recipe: Recipe) -> list[str] | None:
-    """The options that make this recipe of the one that comes with scratchnet under its name; None where none do."""
+    """The options that turn the built-in recipe of this name into this one; None if none do."""
     if recipe.content.data.dataset not in BUILT_IN or recipe.name not in recipes.names():
         return None
     given = recipe.content.training
