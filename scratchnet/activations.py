@@ -9,9 +9,10 @@ import numpy as np
 
 from . import config
 from .backend import array_module
-from .errors import ConfigError
+from .host_arrays import numbers
 from .layers import GELU, Activation, Layer, LeakyReLU, ReLU
 from .layers.activations import name_of
+from .names import unknown
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
@@ -99,7 +100,9 @@ def _named(x: Any, name: str) -> Any:
 def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
     """What a layer makes of an array of any shape: to the layer it is one sample."""
     xp = array_module()
-    x = xp.asarray(x)
+    x = xp.asarray(
+        x if isinstance(x, xp.ndarray) and x.dtype.kind in "biuf" else numbers(x, "x", "an array of numbers")
+    )
     dtype = x.dtype if x.dtype in (np.float32, np.float64) else config.floatx()
     return make(np.dtype(dtype).name)(xp.asarray(x, dtype=dtype)[None])[0]
 
@@ -119,4 +122,4 @@ def get(identifier: Any) -> Any:
     known = [key for key in functions if not key.startswith("_") and key != "get"]
     if isinstance(name, str) and name in known:
         return functions[name]
-    raise ConfigError(f"activation: expected one of {', '.join(known)} or a layer, got {identifier!r:.80}")
+    raise unknown("activation", identifier, known, " or a layer")

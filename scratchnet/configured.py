@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import Any, Self
 
 from .errors import ConfigError
@@ -18,6 +20,16 @@ class Configured:
         """What `config` says."""
         return self.config()
 
+    def __repr__(self) -> str:
+        try:
+            return described(self, self._told())
+        except Exception:  # half made, in its own constructor, or of a user's whose config fails
+            return f"{type(self).__name__}(...)"
+
+    def _told(self) -> dict[str, Any]:
+        """The settings that `repr` looks at."""
+        return self.get_config()
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A part like the one that said this in `get_config`.
@@ -32,6 +44,45 @@ class Configured:
             return cls(**config)
         except TypeError as error:
             raise ConfigError(f"{cls.__name__}: {error}") from None
+
+
+def described(part: Any, settings: Mapping[str, Any]) -> str:
+    """How a part is made, ``Dense(3, activation='relu')``: the settings that are not the constructor's defaults."""
+    parameters: dict[str, inspect.Parameter] = {}
+    for cls in type(part).__mro__[:-1]:
+        if "__init__" in vars(cls):
+            for name, parameter in inspect.signature(vars(cls)["__init__"]).parameters.items():
+                parameters.setdefault(name, parameter)
+    order = [*parameters]
+    said = []
+    for name in sorted(settings, key=lambda name: order.index(name) if name in parameters else len(order)):
+        value, default = settings[name], getattr(parameters.get(name), "default", None)
+        if default is inspect.Parameter.empty:
+            said.append(_shown(part, name, value))
+        elif not _same(value, default):
+            said.append(f"{name}={_shown(part, name, value)}")
+    return f"{type(part).__name__}({', '.join(said)})"
+
+
+def _same(value: Any, default: Any) -> bool:
+    if isinstance(value, dict) and isinstance(default, str):  # "glorot_uniform"
+        name, arguments = named(value)
+        plain = isinstance(arguments, dict) and all(one is None for one in arguments.values())
+        return plain and str(name).lower() == default.replace("_", "")
+    return value is default or (isinstance(value, bool | int | float | str | dict) and value in (default, {}))
+
+
+def _shown(part: Any, name: str, value: Any) -> str:
+    own = getattr(part, name, None)
+    if isinstance(value, dict) and isinstance(own, Configured):
+        return repr(own)
+    if isinstance(value, dict) and set(value) == {"class_name", "config"} and isinstance(value["config"], dict):
+        arguments = [f"{key}={one!r}" for key, one in value["config"].items() if one is not None]
+        return f"{value['class_name']}({', '.join(arguments)})"
+    if callable(value):
+        return str(getattr(value, "__name__", type(value).__name__))
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def require_config(cls: type, config: Any) -> None:

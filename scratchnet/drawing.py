@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import arguments_of, refuse_unknown
+from .checks import arguments_of, refuse_beyond_memory, refuse_unknown
 from .configured import Configured
 from .errors import ConfigError
 
@@ -83,6 +83,7 @@ class Initializer(Configured):
         left = _blanks_left.get()
         if left is not None:
             return _blank(tuple(shape), dtype, left)
+        refuse_beyond_memory(2 * 8 * math.prod(shape), f"a parameter of shape {tuple(shape)}", ConfigError)
         if self.seed is not None:
             rng = np.random.default_rng(self.seed)
         return np.asarray(self.draw(tuple(shape), rng or default_rng()), dtype=dtype)

@@ -159,7 +159,9 @@ def public_names() -> set[str]:
             and (inspect.isclass(value) or inspect.isfunction(value))
             and f"{value.__module__}.".startswith(f"{content.__name__}.")
         ]
-        found |= {f"{module}.{name}" for name in own if not isinstance(getattr(content, name), ModuleType)}
+        shared = {name for name in own if getattr(content, name) is getattr(sn, name, None)}  # models.Sequential
+        own = [name for name in own if name not in shared and not isinstance(getattr(content, name), ModuleType)]
+        found |= {f"{module}.{name}" for name in own}
     return found - INTERNAL
 
 

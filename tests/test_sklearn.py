@@ -198,7 +198,7 @@ def test_own_output_layer_is_kept_and_checked(digits):
     X_train, _, y_train, _ = digits
     model = SequentialClassifier([Dense(10, activation="softmax")], epochs=1).fit(X_train, y_train)
     assert len(model.model_.layers) == 1
-    with pytest.raises(ConfigError, match=r"expected 10 outputs, one per class, got \('n', 7\)"):
+    with pytest.raises(ConfigError, match=r"expected 10 outputs, one per class, got \(n, 7\)"):
         SequentialClassifier([Dense(7, activation="softmax")]).fit(X_train, y_train)
     with pytest.raises(ConfigError, match="from logits"):
         SequentialClassifier(

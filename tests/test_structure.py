@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Who may import whom: a module imports only from its own line or from lines above it.
 ORDER = [
-    "errors paths checks configured keras_defaults signals process",
+    "errors names paths checks configured keras_defaults signals process",
     "kernels",
     "backend config drawing initializers regularizers",
     "workspace pace host_arrays sample_weights turns",

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import refuse_unknown
-from ..errors import ConfigError, ShapeError
+from ..checks import flag, number, refuse_unknown
+from ..errors import ShapeError
 from ..kernels import activations as kernel
-from .arguments import label
+from ..names import unknown
+from .arguments import axis_number, label
 from .base import Layer, Shape, ops
 from .keras_arguments import layer_arguments
 from .serialization import make, serialize
@@ -58,11 +59,29 @@ class Activation(Layer):
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        name = "linear" if activation is None else name_of(activation)
+        self.activation = activation
+
+    @property
+    def activation(self) -> str:
+        """The name. It can be set, to whatever the constructor takes."""
+        return self._name
+
+    @activation.setter
+    def activation(self, value: Any) -> None:
+        name = "linear" if value is None else name_of(value)
         if not isinstance(name, str) or name not in _BY_NAME:
-            raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)}, got {activation!r:.80}")
-        self.activation = name
-        self.kind, self.alpha = _BY_NAME[name]
+            raise unknown("activation", value, _BY_NAME)
+        self._name = str(name)
+
+    @property
+    def kind(self) -> int:
+        """Which function it is, to the kernels."""
+        return _BY_NAME[self._name][0]
+
+    @property
+    def alpha(self) -> tuple[float, float, float]:
+        """The function's numbers."""
+        return _BY_NAME[self._name][1]
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         super().build(input_shape, rng)
@@ -116,6 +135,23 @@ class _Named(Activation):
         return Layer.config(self)
 
 
+class _Setting:
+    """A number of at least 0, at any time; of an argument that may be infinite, None says so."""
+
+    def __init__(self, infinite: bool = False) -> None:
+        self.infinite = infinite
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        return self if layer is None else vars(layer)[self.name]
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        endless = self.infinite and (value is None or (isinstance(value, float) and value == math.inf))
+        vars(layer)[self.name] = math.inf if endless else float(number(layer, self.name, value, "[0, inf)"))
+
+
 class ReLU(_Named):
     """``y = min(x, max_value)`` where ``x > threshold``, ``negative_slope (x - threshold)`` elsewhere.
 
@@ -125,6 +161,8 @@ class ReLU(_Named):
         If an argument is negative, as in Keras.
     """
 
+    max_value, negative_slope, threshold = _Setting(infinite=True), _Setting(), _Setting()
+
     def __init__(
         self,
         max_value: float | None = None,
@@ -133,10 +171,11 @@ class ReLU(_Named):
         **kwargs: Any,
     ) -> None:
         super().__init__("relu", **kwargs)
-        self.max_value = _not_negative("ReLU", "max_value", math.inf if max_value is None else max_value)
-        self.negative_slope = _not_negative("ReLU", "negative_slope", negative_slope)
-        self.threshold = _not_negative("ReLU", "threshold", threshold)
-        self.alpha = (self.negative_slope, self.threshold, self.max_value)
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+
+    @property
+    def alpha(self) -> tuple[float, float, float]:
+        return self.negative_slope, self.threshold, self.max_value
 
     def config(self) -> dict[str, Any]:
         return {
@@ -158,11 +197,16 @@ class LeakyReLU(_Named):
         If the slope is negative, as in Keras.
     """
 
+    negative_slope = _Setting()
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__("leaky_relu", **kwargs)
-        self.negative_slope = _not_negative("LeakyReLU", "negative_slope", negative_slope)
-        self.alpha = (self.negative_slope, 0.0, math.inf)
+        self.negative_slope = negative_slope
+
+    @property
+    def alpha(self) -> tuple[float, float, float]:
+        return self.negative_slope, 0.0, math.inf
 
     def config(self) -> dict[str, Any]:
         return {"negative_slope": self.negative_slope, **super().config()}
@@ -190,8 +234,11 @@ class GELU(_Named):
 
     def __init__(self, approximate: bool = False, **kwargs: Any) -> None:
         super().__init__("gelu", **kwargs)
-        self.approximate = bool(approximate)
-        self.kind = kernel.GELU_TANH if approximate else kernel.GELU
+        self.approximate = flag(self, "approximate", approximate)
+
+    @property
+    def kind(self) -> int:
+        return kernel.GELU_TANH if self.approximate else kernel.GELU
 
     def config(self) -> dict[str, Any]:
         return {"approximate": self.approximate, **super().config()}
@@ -208,7 +255,7 @@ class Softmax(_Named):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__("softmax", **kwargs)
-        self.axis = axis
+        self.axis = axis_number("Softmax", axis)
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         super().build(input_shape, rng)
@@ -218,12 +265,6 @@ class Softmax(_Named):
 
     def config(self) -> dict[str, Any]:
         return {"axis": self.axis, **super().config()}
-
-
-def _not_negative(owner: str, argument: str, value: Any) -> float:
-    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool) or not value >= 0:
-        raise ConfigError(f"{owner}: {argument}: expected a number >= 0, got {value!r}")
-    return float(value)
 
 
 _LAYERS: list[Any] = [Activation, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax]
@@ -270,6 +311,6 @@ def get(identifier: Any, dtype: Any = None) -> Layer | None:
     name = name_of(identifier)
     if name is None or (isinstance(name, str) and name == "linear"):
         return None
-    if isinstance(name, str):
+    if isinstance(name, str) and name in _BY_NAME:
         return Softmax(dtype=dtype) if name == "softmax" else Activation(name, dtype=dtype)
-    raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)} or a layer, got {identifier!r:.80}")
+    raise unknown("activation", identifier, _BY_NAME, " or a layer")

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
+from ..checks import flag, is_whole
 from ..errors import ConfigError, ShapeError
 from ..kernels.window import plan
 from .activated import WithActivation
-from .arguments import channels_last, image_shape, is_integer, label, padding_mode, pair
+from .arguments import channels_last, image_shape, label, padding_mode, pair
 from .base import Shape, ops
 
 
@@ -48,11 +49,11 @@ class Conv2D(WithActivation):
         super().__init__(activation, **kwargs)
         channels_last("Conv2D", data_format)
         for name, value in (("filters", filters), ("groups", groups)):
-            if not is_integer(value) or value < 1:
-                raise ConfigError(f"Conv2D: {name}: expected a positive integer, got {value!r}")
+            if not is_whole(value):
+                raise ConfigError(f"Conv2D: {name}: expected a positive integer, got {value!r:.80}")
         if filters % groups:
             raise ConfigError(f"Conv2D: filters: expected a multiple of groups={groups}, got {filters}")
-        self.filters, self.groups, self.use_bias = int(filters), int(groups), bool(use_bias)
+        self.filters, self.groups, self.use_bias = int(filters), int(groups), flag(self, "use_bias", use_bias)
         self.kernel_size = pair("Conv2D", "kernel_size", kernel_size)
         self.strides = pair("Conv2D", "strides", strides)
         self.dilation_rate = pair("Conv2D", "dilation_rate", dilation_rate)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
+from ..checks import flag, is_whole
 from ..errors import ConfigError, ShapeError
 from .activated import WithActivation
 from .base import Shape, ops
@@ -52,9 +53,9 @@ class Dense(WithActivation):
         **kwargs: Any,
     ) -> None:
         super().__init__(activation, **kwargs)
-        if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units < 1:
-            raise ConfigError(f"Dense: units: expected a positive integer, got {units!r}")
-        self.units, self.use_bias = int(units), bool(use_bias)
+        if not is_whole(units):
+            raise ConfigError(f"Dense: units: expected a positive integer, got {units!r:.80}")
+        self.units, self.use_bias = int(units), flag(self, "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import refuse_unknown
+from ..checks import flag, refuse_unknown
 from ..kernels.pooling import argmax_dtype
 from ..kernels.window import plan
 from .arguments import channels_last, image_shape, label, padding_mode, pair
@@ -128,7 +128,7 @@ class _Global(_Pooling2D):
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         refuse_unknown(self, {"pool_size", "strides", "padding"} & set(kwargs), layer_arguments(type(self)))
         super().__init__(data_format=data_format, **kwargs)
-        self.keepdims = bool(keepdims)
+        self.keepdims = flag(self, "keepdims", keepdims)
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         h, w, c = image_shape(self, input_shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..configured import named
-from ..errors import ConfigError
+from ..names import unknown
 from . import schedules
 from .adam import Adam, AdamW, Nadam
 from .adaptive import Adadelta, Adagrad, RMSprop
@@ -43,9 +43,8 @@ def get(identifier: Any) -> Optimizer:
         return identifier
     name, arguments = named(identifier)
     if isinstance(name, str) and name.lower() in _CLASSES and isinstance(arguments, dict):
-        return _CLASSES[name.lower()](**arguments)
-    given = str(identifier)[:80]
-    raise ConfigError(f"optimizer: expected one of {', '.join(_CLASSES)}, or an Optimizer, got {given!r}")
+        return _CLASSES[name.lower()].from_config(arguments)
+    raise unknown("optimizer", identifier, _CLASSES, ", or an Optimizer")
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:

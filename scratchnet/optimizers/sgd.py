@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import ops
-from ..checks import number
+from ..checks import flag, number
 from .base import Optimizer
 
 
@@ -27,7 +27,10 @@ class SGD(Optimizer):
 
     def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
-        self.momentum, self.nesterov = float(number(self, "momentum", momentum, "[0, 1]")), bool(nesterov)
+        self.momentum, self.nesterov = (
+            float(number(self, "momentum", momentum, "[0, 1]")),
+            flag(self, "nesterov", nesterov),
+        )
 
     def slot_values(self) -> dict[str, float]:
         return {"momentum": 0.0} if self.momentum else {}

@@ -31,12 +31,11 @@ def accepted_arguments(cls: type) -> dict[str, inspect.Parameter]:
     What a base class cannot do without is not among them: the constructor gives it (ReLU's name, to `Activation`).
     """
     accepted: dict[str, inspect.Parameter] = {}
-    for base in cls.__mro__:
-        if "__init__" not in vars(base):
-            continue
+    constructors = [base for base in cls.__mro__ if "__init__" in vars(base)]
+    for base in constructors:
         parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
         for parameter in parameters:
-            own = base is cls or parameter.default is not parameter.empty
+            own = base is constructors[0] or parameter.default is not parameter.empty
             if own and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 accepted.setdefault(parameter.name, parameter)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
