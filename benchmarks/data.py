@@ -41,7 +41,7 @@ def pixels(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def epoch(folder: Path, network: Network, steps: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Whole batches of one shuffled epoch, at most ``steps`` of them: float32 rows and int64 labels.
 
-    Benchmarks cycle over this and not over a few batches: a handful is learnt by heart, the gradients become denormal,
+    Benchmarks cycle over this and not over a few batches: a handful is learned by heart, the gradients become denormal,
     and the times lie.
     """
     count = network.rows // network.batch

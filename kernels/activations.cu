@@ -17,7 +17,7 @@ __device__ __forceinline__ REAL relu(REAL x, REAL slope, REAL threshold, REAL ce
 }
 
 __device__ __forceinline__ REAL relu_derivative(REAL x, REAL slope, REAL threshold, REAL ceiling) {
-    return x <= threshold ? slope : x < ceiling ? REAL(1) : REAL(0);
+    return x <= threshold ? slope : (x < ceiling || isinf(ceiling)) ? REAL(1) : REAL(0);
 }
 
 // What the three numbers of alpha mean depends on the kind: see activations.py.

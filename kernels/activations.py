@@ -100,7 +100,7 @@ def activation_backward_reference(x, y, dy, kind, alpha):
     """``dx = dy f'(x)``; at a kink the derivative of the lower branch, at the ceiling 0."""
     if kind == RELU:
         slope, threshold, ceiling = alpha
-        return dy * np.where(x <= threshold, slope, x < ceiling).astype(x.dtype)
+        return dy * np.where(x <= threshold, slope, (x < ceiling) | (ceiling == np.inf)).astype(x.dtype)
     return (dy * _SLOPES[kind](x, y, *alpha[:2])).astype(x.dtype)
 
 
@@ -132,9 +132,9 @@ def _relu(x, slope, threshold, ceiling, y, count):
 
 @jit
 def _relu_backward(x, slope, threshold, ceiling, dy, dx, count):
-    zero, one = like(x, 0), like(x, 1)
+    zero, one, unbounded = like(x, 0), like(x, 1), ceiling == np.inf
     for k in range(count):
-        high = one if x[k] < ceiling else zero
+        high = one if x[k] < ceiling or unbounded else zero
         dx[k] = dy[k] * (slope if x[k] <= threshold else high)
 
 

@@ -4,14 +4,10 @@ c, f])``.
 The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the
 filters are the columns. The Numba kernels stand in conv2d_im2col.py (any convolution; its input's gradient in
 conv2d_transpose.py), conv2d_depthwise.py (each channel by itself) and conv2d_winograd.py (3x3 and 5x5 with stride 1,
-three to four times fewer multiplications); `algorithm` says which one runs, and inside `without_winograd` it is not
-the last one.
+three to four times fewer multiplications); `algorithm` says which one runs.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -60,9 +56,6 @@ def conv2d_backward_reference(x, w, y, dy, strides, pads, dilation, groups, relu
     return dw, dz.sum(axis=(0, 1, 2)), col2im(np.concatenate(dcolumns, -1), x.shape, strides, pads, dilation)
 
 
-_winograd = True  # whether it may be used
-
-
 def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:
     """``"winograd"``, ``"depthwise"`` or ``"im2col"``: what runs such a convolution on the numba backend."""
     kh, kw, c, f = w_shape
@@ -70,18 +63,7 @@ def algorithm(x_shape, w_shape, strides, dilation, groups) -> str:
     fits = plain and kh == kw and kh in conv2d_winograd.SIZES and c % 16 == 0 and f % 16 == 0  # whole vectors
     if conv2d_depthwise.fits(w_shape, groups):
         return "depthwise"
-    return "winograd" if fits and _winograd else "im2col"
-
-
-@contextmanager
-def without_winograd() -> Iterator[None]:
-    """Inside the block every convolution runs by im2col, to compare the two algorithms."""
-    global _winograd
-    _winograd, before = False, _winograd
-    try:
-        yield
-    finally:
-        _winograd = before
+    return "winograd" if fits else "im2col"
 
 
 @twin("conv2d_forward")

@@ -8,8 +8,8 @@ two cores; as products it took 8.1. The padded image and the tables of offsets a
 from __future__ import annotations
 
 from .addresses import at
-from .conv2d_im2col import SLICES, add_slices, masked, pad, prepare
-from .jit import jit, kernel, max_threads, thread_id
+from .conv2d_im2col import SLICES, add_slices, masked, pad, prepare, unpad
+from .jit import kernel, max_threads, thread_id
 from .launching import launch
 from .scratch import clear, scratch
 
@@ -17,15 +17,6 @@ from .scratch import clear, scratch
 def fits(w_shape, groups):
     """Whether a convolution is of this kind."""
     return w_shape[2] == 1 and w_shape[3] == groups > 1
-
-
-@jit
-def unpad(image, top, left, target):
-    """Take an image (h, w, c) out of the larger one that `pad` put it into."""
-    for i in range(target.shape[0]):
-        for j in range(target.shape[1]):
-            for k in range(target.shape[2]):
-                target[i, j, k] = image[top + i, left + j, k]
 
 
 @kernel
@@ -56,7 +47,7 @@ def _backward(s, x, w, y, dy, pads, pixels, taps, relu, images, dzs, dws, dbs, d
     clear(dbs[s])
     clear(image)
     for i in range(s * n // slices, (s + 1) * n // slices):
-        masked(y[i].reshape(pixels.size, c), dy[i].reshape(pixels.size, c), relu, dz, dbs[s])
+        masked(y[i], dy[i], relu, 0, 0, dz, dbs[s])
         if dx.size:
             clear(image)
         pad(x[i], pads[0], pads[2], image)
@@ -88,7 +79,7 @@ def run_backward(x, w, y, dy, strides, pads, dilation, relu, dw, db, dx):
     """Take the scratch memory, launch `_backward` and add the slices up."""
     slices, c = min(SLICES, len(x)), x.shape[3]
     images, pixels, taps = prepare(x, w, y, strides, pads, dilation)
-    dzs = scratch("conv2d.dz", (max_threads(), pixels.size, c), x.dtype)
+    dzs = scratch("conv2d.dz", (max_threads(), *y.shape[1:]), x.dtype)
     dws = scratch("conv2d.dws", (slices, w.size), x.dtype)
     dbs = scratch("conv2d.dbs", (slices, c), x.dtype)
     dx = dx.reshape(-1, *x.shape[1:])

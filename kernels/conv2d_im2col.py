@@ -54,13 +54,27 @@ def padded(image, top, left, target):
 
 
 @jit
-def masked(y, dy, relu, dz, db):
-    """``dz = dy [y > 0]`` of one image, all 2-D (pixels, filters); its sum is added to db."""
-    for p in range(dy.shape[0]):
-        for f in range(dy.shape[1]):
-            value = dy[p, f] if not relu or y[p, f] > 0 else dy.dtype.type(0)
-            dz[p, f] = value
-            db[f] += value
+def unpad(image, top, left, target):
+    """Take an image (h, w, c) out of the larger one that `pad` put it into."""
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            for k in range(target.shape[2]):
+                target[i, j, k] = image[top + i, left + j, k]
+
+
+@jit
+def masked(y, dy, relu, top, left, dz, db):
+    """``dz = dy [y > 0]`` of one image, into one that may be larger, with a border of zeros; db, unless its size is 0,
+    gets the sum.
+    """
+    h, w, filters = dy.shape
+    for i in range(h):
+        for j in range(w):
+            for f in range(filters):
+                value = dy[i, j, f] if not relu or y[i, j, f] > 0 else dy.dtype.type(0)
+                dz[top + i, left + j, f] = value
+                if db.size:
+                    db[f] += value
 
 
 @kernel
@@ -89,7 +103,7 @@ def _filter_gradient(s, x, y, dy, groups, pads, pixels, taps, relu, borders, dzs
     clear(dbs[s])
     clear(border)
     for i in range(s * n // slices, (s + 1) * n // slices):
-        masked(y[i].reshape(pixels.size, filters), dy[i].reshape(pixels.size, filters), relu, dz, dbs[s])
+        masked(y[i], dy[i], relu, 0, 0, dz, dbs[s])
         image = padded(x[i], pads[0], pads[2], border)
         for g in range(groups):
             f = g * per_group
@@ -136,7 +150,7 @@ def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db):
     """Take the scratch memory, launch `_filter_gradient` and add the slices up."""
     slices, filters = min(SLICES, len(x)), w.shape[3]
     borders, pixels, taps = prepare(x, w, y, strides, pads, dilation)
-    dzs = scratch("conv2d.dz", (max_threads(), pixels.size, filters), x.dtype)
+    dzs = scratch("conv2d.dz", (max_threads(), *y.shape[1:]), x.dtype)
     dws = scratch("conv2d.dws", (slices, w.size), x.dtype)
     dbs = scratch("conv2d.dbs", (slices, filters), x.dtype)
     launch(_filter_gradient, slices, x, y, dy, groups, pads, pixels, taps, relu, borders, dzs, dws, dbs)

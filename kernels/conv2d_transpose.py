@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .addresses import at
-from .conv2d_im2col import SLICES
+from .conv2d_im2col import SLICES, masked
 from .gemm import ZERO, gemm_at
-from .jit import jit, kernel, max_threads, thread_id
+from .jit import kernel, max_threads, thread_id
 from .launching import launch
 from .scratch import clear, scratch
 from .transposition import transpose
@@ -76,16 +76,6 @@ def input_gradient(image, size, kernel_size, strides, pads, dilation, filters, p
     return InputGradient((height, width, filters), top, left, *tables)
 
 
-@jit
-def masked_pad(y, dy, relu, top, left, target):
-    """``dz = dy [y > 0]`` of one image, into a larger one whose border is zero already."""
-    oh, ow, filters = dy.shape
-    for i in range(oh):
-        for j in range(ow):
-            for f in range(filters):
-                target[top + i, left + j, f] = dy[i, j, f] if not relu or y[i, j, f] > 0 else dy.dtype.type(0)
-
-
 @kernel
 def _turn(tap, w, groups, order, turned):
     """The filters of a tap (channels, filters), turned round group by group, to place ``order[tap]``."""
@@ -98,13 +88,13 @@ def _turn(tap, w, groups, order, turned):
 
 
 @kernel
-def _input_gradient(task, tasks, turned, y, dy, groups, relu, top, left, pixels, taps, products, borders, dx):
+def _input_gradient(task, tasks, turned, y, dy, groups, relu, top, left, pixels, taps, products, borders, no_db, dx):
     n, _, w, c = dx.shape
     per_group, in_group = y.shape[3] // groups, c // groups
     border = borders[thread_id()]
     clear(border)
     for i in range(task * n // tasks, (task + 1) * n // tasks):
-        masked_pad(y[i], dy[i], relu, top, left, border)
+        masked(y[i], dy[i], relu, top, left, border, no_db)
         for q in range(len(products)):
             pixel, count, tap, depth, place, apart = products[q]
             for g in range(groups):
@@ -129,5 +119,5 @@ def run(w, y, dy, strides, pads, dilation, groups, relu, dx):
     tasks = min(n, max(SLICES, 4 * max_threads()))
     launch(
         _input_gradient, tasks, tasks, turned, y, dy, groups, relu, tables.top, tables.left, tables.pixels, tables.taps,
-        tables.products, borders, dx,
+        tables.products, borders, scratch("conv2d.no_db", (0,), dx.dtype), dx,
     )  # fmt: skip

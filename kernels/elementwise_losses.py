@@ -3,7 +3,7 @@
 The convention is that of softmax_cross_entropy.py: the sum of the weighted losses of the rows is added to ``totals``
 (nothing is counted as correct), and the last argument becomes the derivative of the batch's mean. The binary kinds are
 the cross-entropy of one Bernoulli variable per number, of its probability or of its logit, with targets from 0 to 1;
-``smoothing`` moves targets towards 1/2.
+``smoothing`` moves targets toward 1/2.
 """
 
 from __future__ import annotations

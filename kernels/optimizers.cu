@@ -29,159 +29,161 @@ __device__ __forceinline__ Step step_of(
 __device__ __forceinline__ REAL flushed(REAL x, REAL floor) { return fabs(x) < floor ? REAL(0) : x; }
 
 extern "C" __global__ void sgd(
-    REAL* p, const REAL* g, REAL* m, double rate_now, double decay_now, REAL momentum, bool nesterov, REAL floor,
+    REAL* ps, const REAL* gs, REAL* ms, double rate_now, double decay_now, REAL momentum, bool nesterov, REAL floor,
     const double* table, const Clock* clock, i64 size
 ) {
     const Step step = step_of(rate_now, decay_now, 0, 0, table, clock);
     if (!step.wanted) return;
     const REAL rate = step.v[0], decay = step.v[1];
-    each(size, aligned(p) && aligned(g) && aligned(m), [&](auto count, i64 k) {
+    each(size, aligned(ps) && aligned(gs) && aligned(ms), [&](auto count, i64 k) {
         constexpr int N = count;
-        Pack<N> q = load<N>(p, k), s;
-        const Pack<N> d = load<N>(g, k);
-        if (m) s = load<N>(m, k);
+        Pack<N> p = load<N>(ps, k), m;
+        const Pack<N> g = load<N>(gs, k);
+        if (ms) m = load<N>(ms, k);
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            REAL change = -rate * d.v[i];
-            if (m) {
-                s.v[i] = flushed(momentum * s.v[i] + change, floor);
-                change = nesterov ? momentum * s.v[i] + change : s.v[i];
+            REAL change = -rate * g.v[i];
+            if (ms) {
+                m.v[i] = flushed(momentum * m.v[i] + change, floor);
+                change = nesterov ? momentum * m.v[i] + change : m.v[i];
             }
-            q.v[i] = q.v[i] - decay * q.v[i] + change;
+            p.v[i] = p.v[i] - decay * p.v[i] + change;
         }
-        store<N>(p, k, q);
-        if (m) store<N>(m, k, s);
+        store<N>(ps, k, p);
+        if (ms) store<N>(ms, k, m);
     });
 }
 
-// With v_max: AMSGrad.
+// With v_maxs: AMSGrad.
 extern "C" __global__ void adam(
-    REAL* p, const REAL* g, REAL* m, REAL* v, REAL* v_max, double alpha_now, double decay_now, REAL rest_1, REAL
-    rest_2, REAL epsilon, REAL floor, const double* table, const Clock* clock, i64 size
+    REAL* ps, const REAL* gs, REAL* ms, REAL* vs, REAL* v_maxs, double alpha_now, double decay_now,
+    REAL one_minus_beta_1, REAL one_minus_beta_2, REAL epsilon, REAL floor, const double* table, const Clock* clock,
+    i64 size
 ) {
     const Step step = step_of(alpha_now, decay_now, 0, 0, table, clock);
     if (!step.wanted) return;
     const REAL alpha = step.v[0], decay = step.v[1];
-    const bool vectors = aligned(p) && aligned(g) && aligned(m) && aligned(v) && aligned(v_max);
+    const bool vectors = aligned(ps) && aligned(gs) && aligned(ms) && aligned(vs) && aligned(v_maxs);
     each(size, vectors, [&](auto count, i64 k) {
         constexpr int N = count;
-        Pack<N> q = load<N>(p, k), first = load<N>(m, k), second = load<N>(v, k), largest;
-        const Pack<N> d = load<N>(g, k);
-        if (v_max) largest = load<N>(v_max, k);
+        Pack<N> p = load<N>(ps, k), m = load<N>(ms, k), v = load<N>(vs, k), v_max;
+        const Pack<N> g = load<N>(gs, k);
+        if (v_maxs) v_max = load<N>(v_maxs, k);
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            first.v[i] = flushed(first.v[i] + (d.v[i] - first.v[i]) * rest_1, floor);
-            second.v[i] = flushed(second.v[i] + (d.v[i] * d.v[i] - second.v[i]) * rest_2, floor);
-            REAL size_of = second.v[i];
-            if (v_max) size_of = largest.v[i] = largest.v[i] >= size_of ? largest.v[i] : size_of;  // NaN passes
-            q.v[i] = q.v[i] - decay * q.v[i] - alpha * first.v[i] / (sqrt(size_of) + epsilon);
+            m.v[i] = flushed(m.v[i] + (g.v[i] - m.v[i]) * one_minus_beta_1, floor);
+            v.v[i] = flushed(v.v[i] + (g.v[i] * g.v[i] - v.v[i]) * one_minus_beta_2, floor);
+            REAL variance = v.v[i];
+            if (v_maxs) variance = v_max.v[i] = v_max.v[i] >= variance ? v_max.v[i] : variance;  // NaN passes
+            p.v[i] = p.v[i] - decay * p.v[i] - alpha * m.v[i] / (sqrt(variance) + epsilon);
         }
-        store<N>(p, k, q);
-        store<N>(m, k, first);
-        store<N>(v, k, second);
-        if (v_max) store<N>(v_max, k, largest);
+        store<N>(ps, k, p);
+        store<N>(ms, k, m);
+        store<N>(vs, k, v);
+        if (v_maxs) store<N>(v_maxs, k, v_max);
     });
 }
 
 extern "C" __global__ void nadam(
-    REAL* p, const REAL* g, REAL* m, REAL* v, double on_m_now, double on_g_now, double on_v_now, double decay_now,
-    REAL rest_1, REAL rest_2, REAL epsilon, REAL floor, const double* table, const Clock* clock, i64 size
+    REAL* ps, const REAL* gs, REAL* ms, REAL* vs, double m_scale_now, double g_scale_now, double v_scale_now,
+    double decay_now, REAL one_minus_beta_1, REAL one_minus_beta_2, REAL epsilon, REAL floor, const double* table,
+    const Clock* clock, i64 size
 ) {
-    const Step step = step_of(on_m_now, on_g_now, on_v_now, decay_now, table, clock);
+    const Step step = step_of(m_scale_now, g_scale_now, v_scale_now, decay_now, table, clock);
     if (!step.wanted) return;
-    const REAL on_m = step.v[0], on_g = step.v[1], on_v = step.v[2], decay = step.v[3];
-    each(size, aligned(p) && aligned(g) && aligned(m) && aligned(v), [&](auto count, i64 k) {
+    const REAL m_scale = step.v[0], g_scale = step.v[1], v_scale = step.v[2], decay = step.v[3];
+    each(size, aligned(ps) && aligned(gs) && aligned(ms) && aligned(vs), [&](auto count, i64 k) {
         constexpr int N = count;
-        Pack<N> q = load<N>(p, k), first = load<N>(m, k), second = load<N>(v, k);
-        const Pack<N> d = load<N>(g, k);
+        Pack<N> p = load<N>(ps, k), m = load<N>(ms, k), v = load<N>(vs, k);
+        const Pack<N> g = load<N>(gs, k);
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            first.v[i] = flushed(first.v[i] + (d.v[i] - first.v[i]) * rest_1, floor);
-            second.v[i] = flushed(second.v[i] + (d.v[i] * d.v[i] - second.v[i]) * rest_2, floor);
-            const REAL change = (on_m * first.v[i] + on_g * d.v[i]) / (sqrt(on_v * second.v[i]) + epsilon);
-            q.v[i] = q.v[i] - decay * q.v[i] - change;
+            m.v[i] = flushed(m.v[i] + (g.v[i] - m.v[i]) * one_minus_beta_1, floor);
+            v.v[i] = flushed(v.v[i] + (g.v[i] * g.v[i] - v.v[i]) * one_minus_beta_2, floor);
+            const REAL change = (m_scale * m.v[i] + g_scale * g.v[i]) / (sqrt(v_scale * v.v[i]) + epsilon);
+            p.v[i] = p.v[i] - decay * p.v[i] - change;
         }
-        store<N>(p, k, q);
-        store<N>(m, k, first);
-        store<N>(v, k, second);
+        store<N>(ps, k, p);
+        store<N>(ms, k, m);
+        store<N>(vs, k, v);
     });
 }
 
-// `a`, the mean gradient (centered), and `m`, the momentum, may be null.
+// `averages` of gradients (centered), and `ms`, the momentum, may be null.
 extern "C" __global__ void rmsprop(
-    REAL* p, const REAL* g, REAL* v, REAL* a, REAL* m, double rate_now, double decay_now, REAL rho, REAL rest, REAL
-    momentum, REAL epsilon, REAL floor, const double* table, const Clock* clock, i64 size
+    REAL* ps, const REAL* gs, REAL* vs, REAL* averages, REAL* ms, double rate_now, double decay_now, REAL rho,
+    REAL one_minus_rho, REAL momentum, REAL epsilon, REAL floor, const double* table, const Clock* clock, i64 size
 ) {
     const Step step = step_of(rate_now, decay_now, 0, 0, table, clock);
     if (!step.wanted) return;
     const REAL rate = step.v[0], decay = step.v[1];
-    const bool vectors = aligned(p) && aligned(g) && aligned(v) && aligned(a) && aligned(m);
+    const bool vectors = aligned(ps) && aligned(gs) && aligned(vs) && aligned(averages) && aligned(ms);
     each(size, vectors, [&](auto count, i64 k) {
         constexpr int N = count;
-        Pack<N> q = load<N>(p, k), squares = load<N>(v, k), mean, speed;
-        const Pack<N> d = load<N>(g, k);
-        if (a) mean = load<N>(a, k);
-        if (m) speed = load<N>(m, k);
+        Pack<N> p = load<N>(ps, k), v = load<N>(vs, k), a, m;
+        const Pack<N> g = load<N>(gs, k);
+        if (averages) a = load<N>(averages, k);
+        if (ms) m = load<N>(ms, k);
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            REAL b = squares.v[i] = flushed(rho * squares.v[i] + rest * d.v[i] * d.v[i], floor);
-            if (a) {
-                const REAL c = mean.v[i] = flushed(rho * mean.v[i] + rest * d.v[i], floor);
-                b -= c * c;
-                b = b < floor ? REAL(0) : b;  // rounding could make it negative
+            REAL variance = v.v[i] = flushed(rho * v.v[i] + one_minus_rho * g.v[i] * g.v[i], floor);
+            if (averages) {
+                const REAL new_a = a.v[i] = flushed(rho * a.v[i] + one_minus_rho * g.v[i], floor);
+                variance -= new_a * new_a;
+                variance = variance < floor ? REAL(0) : variance;  // rounding could make it negative
             }
-            REAL change = rate * d.v[i] / sqrt(b + epsilon);
-            if (m) change = speed.v[i] = flushed(momentum * speed.v[i] + change, floor);
-            q.v[i] = q.v[i] - decay * q.v[i] - change;
+            REAL change = rate * g.v[i] / sqrt(variance + epsilon);
+            if (ms) change = m.v[i] = flushed(momentum * m.v[i] + change, floor);
+            p.v[i] = p.v[i] - decay * p.v[i] - change;
         }
-        store<N>(p, k, q);
-        store<N>(v, k, squares);
-        if (a) store<N>(a, k, mean);
-        if (m) store<N>(m, k, speed);
+        store<N>(ps, k, p);
+        store<N>(vs, k, v);
+        if (averages) store<N>(averages, k, a);
+        if (ms) store<N>(ms, k, m);
     });
 }
 
 extern "C" __global__ void adagrad(
-    REAL* p, const REAL* g, REAL* v, double rate_now, double decay_now, REAL epsilon, REAL floor,
+    REAL* ps, const REAL* gs, REAL* vs, double rate_now, double decay_now, REAL epsilon, REAL floor,
     const double* table, const Clock* clock, i64 size
 ) {
     const Step step = step_of(rate_now, decay_now, 0, 0, table, clock);
     if (!step.wanted) return;
     const REAL rate = step.v[0], decay = step.v[1];
-    each(size, aligned(p) && aligned(g) && aligned(v), [&](auto count, i64 k) {
+    each(size, aligned(ps) && aligned(gs) && aligned(vs), [&](auto count, i64 k) {
         constexpr int N = count;
-        Pack<N> q = load<N>(p, k), squares = load<N>(v, k);
-        const Pack<N> d = load<N>(g, k);
+        Pack<N> p = load<N>(ps, k), v = load<N>(vs, k);
+        const Pack<N> g = load<N>(gs, k);
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            squares.v[i] = flushed(squares.v[i] + d.v[i] * d.v[i], floor);
-            q.v[i] = q.v[i] - decay * q.v[i] - rate * d.v[i] / sqrt(squares.v[i] + epsilon);
+            v.v[i] = flushed(v.v[i] + g.v[i] * g.v[i], floor);
+            p.v[i] = p.v[i] - decay * p.v[i] - rate * g.v[i] / sqrt(v.v[i] + epsilon);
         }
-        store<N>(p, k, q);
-        store<N>(v, k, squares);
+        store<N>(ps, k, p);
+        store<N>(vs, k, v);
     });
 }
 
 extern "C" __global__ void adadelta(
-    REAL* p, const REAL* g, REAL* v, REAL* u, double rate_now, double decay_now, REAL rho, REAL rest, REAL epsilon,
-    REAL floor, const double* table, const Clock* clock, i64 size
+    REAL* ps, const REAL* gs, REAL* vs, REAL* us, double rate_now, double decay_now, REAL rho, REAL one_minus_rho,
+    REAL epsilon, REAL floor, const double* table, const Clock* clock, i64 size
 ) {
     const Step step = step_of(rate_now, decay_now, 0, 0, table, clock);
     if (!step.wanted) return;
     const REAL rate = step.v[0], decay = step.v[1];
-    each(size, aligned(p) && aligned(g) && aligned(v) && aligned(u), [&](auto count, i64 k) {
+    each(size, aligned(ps) && aligned(gs) && aligned(vs) && aligned(us), [&](auto count, i64 k) {
         constexpr int N = count;
-        Pack<N> q = load<N>(p, k), squares = load<N>(v, k), steps = load<N>(u, k);
-        const Pack<N> d = load<N>(g, k);
+        Pack<N> p = load<N>(ps, k), v = load<N>(vs, k), u = load<N>(us, k);
+        const Pack<N> g = load<N>(gs, k);
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            squares.v[i] = flushed(rho * squares.v[i] + rest * d.v[i] * d.v[i], floor);
-            const REAL change = sqrt(steps.v[i] + epsilon) / sqrt(squares.v[i] + epsilon) * d.v[i];
-            steps.v[i] = flushed(rho * steps.v[i] + rest * change * change, floor);
-            q.v[i] = q.v[i] - decay * q.v[i] - rate * change;
+            v.v[i] = flushed(rho * v.v[i] + one_minus_rho * g.v[i] * g.v[i], floor);
+            const REAL change = sqrt(u.v[i] + epsilon) / sqrt(v.v[i] + epsilon) * g.v[i];
+            u.v[i] = flushed(rho * u.v[i] + one_minus_rho * change * change, floor);
+            p.v[i] = p.v[i] - decay * p.v[i] - rate * change;
         }
-        store<N>(p, k, q);
-        store<N>(v, k, squares);
-        store<N>(u, k, steps);
+        store<N>(ps, k, p);
+        store<N>(vs, k, v);
+        store<N>(us, k, u);
     });
 }

@@ -47,12 +47,12 @@ def adam_reference(p, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, decay):
 
 
 @reference("nadam", updates=(0, 2, 3), outputs=0)
-def nadam_reference(p, g, m, v, on_m, on_g, on_v, beta_1, beta_2, epsilon, decay):
-    """Dozat, ICLR workshop 2016: Adam whose first moment looks one step ahead; ``on_...`` hold rate and corrections."""
+def nadam_reference(p, g, m, v, m_scale, g_scale, v_scale, beta_1, beta_2, epsilon, decay):
+    """Dozat, ICLR workshop 2016: Adam whose first moment looks one step ahead; the scales hold rate and corrections."""
     p = p - decay * p
     m = m + (g - m) * (1 - beta_1)
     v = v + (g * g - v) * (1 - beta_2)
-    return p - (on_m * m + on_g * g) / (np.sqrt(on_v * v) + epsilon), m, v
+    return p - (m_scale * m + g_scale * g) / (np.sqrt(v_scale * v) + epsilon), m, v
 
 
 @reference("rmsprop", updates=(0, 2, 3, 4), outputs=0)
@@ -109,99 +109,99 @@ def _span(task, size):
 
 
 @kernel
-def _sgd(task, p, g, m, nesterov, numbers):
-    rate, momentum, decay, floor = in_type_of(p, numbers)
-    start, count = _span(task, p.size)
-    q, d, s = at(p, start), at(g, start), at(m, start)
-    if m.size == 0:
+def _sgd(task, ps, gs, ms, nesterov, numbers):
+    rate, momentum, decay, floor = in_type_of(ps, numbers)
+    start, count = _span(task, ps.size)
+    p, g, m = at(ps, start), at(gs, start), at(ms, start)
+    if ms.size == 0:
         for k in range(count):
-            q[k] = q[k] - decay * q[k] - rate * d[k]
+            p[k] = p[k] - decay * p[k] - rate * g[k]
     elif nesterov:
         for k in range(count):
-            a = _flushed(momentum * s[k] - rate * d[k], floor)
-            s[k] = a
-            q[k] = q[k] - decay * q[k] + (momentum * a - rate * d[k])
+            new_m = _flushed(momentum * m[k] - rate * g[k], floor)
+            m[k] = new_m
+            p[k] = p[k] - decay * p[k] + (momentum * new_m - rate * g[k])
     else:
         for k in range(count):
-            a = _flushed(momentum * s[k] - rate * d[k], floor)
-            s[k] = a
-            q[k] = q[k] - decay * q[k] + a
+            new_m = _flushed(momentum * m[k] - rate * g[k], floor)
+            m[k] = new_m
+            p[k] = p[k] - decay * p[k] + new_m
 
 
 @kernel
-def _adam(task, p, g, m, v, v_max, numbers):
-    alpha, rest_1, rest_2, epsilon, decay, floor = in_type_of(p, numbers)
-    start, count = _span(task, p.size)
-    q, d, first, second, largest = at(p, start), at(g, start), at(m, start), at(v, start), at(v_max, start)
-    if v_max.size == 0:
+def _adam(task, ps, gs, ms, vs, v_maxs, numbers):
+    alpha, one_minus_beta_1, one_minus_beta_2, epsilon, decay, floor = in_type_of(ps, numbers)
+    start, count = _span(task, ps.size)
+    p, g, m, v, v_max = at(ps, start), at(gs, start), at(ms, start), at(vs, start), at(v_maxs, start)
+    if v_maxs.size == 0:
         for k in range(count):
-            a = _flushed(first[k] + (d[k] - first[k]) * rest_1, floor)
-            b = _flushed(second[k] + (d[k] * d[k] - second[k]) * rest_2, floor)
-            first[k], second[k] = a, b
-            q[k] = q[k] - decay * q[k] - alpha * a / (math.sqrt(b) + epsilon)
+            new_m = _flushed(m[k] + (g[k] - m[k]) * one_minus_beta_1, floor)
+            new_v = _flushed(v[k] + (g[k] * g[k] - v[k]) * one_minus_beta_2, floor)
+            m[k], v[k] = new_m, new_v
+            p[k] = p[k] - decay * p[k] - alpha * new_m / (math.sqrt(new_v) + epsilon)
     else:
         for k in range(count):
-            a = _flushed(first[k] + (d[k] - first[k]) * rest_1, floor)
-            b = _flushed(second[k] + (d[k] * d[k] - second[k]) * rest_2, floor)
-            c = largest[k] if largest[k] >= b else b  # NaN passes
-            first[k], second[k], largest[k] = a, b, c
-            q[k] = q[k] - decay * q[k] - alpha * a / (math.sqrt(c) + epsilon)
+            new_m = _flushed(m[k] + (g[k] - m[k]) * one_minus_beta_1, floor)
+            new_v = _flushed(v[k] + (g[k] * g[k] - v[k]) * one_minus_beta_2, floor)
+            new_max = v_max[k] if v_max[k] >= new_v else new_v  # NaN passes
+            m[k], v[k], v_max[k] = new_m, new_v, new_max
+            p[k] = p[k] - decay * p[k] - alpha * new_m / (math.sqrt(new_max) + epsilon)
 
 
 @kernel
-def _nadam(task, p, g, m, v, numbers):
-    on_m, on_g, on_v, rest_1, rest_2, epsilon, decay, floor = in_type_of(p, numbers)
-    start, count = _span(task, p.size)
-    q, d, first, second = at(p, start), at(g, start), at(m, start), at(v, start)
+def _nadam(task, ps, gs, ms, vs, numbers):
+    m_scale, g_scale, v_scale, one_minus_beta_1, one_minus_beta_2, epsilon, decay, floor = in_type_of(ps, numbers)
+    start, count = _span(task, ps.size)
+    p, g, m, v = at(ps, start), at(gs, start), at(ms, start), at(vs, start)
     for k in range(count):
-        a = _flushed(first[k] + (d[k] - first[k]) * rest_1, floor)
-        b = _flushed(second[k] + (d[k] * d[k] - second[k]) * rest_2, floor)
-        first[k], second[k] = a, b
-        q[k] = q[k] - decay * q[k] - (on_m * a + on_g * d[k]) / (math.sqrt(on_v * b) + epsilon)
+        new_m = _flushed(m[k] + (g[k] - m[k]) * one_minus_beta_1, floor)
+        new_v = _flushed(v[k] + (g[k] * g[k] - v[k]) * one_minus_beta_2, floor)
+        m[k], v[k] = new_m, new_v
+        p[k] = p[k] - decay * p[k] - (m_scale * new_m + g_scale * g[k]) / (math.sqrt(v_scale * new_v) + epsilon)
 
 
 @kernel
-def _rmsprop(task, p, g, v, a, m, numbers):
-    rate, rho, rest, momentum, epsilon, decay, floor = in_type_of(p, numbers)
-    start, count = _span(task, p.size)
-    q, d, size, mean, speed = at(p, start), at(g, start), at(v, start), at(a, start), at(m, start)
-    centered, moving = a.size > 0, m.size > 0
+def _rmsprop(task, ps, gs, vs, averages, ms, numbers):
+    rate, rho, one_minus_rho, momentum, epsilon, decay, floor = in_type_of(ps, numbers)
+    start, count = _span(task, ps.size)
+    p, g, v, a, m = at(ps, start), at(gs, start), at(vs, start), at(averages, start), at(ms, start)
+    centered, moving = averages.size > 0, ms.size > 0
     for k in range(count):
-        b = _flushed(rho * size[k] + rest * d[k] * d[k], floor)
-        size[k] = b
+        variance = _flushed(rho * v[k] + one_minus_rho * g[k] * g[k], floor)
+        v[k] = variance
         if centered:
-            c = _flushed(rho * mean[k] + rest * d[k], floor)
-            mean[k] = c
-            b -= c * c
-            b = like(b, 0) if b < floor else b  # rounding could make it negative
-        step = rate * d[k] / math.sqrt(b + epsilon)
+            new_a = _flushed(rho * a[k] + one_minus_rho * g[k], floor)
+            a[k] = new_a
+            variance -= new_a * new_a
+            variance = like(variance, 0) if variance < floor else variance  # rounding could make it negative
+        step = rate * g[k] / math.sqrt(variance + epsilon)
         if moving:
-            step = _flushed(momentum * speed[k] + step, floor)
-            speed[k] = step
-        q[k] = q[k] - decay * q[k] - step
+            step = _flushed(momentum * m[k] + step, floor)
+            m[k] = step
+        p[k] = p[k] - decay * p[k] - step
 
 
 @kernel
-def _adagrad(task, p, g, v, numbers):
-    rate, epsilon, decay, floor = in_type_of(p, numbers)
-    start, count = _span(task, p.size)
-    q, d, size = at(p, start), at(g, start), at(v, start)
+def _adagrad(task, ps, gs, vs, numbers):
+    rate, epsilon, decay, floor = in_type_of(ps, numbers)
+    start, count = _span(task, ps.size)
+    p, g, v = at(ps, start), at(gs, start), at(vs, start)
     for k in range(count):
-        b = _flushed(size[k] + d[k] * d[k], floor)
-        size[k] = b
-        q[k] = q[k] - decay * q[k] - rate * d[k] / math.sqrt(b + epsilon)
+        new_v = _flushed(v[k] + g[k] * g[k], floor)
+        v[k] = new_v
+        p[k] = p[k] - decay * p[k] - rate * g[k] / math.sqrt(new_v + epsilon)
 
 
 @kernel
-def _adadelta(task, p, g, v, u, numbers):
-    rate, rho, rest, epsilon, decay, floor = in_type_of(p, numbers)
-    start, count = _span(task, p.size)
-    q, d, size, steps = at(p, start), at(g, start), at(v, start), at(u, start)
+def _adadelta(task, ps, gs, vs, us, numbers):
+    rate, rho, one_minus_rho, epsilon, decay, floor = in_type_of(ps, numbers)
+    start, count = _span(task, ps.size)
+    p, g, v, u = at(ps, start), at(gs, start), at(vs, start), at(us, start)
     for k in range(count):
-        b = _flushed(rho * size[k] + rest * d[k] * d[k], floor)
-        step = math.sqrt(steps[k] + epsilon) / math.sqrt(b + epsilon) * d[k]
-        size[k], steps[k] = b, _flushed(rho * steps[k] + rest * step * step, floor)
-        q[k] = q[k] - decay * q[k] - rate * step
+        new_v = _flushed(rho * v[k] + one_minus_rho * g[k] * g[k], floor)
+        step = math.sqrt(u[k] + epsilon) / math.sqrt(new_v + epsilon) * g[k]
+        v[k], u[k] = new_v, _flushed(rho * u[k] + one_minus_rho * step * step, floor)
+        p[k] = p[k] - decay * p[k] - rate * step
 
 
 def _update(kernel, arguments, *numbers, epsilon=1.0):
@@ -221,8 +221,8 @@ def adam(p, g, m, v, v_max, alpha, beta_1, beta_2, epsilon, decay):
 
 
 @twin("nadam")
-def nadam(p, g, m, v, on_m, on_g, on_v, beta_1, beta_2, epsilon, decay):
-    _update(_nadam, (p, g, m, v), on_m, on_g, on_v, 1 - beta_1, 1 - beta_2, epsilon, decay, epsilon=epsilon)
+def nadam(p, g, m, v, m_scale, g_scale, v_scale, beta_1, beta_2, epsilon, decay):
+    _update(_nadam, (p, g, m, v), m_scale, g_scale, v_scale, 1 - beta_1, 1 - beta_2, epsilon, decay, epsilon=epsilon)
 
 
 @twin("rmsprop")

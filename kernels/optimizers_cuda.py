@@ -38,10 +38,10 @@ def adam(
 
 @twin("nadam", "cupy")
 def nadam(
-    p: Any, g: Any, m: Any, v: Any, on_m: float, on_g: float, on_v: float, beta_1: float, beta_2: float, epsilon: float,
-    decay: float,
+    p: Any, g: Any, m: Any, v: Any, m_scale: float, g_scale: float, v_scale: float, beta_1: float, beta_2: float,
+    epsilon: float, decay: float,
 ) -> None:  # fmt: skip
-    _launch("nadam", (p, g, m, v), (on_m, on_g, on_v, decay), 1 - beta_1, 1 - beta_2, epsilon, epsilon=epsilon)
+    _launch("nadam", (p, g, m, v), (m_scale, g_scale, v_scale, decay), 1 - beta_1, 1 - beta_2, epsilon, epsilon=epsilon)
 
 
 @twin("rmsprop", "cupy")

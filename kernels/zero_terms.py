@@ -270,7 +270,7 @@ def multiply_pays(x, outputs):
 
 
 def gradient_pays(x, outputs):
-    """Whether it looks as if ROWS neighbours in a row of x were 0 often enough."""
+    """Whether it looks as if ROWS neighbors in a row of x were 0 often enough."""
     return _pays(x, 1, ROWS, outputs)
 
 

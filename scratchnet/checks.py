@@ -7,6 +7,7 @@ import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
@@ -41,6 +42,14 @@ def number(owner: Any, name: str, value: Any, interval: str = "(-inf, inf)") -> 
     ):
         return int(value) if isinstance(value, int | np.integer) else float(value)
     raise ConfigError(f"{type(owner).__name__}: {name}: expected a number in {interval}, got {value!r:.80}")
+
+
+def warn(message: str) -> None:
+    """A UserWarning at the line of the user's code from which all this was called."""
+    frame, depth = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == __name__.partition(".")[0]:
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, stacklevel=depth)
 
 
 def is_whole(value: Any, least: int = 1) -> bool:

@@ -6,12 +6,15 @@ The first word decides: one of `COMMANDS`, or else a recipe to train. Every refu
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import process
-from .errors import NumericsError, ScratchnetError
+from .datasets.files import shown
+from .errors import ConfigError, NumericsError, ScratchnetError
 from .run_folder import FolderError
 from .signals import Interrupted, exit_code
 
@@ -73,12 +76,33 @@ def _first_word(arguments: list[str]) -> str:
     return arguments[0] if arguments else ""
 
 
+def _refuse_mistaken(words: list[str]) -> None:
+    """Refuse a first word that is no recipe but meant as a command: a misspelled one, or one that other programs have.
+
+    Raises
+    ------
+    ConfigError
+        Says what to write instead.
+    """
+    from .recipes import names
+
+    first, *others = words or [""]
+    if first in (*COMMANDS, *names()) or not first.isalpha() or os.path.lexists(first):
+        return
+    instead = {"train": [PROGRAM, *others], "help": [PROGRAM, *others[:1], "--help"]}.get(first)
+    if instead is None and (close := get_close_matches(first, [*COMMANDS, *names()], n=1)) and close[0] in COMMANDS:
+        instead = [PROGRAM, close[0], *others]
+    if instead is not None:
+        raise ConfigError(f"there is no command and no recipe {first!r}: did you mean {shown(shlex.join(instead))!r}?")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     if arguments is None:
         process.prepare()
     words = sys.argv[1:] if arguments is None else arguments
     try:
+        _refuse_mistaken(words)
         result = _app(_first_word(words))(words, prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0

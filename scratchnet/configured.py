@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from .errors import ConfigError
+from .names import folded, unknown
+
+T = TypeVar("T")
+WRITTEN = {"class_name", "config", "module", "registered_name"}
+"""What a part is written down as."""
 
 
 class Configured:
@@ -86,13 +91,49 @@ def _shown(part: Any, name: str, value: Any) -> str:
 
 
 def require_config(cls: type, config: Any) -> None:
-    """Raise ConfigError unless a class's config is a dict."""
-    if not isinstance(config, dict):
+    """Raise ConfigError unless a class's config is a dict of arguments by name."""
+    if not isinstance(config, dict) or not all(isinstance(name, str) for name in config):
         raise ConfigError(f"{cls.__name__}: expected its config as a dict, got {str(config)[:80]!r}")
 
 
 def named(identifier: Any) -> tuple[Any, Any]:
-    """Name and arguments of a ``{"class_name", "config"}`` dict; anything else is a name without arguments."""
-    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
+    """Name and arguments of a ``{"class_name", "config"}`` dict; anything else is a name without arguments.
+
+    Keras writes down where the class is from as well, which does not matter here.
+    """
+    if isinstance(identifier, dict) and {"class_name", "config"} <= identifier.keys() <= WRITTEN:
         return identifier["class_name"], identifier["config"]
     return identifier, {}
+
+
+def resolve(what: str, identifier: Any, base: type[T], classes: Mapping[str, type[T]], others: str = "") -> T:
+    """A part from its name, as Keras takes it: ``"he_normal"`` or ``"HeNormal"``, a ``{"class_name", "config"}`` dict,
+    a class that needs no arguments, or itself.
+
+    Parameters
+    ----------
+    what : str
+        What it is, in messages, and in ``others`` what else it may be.
+    classes : dict of name to class
+        Those that there are.
+
+    Raises
+    ------
+    ConfigError
+        For anything else, or for arguments that the class does not take.
+    """
+    if isinstance(identifier, base):
+        return identifier
+    name, arguments = named(identifier)
+    cls = identifier if isinstance(identifier, type) and issubclass(identifier, base) else None
+    if isinstance(name, str):
+        names = [*((one.__name__, one) for one in classes.values()), *classes.items()]
+        cls = {folded(known): one for known, one in names}.get(folded(name))
+    if cls is None:
+        article = "an" if base.__name__[0] in "AEIO" else "a"
+        raise unknown(what, name, classes, f", or {others}{article} {base.__name__}")
+    require_config(cls, arguments)
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"{what} {cls.__name__}: {error}") from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import gpu_memory, process, summary
 from .datasets.files import shown
+from .recipes import words
 
 if TYPE_CHECKING:
     from .compiling import Compilation
@@ -20,7 +23,19 @@ REDRAW_SECONDS = 0.2
 
 
 class Reporter:
-    """Is told what happens in a run; this one says nothing."""
+    """Is told what happens in a run; this one says nothing.
+
+    Attributes
+    ----------
+    command : sequence of str
+        The command line that began the run, without an output folder; empty where none did.
+    """
+
+    command: Sequence[str] = ()
+
+    def goes_on(self, out: Path) -> str:
+        """The command line that goes on with the run in a folder."""
+        return shown(shlex.join([*self.command, "--out", str(out), "--resume"]))
 
     def warn(self, text: str) -> None:
         """Something is not as it should be, and the run goes on."""
@@ -79,6 +94,8 @@ class Quiet(Reporter):
 
     def stopped(self, results: dict[str, Any], out: Path) -> None:
         self.say(f"stopped after step {results['steps']:,}; everything so far is in {shown(out)}")
+        if self.command:
+            self.say(f"to go on: {self.goes_on(out)}")
 
     def finished(self, results: dict[str, Any], recipe: Recipe, out: Path) -> None:
         test = results["test"]
@@ -110,7 +127,8 @@ class Lines(Quiet):
         self.say(f"data: {recipe.content.data.dataset}, {sizes}")
         for line in summary.lines(model):
             self.say(line)
-        self.say(f"output: {shown(out)}" + (" (going on with the run there)" if resumed else ""))
+        end = f" (going on with the run there, to {words.length(recipe.content.training)})" if resumed else ""
+        self.say(f"output: {shown(out)}{end}")
         self.say()
 
     def epoch(self, row: dict[str, Any], epochs: int, seconds: float, images_per_second: float) -> None:
@@ -129,6 +147,8 @@ class Lines(Quiet):
             self.say(f"expected with the recipe's own settings: {'; '.join(hopes)}")
         speed = f"{results['images_per_second']:,.0f} images/s"
         spent = {"training": f"{_duration(seconds['training'])} at {speed}"}
+        if not results["images_per_second"]:
+            spent = {"nothing left to": "train"}
         spent |= {part: _duration(seconds[part]) for part in ("testing", "pictures", "report")}
         parts = ", ".join(f"{part} {took}" for part, took in spent.items())
         self.say(f"time: {parts}; {time.perf_counter() - self._called:.1f} s in all")
@@ -231,7 +251,7 @@ class JsonLines(Reporter):
         self._say("epoch", **row, epochs=epochs, seconds=seconds, images_per_second=images_per_second)
 
     def stopped(self, results: dict[str, Any], out: Path) -> None:
-        self._say("stopped", **results, out=str(out))
+        self._say("stopped", **results, out=str(out), **({"goes_on": self.goes_on(out)} if self.command else {}))
 
     def finished(self, results: dict[str, Any], recipe: Recipe, out: Path) -> None:
         self._say("end", **results, out=str(out))

@@ -1,4 +1,4 @@
-"""Parts of a user's own: layer and loss classes that files may name, and the backends that such a class runs on."""
+"""Parts of a user's own: classes that files may name, and the backends that such a class runs on."""
 
 from __future__ import annotations
 
@@ -70,23 +70,25 @@ def refuse_keras_hooks(cls: type, hooks: Mapping[str, str]) -> None:
 def _bases() -> dict[str, type]:
     from .layers.base import Layer
     from .losses import Loss
+    from .metrics import Metric
+    from .optimizers import Optimizer
 
-    return {"Layer": Layer, "Loss": Loss}
+    return {"Layer": Layer, "Loss": Loss, "Metric": Metric, "Optimizer": Optimizer}
 
 
 def _check(cls: Any, who: str) -> None:
     bases = _bases()
     if not (isinstance(cls, type) and issubclass(cls, tuple(bases.values()))):
-        raise ConfigError(f"{who}: expected a subclass of {' or '.join(bases)}, got {cls!r}")
+        raise ConfigError(f"{who}: expected a subclass of {', '.join(bases)}, got {cls!r}")
 
 
 def register(cls: type[T]) -> type[T]:
-    """Class decorator: let `load_model` make a layer or a loss of your own.
+    """Class decorator: let `load_model` make a layer, loss, metric or optimizer of your own.
 
     Raises
     ------
     ConfigError
-        If it is neither.
+        If it is none of these.
 
     Examples
     --------
@@ -105,7 +107,7 @@ def custom_objects(classes: Mapping[str, type] | None) -> Iterator[None]:
     Raises
     ------
     ConfigError
-        If one of them is neither a layer nor a loss.
+        If one of them is no layer, loss, metric or optimizer.
     """
     for name, cls in (classes or {}).items():
         _check(cls, f"custom_objects: {name!r}")

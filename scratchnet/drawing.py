@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .checks import arguments_of, refuse_beyond_memory, refuse_unknown
+from . import config
+from .checks import arguments_of, is_whole, refuse_beyond_memory, refuse_unknown
 from .configured import Configured
 from .errors import ConfigError
 
@@ -53,7 +54,9 @@ def _blank(shape: tuple[int, ...], dtype: Any, left: list[int]) -> np.ndarray:
 
 
 class Initializer(Configured):
-    """Base class: ``initializer(shape, rng=None, dtype="float32")`` gives a NumPy array.
+    """Base class: ``initializer(shape, rng=None, dtype=None)`` gives a NumPy array.
+
+    ``initializer(shape, dtype)`` does so, too, as in Keras; the dtype is ``sn.config.floatx()`` where it is left out.
 
     Parameters
     ----------
@@ -79,14 +82,23 @@ class Initializer(Configured):
         """The values, in float64."""
         raise TypeError(f"{type(self).__name__} does not define draw(shape, rng)")
 
-    def __call__(self, shape: Any, rng: np.random.Generator | None = None, dtype: Any = "float32") -> np.ndarray:
-        left = _blanks_left.get()
+    def __call__(self, shape: Any, rng: Any = None, dtype: Any = None) -> np.ndarray:
+        if rng is not None and not isinstance(rng, np.random.Generator):  # Keras's second argument
+            rng, dtype = None, rng
+        shape = self._shape(shape)
+        dtype, left = config.as_float_dtype(dtype or config.floatx()), _blanks_left.get()
         if left is not None:
-            return _blank(tuple(shape), dtype, left)
-        refuse_beyond_memory(2 * 8 * math.prod(shape), f"a parameter of shape {tuple(shape)}", ConfigError)
+            return _blank(shape, dtype, left)
+        refuse_beyond_memory(2 * 8 * math.prod(shape), f"a parameter of shape {shape}", ConfigError)
         if self.seed is not None:
             rng = np.random.default_rng(self.seed)
-        return np.asarray(self.draw(tuple(shape), rng or default_rng()), dtype=dtype)
+        return np.asarray(self.draw(shape, rng or default_rng()), dtype=dtype)
+
+    def _shape(self, shape: Any) -> tuple[int, ...]:
+        given = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+        if not all(is_whole(extent, 0) for extent in given):
+            raise ConfigError(f"{type(self).__name__}: expected a shape, integers from 0 on, got {shape!r:.80}")
+        return tuple(int(extent) for extent in given)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments."""

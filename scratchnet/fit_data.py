@@ -4,7 +4,6 @@ before anything is done with them.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from . import host_arrays
 from .backend import array_module
 from .batches import Source, refuse_streams, samples
-from .checks import is_number, is_whole, whole
+from .checks import is_number, is_whole, warn, whole
 from .datasets import Pixels
 from .errors import ConfigError, DataError
 from .sample_weights import class_weights, sample_weights
@@ -178,7 +177,7 @@ def batches(n: int, batch_size: Any, steps: Any, default: int) -> tuple[int, int
         size = -(-n // count)
     there = -(-n // size)
     if count > there:
-        warnings.warn(f"{count} batches of {size} were asked for, there are {there}", stacklevel=4)
+        warn(f"{count} batches of {size} were asked for, there are {there}")
     return size, min(count, there)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import capture, fit_data, gpu_memory, initializers
 from .batches import Feed, Shuffle
 from .callbacks import CallbackList, verbosity
-from .checks import arguments_of, refuse_unknown, whole
+from .checks import arguments_of, refuse_unknown, warn, whole
 from .errors import ConfigError, NumericsError
 from .numerics import require_finite
 from .testing import answer, default_batch_size, predict_nothing, run_test
@@ -110,7 +109,7 @@ def fit(
         validation_data = fit_data.validation(validation_data)
     source, targets, sample_weight = fit_data.prepare(self, x, y, "x", sample_weight, class_weight)
     if {*map(id, self.untrained())} != {*map(id, self.frozen)}:
-        warnings.warn("a layer's trainable was set since compile: it counts from the next compile on", stacklevel=3)
+        warn("a layer's trainable was set since compile: it counts from the next compile on")
     if batch_size is None:
         batch_size = 32 if steps_per_epoch is None else -(-len(source) // steps_per_epoch)
     trainer = self.trainer()

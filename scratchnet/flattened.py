@@ -98,7 +98,7 @@ class Flattened(Stack):
             "flat_grads": None,
             "turns": None,
         }
-        return {**vars(self), **left, "flat_params": None, "laid_out": self.flat_params is not None}
+        return {**super().__getstate__(), **left, "flat_params": None, "laid_out": self.flat_params is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         laid_out = state.pop("laid_out")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .checks import number
-from .configured import named
+from .configured import resolve
 from .drawing import Initializer
 from .drawing import blank as blank
 from .drawing import default_rng as default_rng
@@ -100,7 +100,7 @@ class RandomNormal(Initializer):
         return rng.normal(self.mean, self.stddev, shape)
 
 
-def truncated_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def _truncated(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Standard normal values, those beyond two standard deviations drawn again."""
     values = rng.standard_normal(shape)
     while (outside := np.abs(values) > 2.0).any():
@@ -112,7 +112,7 @@ class TruncatedNormal(RandomNormal):
     """Normal with this mean and standard deviation; values beyond two standard deviations are drawn again."""
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return self.mean + self.stddev * truncated_normal(shape, rng)
+        return self.mean + self.stddev * _truncated(shape, rng)
 
 
 class VarianceScaling(Initializer):
@@ -152,7 +152,7 @@ class VarianceScaling(Initializer):
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
             return rng.uniform(-limit, limit, shape)
-        return math.sqrt(variance) / self.TRUNCATED_STDDEV * truncated_normal(shape, rng)
+        return math.sqrt(variance) / self.TRUNCATED_STDDEV * _truncated(shape, rng)
 
 
 class _Preset(VarianceScaling):
@@ -266,7 +266,13 @@ _BY_NAME: dict[str, type[Initializer]] = {
     "orthogonal": Orthogonal,
     "identity": Identity,
 }
-_SHORT = {"zero": "zeros", "one": "ones", "uniform": "random_uniform", "normal": "random_normal"}  # Keras's
+
+# Keras's short names, and its names in lower case, as in ``kernel_initializer=sn.initializers.he_normal``.
+zeros, ones, constant, random_uniform, random_normal = Zeros, Ones, Constant, RandomUniform, RandomNormal
+truncated_normal, variance_scaling, orthogonal, identity = TruncatedNormal, VarianceScaling, Orthogonal, Identity
+glorot_uniform, glorot_normal, he_uniform, he_normal = GlorotUniform, GlorotNormal, HeUniform, HeNormal
+lecun_uniform, lecun_normal = LecunUniform, LecunNormal
+_SHORT = {"zero": Zeros, "one": Ones, "uniform": RandomUniform, "normal": RandomNormal}
 
 
 def get(identifier: Any) -> Initializer:
@@ -281,15 +287,7 @@ def get(identifier: Any) -> Initializer:
     """
     if identifier is None:
         return GlorotUniform()
-    if isinstance(identifier, Initializer):
-        return identifier
-    name, arguments = named(identifier)
-    if isinstance(name, str) and isinstance(arguments, dict):
-        name = _SHORT.get(name, name)
-        for known, cls in _BY_NAME.items():
-            if name in (known, cls.__name__):
-                return cls(**arguments)
-    raise ConfigError(f"initializer: expected one of {', '.join(_BY_NAME)}, got {identifier!r:.80}")
+    return resolve("initializer", identifier, Initializer, _BY_NAME | _SHORT)
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:

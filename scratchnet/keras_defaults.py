@@ -29,8 +29,9 @@ SAVE: Rules = {"overwrite": ((True,), "a file of that name is replaced")}
 SAVE_MODEL: Rules = {**SAVE, "include_optimizer": ((True,), "save_weights leaves the optimizer out")}
 LOSS: Rules = {
     "reduction": (("sum_over_batch_size",), "a loss is the mean over the batch"),
-    "dtype": ((None,), "a loss has the dtype of the outputs"),
+    "dtype": ((None, "float32", "float64"), "a loss has the dtype of the outputs"),
 }
+METRIC: Rules = {"dtype": ((None, "float32", "float64"), "a metric is summed in doubles")}
 CROSSENTROPY: Rules = {**LOSS, "axis": ((-1,), "classes are along the last axis")}
 SPARSE_CROSSENTROPY: Rules = {**CROSSENTROPY, "ignore_class": ((None,), "sample_weight leaves samples out")}
 TENSORBOARD: Rules = {

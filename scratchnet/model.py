@@ -116,11 +116,10 @@ class Sequential(Flattened):
             For names or values that make no sense, or arguments of Keras's that ask for what there is not.
         """
         keras_defaults.refuse_others(Sequential.compile, others, keras_defaults.COMPILE)
-        self.optimizer = optimizers.get(optimizer)
-        self.loss = None if loss is None else losses.get(loss)
-        self.metrics = metrics_module.get_all(metrics)
-        if precision not in PRECISIONS:
+        chosen = optimizers.get(optimizer), None if loss is None else losses.get(loss), metrics_module.get_all(metrics)
+        if not isinstance(precision, str) or precision not in PRECISIONS:
             raise ConfigError(f"compile: precision: expected one of {', '.join(PRECISIONS)}, got {precision!r:.80}")
+        self.optimizer, self.loss, self.metrics = chosen  # all of them, or nothing is changed
         self.precision, self.capture = precision, bool(capture)
         self.frozen = self.untrained()
         self.flat_params = None  # the next step lays the vectors out

@@ -12,12 +12,15 @@ from .errors import ConfigError
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that was probably meant, whatever its letters' case and underscores; None where none is close."""
-    by_folded = {_fold(choice): choice for choice in choices}
-    found = get_close_matches(_fold(word), by_folded, n=1)
-    return by_folded[found[0]] if found else None
+    spelt: dict[str, list[str]] = {}
+    for choice in choices:
+        spelt.setdefault(folded(choice), []).append(choice)
+    found = get_close_matches(folded(word), spelt, n=1)
+    return get_close_matches(word, spelt[found[0]], n=1, cutoff=0)[0] if found else None
 
 
-def _fold(name: str) -> str:
+def folded(name: str) -> str:
+    """What ``"adam_w"``, ``"adamw"`` and ``"AdamW"`` have in common."""
     return name.lower().replace("_", "").replace("-", "")
 
 

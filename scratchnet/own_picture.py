@@ -1,6 +1,6 @@
 """Somebody's own picture made like the samples that a network was trained on, and what was done to it in words.
 
-MNIST's digits were fitted into 20 x 20 pixels and put into 28 x 28 by their centre of mass (LeCun, Bottou, Bengio,
+MNIST's digits were fitted into 20 x 20 pixels and put into 28 x 28 by their center of mass (LeCun, Bottou, Bengio,
 Haffner 1998); Fashion-MNIST's clothes were trimmed, fitted into 28 x 28 and put into the middle (Xiao, Rasul, Vollgraf
 2017). Samples of one's own were only stretched to their size.
 """
@@ -22,18 +22,24 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LIGHT_ON_DARK = ("mnist", "fashion_mnist", "digits")
-"""Data sets whose samples are light on dark, and centred as their makers did it."""
+"""Data sets whose samples are light on dark, and centered as their makers did it."""
 DIGIT_BOX = 20 / 28
 NOISES, LEAST_DRAWN, MOST_DRAWN = 10.0, 0.04, 0.3
 """A pixel belongs to what is drawn from so many times the edge's noise on, as a share of the brightest level."""
 WORKING_SIDE = 1024
+CELLS, LEAST_SHAPE = 14, 0.1
+"""Shapes are told apart on so many cells to a side, so that a stroke with a gap stays one; a speck has a smaller share.
+
+Of 5,000 training samples each, 0.2% of MNIST's and 3% of Fashion-MNIST's have more than one shape, by this count, none
+of the digits; of 1,000 pairs of MNIST's digits beside each other 99.8% have.
+"""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What the samples look like: ``shape`` (h, w), (h, w, 1) or (h, w, 3), the value of a grey level, where from.
+    """What the samples look like: ``shape`` (h, w), (h, w, 1) or (h, w, 3), the value of a gray level, where from.
 
-    ``background`` is the usual grey level at their edge, 0 to 255, or None where it is not known.
+    ``background`` is the usual gray level at their edge, 0 to 255, or None where it is not known.
     """
 
     shape: tuple[int, ...]
@@ -53,7 +59,7 @@ def prepare(path: Path, samples: Samples) -> tuple[np.ndarray, list[str]]:
     Returns
     -------
     sample : ndarray of float32, shape ``samples.shape``
-        Grey levels as the network has learned them: 0 to 1, in whole steps of the data's grey levels.
+        Gray levels as the network has learned them: 0 to 1, in whole steps of the data's gray levels.
     done : list of str
         What was done, for people.
 
@@ -71,7 +77,7 @@ def prepare(path: Path, samples: Samples) -> tuple[np.ndarray, list[str]]:
     elif samples.dataset in LIGHT_ON_DARK:
         levels = _light_on_dark(np.asarray(picture, np.float64), shown(path), done)
         if not fits:
-            levels = _centred(levels, (height, width), samples.dataset, done)
+            levels = _centered(levels, (height, width), samples.dataset, done)
     else:
         levels = np.asarray(_stretched(picture, width, height, done), np.float64)
         edge, wanted = float(np.median(_edge(levels))), samples.background
@@ -80,8 +86,8 @@ def prepare(path: Path, samples: Samples) -> tuple[np.ndarray, list[str]]:
             levels = 255 - levels
     if fits and not done:
         done.append(f"nothing: it has {width} x {height} pixels as the training data")
-    grey_levels = np.rint(levels / 255 / samples.scale) * samples.scale
-    return grey_levels.astype(np.float32).reshape(samples.shape), done
+    gray_levels = np.rint(levels / 255 / samples.scale) * samples.scale
+    return gray_levels.astype(np.float32).reshape(samples.shape), done
 
 
 def _smaller(picture: Image) -> Image:
@@ -105,14 +111,14 @@ def _light_on_dark(levels: np.ndarray, name: str, done: list[str]) -> np.ndarray
     """Inverted where the edge is nearer to the lightest levels than to the darkest."""
     low, high = np.percentile(levels, [0.5, 99.5]) if levels.size > 4096 else (levels.min(), levels.max())
     if high - low < 16:
-        raise DataError(f"{name}: nothing is drawn on it: all its grey levels are nearly alike")
+        raise DataError(f"{name}: nothing is drawn on it: all its gray levels are nearly alike")
     if np.median(_edge(levels)) <= (low + high) / 2:
         return levels
     done.append("inverted: it is dark on light, the training data are light on dark")
     return 255 - levels
 
 
-def _centred(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: list[str]) -> np.ndarray:
+def _centered(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: list[str]) -> np.ndarray:
     """What is drawn, cut out, made as large as in the training data and put into the middle as there."""
     from PIL import Image
 
@@ -121,7 +127,8 @@ def _centred(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: lis
     levels = np.clip(levels * (255 / levels.max()), 0, None)
     drawn = levels > 255 * min(max(NOISES * noise, LEAST_DRAWN), MOST_DRAWN)
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    levels = np.where(drawn, levels, 0)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    levels = np.where(drawn, levels, 0)[inside]
     box = [round(side * DIGIT_BOX) for side in shape] if dataset == "mnist" else list(shape)
     factor = min(box[0] / levels.shape[0], box[1] / levels.shape[1])
     size = [max(1, min(side, round(extent * factor))) for extent, side in zip(levels.shape, box, strict=True)]
@@ -132,15 +139,35 @@ def _centred(levels: np.ndarray, shape: tuple[int, int], dataset: str, done: lis
     frame = np.zeros(shape)
     at = [_start(small.sum(axis=1 - axis), shape[axis], by_mass) for axis in (0, 1)]
     frame[at[0] : at[0] + size[0], at[1] : at[1] + size[1]] = small
-    how = "by its centre of mass " if by_mass else ""
+    how = "by its center of mass " if by_mass else ""
     done.append(
         f"cut out, fitted into {box[1]} x {box[0]} and put {how}into the middle of {shape[1]} x {shape[0]} pixels"
     )
+    if (shapes := _shapes(drawn[inside])) > 1:
+        done.append(f"{shapes} separate shapes are drawn on it and were taken as one: the network knows one at a time")
     return frame
 
 
+def _shapes(drawn: np.ndarray) -> int:
+    """How many shapes that do not touch, but for specks, are drawn."""
+    side = -(-max(drawn.shape) // CELLS)
+    rows, columns = (range(0, extent, side) for extent in drawn.shape)
+    ink = np.add.reduceat(np.add.reduceat(drawn, rows, axis=0, dtype=np.int64), columns, axis=1)
+    left, sizes = {(int(y), int(x)) for y, x in np.argwhere(ink)}, []
+    while left:
+        reached, size = [left.pop()], 0
+        while reached:
+            y, x = reached.pop()
+            size += ink[y, x]
+            near = {(y + down, x + right) for down in (-1, 0, 1) for right in (-1, 0, 1)} & left
+            left -= near
+            reached += near
+        sizes.append(size)
+    return int(np.sum(np.array(sizes) >= LEAST_SHAPE * ink.sum()))
+
+
 def _background(levels: np.ndarray) -> Any:
-    """The plane through the edge's grey levels: paper is seldom lit evenly."""
+    """The plane through the edge's gray levels: paper is seldom lit evenly."""
     y, x = np.indices(levels.shape)
     corners = [np.ones(levels.shape), y, x]
     edge = np.stack([_edge(part) for part in corners], axis=1)
@@ -155,8 +182,8 @@ def _start(mass: np.ndarray, side: int, by_mass: bool) -> int:
     room = side - len(mass)
     if not by_mass:
         return room // 2
-    centre = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
-    return int(min(max(math.floor(side / 2 - centre + 0.5), 0), room))
+    center = float((mass * (np.arange(len(mass)) + 0.5)).sum() / mass.sum())
+    return int(min(max(math.floor(side / 2 - center + 0.5), 0), room))
 
 
 def picture_shape(shape: Any) -> tuple[int, ...] | None:

@@ -11,8 +11,7 @@ import numpy as np
 
 from .backend import to_numpy
 from .checks import arguments_of, number, refuse_unknown
-from .configured import Configured, named
-from .errors import ConfigError
+from .configured import Configured, resolve
 
 __all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "serialize"]
 
@@ -79,14 +78,7 @@ def get(identifier: Any) -> Regularizer | None:
     ConfigError
         For anything else.
     """
-    if identifier is None or isinstance(identifier, Regularizer):
-        return identifier
-    name, arguments = named(identifier)
-    if isinstance(name, str) and isinstance(arguments, dict):
-        for known, cls in _BY_NAME.items():
-            if name in (known, known.upper(), cls.__name__):
-                return cls(**arguments)
-    raise ConfigError(f"regularizer: expected one of {', '.join(_BY_NAME)}, or a Regularizer, got {identifier!r:.80}")
+    return None if identifier is None else resolve("regularizer", identifier, Regularizer, _BY_NAME)
 
 
 def serialize(regularizer: Regularizer) -> dict[str, Any]:

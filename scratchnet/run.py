@@ -99,6 +99,8 @@ class _Run:
                     f"{shown(self.checkpoints)}, or choose another folder"
                 )
             self.data: RecipeData = recipe.load_data(data_dir)
+            if self.resumed:
+                self.folder.refuse_shorter(self.training, self.steps_per_epoch)
             self.kernels = self._warm_up()
             utils.set_random_seed(self.training.seed)
             self.model = self._make_model()
@@ -144,7 +146,7 @@ class _Run:
     def _check_same_recipe(self) -> None:
         before = self.folder.read_recipe() or {}
         if difference := changed_settings(before, parse(self.recipe)):
-            raise ConfigError(f"--resume: {self.folder.path} holds a run with other settings: {difference}")
+            raise ConfigError(f"--resume: {shown(self.folder.path)} holds a run with other settings: {difference}")
 
     def _make_model(self) -> Sequential:
         model = self.recipe.make_model(tuple(self.data.train[0].shape[1:]))

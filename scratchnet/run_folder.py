@@ -10,10 +10,13 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .datasets.files import remove_leftovers, shown, write_atomically
 from .errors import ConfigError, ScratchnetError
+
+if TYPE_CHECKING:
+    from .recipes.schema import Training
 
 RECIPE, MODEL, RESULTS = "recipe.toml", "model.safetensors", "results.json"
 ENVIRONMENT, METRICS, REPORT = "environment.json", "metrics.jsonl", "report.html"
@@ -129,13 +132,26 @@ class RunFolder:
 
         return toml.read(self.path / RECIPE)[0] if self.holds_run else None
 
-    def read_results(self) -> dict[str, Any] | None:
-        """``results.json`` of the run that is here; None where there is none that can be read."""
-        try:
-            content = json.loads((self.path / RESULTS).read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return None
-        return content if isinstance(content, dict) else None
+    def refuse_shorter(self, training: Training, steps_per_epoch: int) -> None:
+        """Raise ConfigError if the run that is here was to be longer than ``training`` says, whatever is done of it.
+
+        One that was stopped on its way would be passed off as a shorter one that came to its end.
+        """
+        from .recipes import words
+
+        before = planned(self.path)
+        if before is None:
+            return
+        old, new = (part.steps or (part.epochs or 1) * steps_per_epoch for part in (before, training))
+        if new < old:
+            alike = (before.steps is None) == (training.steps is None)
+            had, got = (
+                words.length(part) + ("" if alike or part.steps else f" ({count:,} steps)")
+                for part, count in ((before, old), (training, new))
+            )
+            raise ConfigError(
+                f"--resume: {shown(self.path)} holds a run of {had}: expected at least as many, got {got}"
+            )
 
 
 def _unwritable(folder: Path, error: Exception) -> ConfigError:
@@ -169,6 +185,19 @@ def _locked(folder: Path) -> int | None:
     return descriptor
 
 
+def planned(path: Path) -> Training | None:
+    """What the run in a folder was to be trained with, and for how long; None where there is none.
+
+    Raises
+    ------
+    RecipeError
+        If its recipe is damaged.
+    """
+    from . import recipes
+
+    return recipes.load(path / RECIPE).content.training if (path / RECIPE).exists() else None
+
+
 def _jsonable(value: Any) -> Any:
     if isinstance(value, float):
         return value if value - value == 0.0 else None
@@ -192,7 +221,7 @@ def default_path(name: str, now: str, parent: Path = Path("runs")) -> Path:
 def changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
     """What two recipes differ in besides how long they train and what they expect; None if nothing.
 
-    Epochs and steps may grow from one call to the next: the run goes on to the new end.
+    Epochs and steps may grow from one call to the next: the run goes on to the new end. See `RunFolder.refuse_shorter`.
     """
     for section in dict.fromkeys([*before, *after]):
         if section in ("recipe", "expect"):

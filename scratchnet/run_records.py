@@ -14,6 +14,7 @@ from . import recipes
 from .datasets.files import open_regular, shown
 from .errors import ConfigError, DataError
 from .recipes import words
+from .recipes.parts import snake
 from .recipes.recipe import Recipe
 from .run_folder import ENVIRONMENT, METRICS, RECIPE, RESULTS
 from .run_report import describe_table
@@ -142,13 +143,15 @@ def settings(records: Sequence[Record]) -> dict[str, list[str]]:
     """The settings of all runs by name, one value for each run; first those that numbers depend on."""
     contents = [record.recipe.content for record in records]
     networks = [words.network(content.layers) for content in contents]
-    exact = [json.dumps(content.layers, sort_keys=True, default=str) for content in contents]
+    exact = _networks(records)
     found = {
         "data": [content.data.dataset for content in contents],
         "validation samples": [f"{content.data.validation:,}" for content in contents],
         "network": networks if len(set(networks)) == len(set(exact)) else exact,
-        "optimizer": [describe_table(content.training.optimizer) for content in contents],
-        "loss": [describe_table(content.training.loss) for content in contents],
+        "optimizer": _filled(
+            [content.training.optimizer for content in contents], [record.recipe.make_optimizer() for record in records]
+        ),
+        "loss": _filled([content.training.loss for content in contents], [one.recipe.make_loss() for one in records]),
     }
     for key in ("batch_size", "epochs", "steps", "seed", "shuffle", "drop_last"):
         found[key.replace("_", " ")] = [_said(getattr(content.training, key)) for content in contents]
@@ -161,6 +164,30 @@ def settings(records: Sequence[Record]) -> dict[str, list[str]]:
     for key in dict.fromkeys(name for version in versions for name in version):
         found[f"{key} version"] = [_said(version.get(key)) for version in versions]
     found["commit"] = [_said(_table(record.environment.get("git_commit")).get("commit"))[:12] for record in records]
+    return found
+
+
+def _filled(tables: Sequence[dict[str, Any]], parts: Sequence[Any]) -> list[str]:
+    """Tables in words, and what another one of them says, with its default: so the same part reads the same."""
+    keys = dict.fromkeys(key for table in tables for key in table if key != "name")
+    found = []
+    for table, part in zip(tables, parts, strict=True):
+        arguments = part.config()
+        said = {
+            key: table[key] if isinstance(table.get(key), dict) else arguments[key] for key in keys if key in arguments
+        }
+        found.append(describe_table({"name": snake(type(part).__name__), **said}))
+    return found
+
+
+def _networks(records: Sequence[Record]) -> list[str]:
+    """The tables of the layers, the same text where only defaults are written out or not."""
+    first: dict[str, str] = {}
+    found = []
+    for record in records:
+        made = [(type(layer).__name__, layer.config()) for layer in record.recipe.make_layers()]
+        tables = json.dumps(record.recipe.content.layers, sort_keys=True, default=str)
+        found.append(first.setdefault(json.dumps(made, sort_keys=True, default=str), tables))
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 
 from . import numerics
 from .backend import array_module, ops, to_numpy
+from .checks import warn
 from .custom import ours
 from .errors import ConfigError
 from .layers.weights import put_one
@@ -77,17 +77,8 @@ class Trainer:
             model.flatten()
         self.model, self.loss = model, model.loss
         self.loss.require_backend()
-        # A loss on probabilities behind a final softmax or sigmoid is computed from the logits: stable, and one kernel.
-        from_logits = getattr(model.loss, "from_logits", None)
-        name = self.loss.fused_activation
-        cut = None if from_logits is None else model.layers[-1].without_activation(name)
-        if from_logits and cut is not None:
-            warnings.warn(
-                f"{self.loss.name}: from_logits=True, but the model ends in {name}: what stands before it is taken for "
-                "the logits",
-                stacklevel=5,
-            )
-        self.logits = from_logits is True or cut is not None
+        name, cut = self._final_activation()
+        self.logits = getattr(self.loss, "from_logits", False) is True or cut is not None
         forwards: list[Callable[..., Any]] = [layer.forward for layer in model.layers]
         backwards: list[Callable[[Any], Any]] = [layer.backward for layer in model.layers]
         self.left_out = None
@@ -105,12 +96,33 @@ class Trainer:
         self.own_gradients = [(layer, name, layer.grads[name]) for layer in own for name in layer.params]
         self.penalties = [(layer, name, one) for layer in layers for name, one in layer.regularizers.items()]
         self.totals = array_module().zeros(2, np.float64)
-        self.counted = [m for m in model.metrics if self.loss.counts_correct and m.counts_correct and ours(type(m))]
+        counts = self.loss.counts_correct and name == self.loss.fused_activation
+        self.counted = [m for m in model.metrics if counts and m.counts_correct and ours(type(m))]
         self.measured = [m for m in model.metrics if m not in self.counted]
         self.watches_loss = True  # a captured step looks at it on the GPU
         self.stepper = Stepper(self)
         self.active = False  # inside `running`
         self._ones: Any = nothing(model.dtype)
+
+    def _final_activation(self) -> tuple[str, Any]:
+        """A final softmax or sigmoid that the loss does without, by name, and the last layer without it; None without.
+
+        The loss is then computed from the logits: stable, and one kernel. Keras on TensorFlow leaves out the wrong one
+        of the two, too: what it trains is then not the loss of what the model predicts.
+        """
+        from_logits, expected = getattr(self.loss, "from_logits", None), self.loss.fused_activation
+        names = [expected, *({"softmax", "sigmoid"} - {expected} if ours(type(self.loss)) else ())]
+        for name in names if from_logits is not None else ():
+            cut = self.model.layers[-1].without_activation(name)
+            if cut is not None:
+                if from_logits or name != expected:
+                    wanted = "from_logits=True" if from_logits else f"{expected} is expected"
+                    warn(
+                        f"{self.loss.name}: {wanted}, but the model ends in {name}: as in Keras, what stands before it "
+                        "is taken for the logits"
+                    )
+                return name, cut
+        return expected, None
 
     @contextmanager
     def running(self) -> Iterator[None]:

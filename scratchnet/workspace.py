@@ -44,6 +44,10 @@ class Workspace:
         view = self._views[(owner, name, shape)] = memory[:size].reshape(shape)
         return view
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy of a model, made in the middle of fit, has buffers of its own."""
+        return {"_memory": {}, "_views": {}}
+
     def clear(self) -> None:
         """Let go of all buffers."""
         self._memory.clear()

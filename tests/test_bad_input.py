@@ -77,7 +77,7 @@ WORDS = {
     "optimizer dict": (lambda: sn.optimizers.get({1: 2}), "or an Optimizer, got {1: 2}"),
     "keywords": (
         lambda: sn.optimizers.get({"class_name": "SGD", "config": {1: 2}}),
-        "SGD: keywords must be strings",
+        "SGD: expected its config as a dict, got '{1: 2}'",
     ),
     "axis": (lambda: L.BatchNormalization(axis=1.0), "BatchNormalization: axis: expected an integer, got 1.0"),
     "softmax": (lambda: L.Softmax(axis=PAIR), "Softmax: axis: expected an integer, got array([1., 1.])"),

@@ -220,6 +220,10 @@ def test_options_take_the_place_of_the_recipes_values(small, tmp_path):
         (["fashion-kers"], "did you mean 'fashion-keras'"),
         (["nowhere.toml"], "nowhere.toml: no such file"),
         (["list", "more"], "more"),
+        (["train", "mnist-mlp", "--seed", "1"], "did you mean .scratchnet-train mnist-mlp --seed 1."),
+        (["lists", "--json"], "no recipe .lists.: did you mean .scratchnet-train list --json."),
+        (["help"], "did you mean .scratchnet-train --help."),
+        (["help", "predict"], "did you mean .scratchnet-train predict --help."),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(tmp_path, arguments, message):
@@ -227,7 +231,7 @@ def test_bad_input_is_one_line_and_code_2(tmp_path, arguments, message):
     assert not any(tmp_path.iterdir())  # nothing was begun
 
 
-def test_a_misspelt_key_is_named_with_its_line(tmp_path):
+def test_a_misspelled_key_is_named_with_its_line(tmp_path):
     text = (Path(recipes.__file__).parent / "quickstart.toml").read_text()
     (tmp_path / "own.toml").write_text(text.replace("batch_size", "batch_sise"))
     said = refusal("own.toml", cwd=tmp_path)
@@ -340,6 +344,57 @@ def test_steps_can_be_added_to_a_finished_run(small, tmp_path):
         assert rows[-1]["step"] == steps
     for name in SAME:
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes(), name
+
+
+def test_going_on_without_a_length_keeps_that_of_the_run(small, tmp_path):
+    """Not that of the recipe: a run of 60 epochs must not end as one of 40 that says it was never stopped."""
+    for length, counted in ((("--epochs", 4), 4), (("--steps", 30), 2)):
+        out = tmp_path / f"run-{length[1]}"
+        command = (small, "--backend", "numpy", "--json", "--out", out, "--resume")
+        for more in (length, ()):
+            done = train(*command, *more, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout.splitlines()[-1])["epochs"] == counted
+        training = recipes.load(out / "recipe.toml").content.training
+        assert (training.epochs, training.steps) == ((4, None) if counted == 4 else (None, 30))
+    assert "nothing left to train" in train(small, "--backend", "numpy", "--out", out, "--resume", cwd=tmp_path).stdout
+
+
+def test_a_run_is_not_made_shorter(finished, tmp_path):
+    out, _ = finished
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    command = ("quickstart", "--seed", 3, "--backend", "numpy", "--out", out, "--resume")
+    for length, what in (
+        (("--epochs", 1), "holds a run of 2 epochs: expected at least as many, got 1 epoch"),
+        (("--steps", 50), "holds a run of 2 epochs (82 steps): expected at least as many, got 50 steps"),
+    ):
+        assert what in refusal(*command, *length, cwd=out.parent)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_stopped_run_says_how_it_goes_on(small, tmp_path):
+    with subprocess.Popen(
+        [*COMMAND, small, "--epochs", "1000", "--seed", "5", "--backend", "numpy"], stdout=subprocess.PIPE, text=True,
+        cwd=tmp_path, env=ENVIRONMENT,
+    ) as process:  # fmt: skip
+        for line in process.stdout:
+            if line.startswith("epoch"):
+                break
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=20)[0]
+    assert process.returncode == 130
+    (out,) = (tmp_path / "runs").iterdir()
+    command = f"{small} --epochs 1000 --seed 5 --backend numpy --out runs/{out.name} --resume"
+    assert said.splitlines()[-1] == f"to go on: scratchnet-train {command}"
+    steps = json.loads((out / "results.json").read_text())["steps"]
+    goes_on = subprocess.Popen([*COMMAND, *command.split(), "--json"], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    with goes_on as process:
+        events = [json.loads(process.stdout.readline()) for _ in range(3)]
+        process.send_signal(signal.SIGINT)
+        last = json.loads(process.communicate(timeout=20)[0].splitlines()[-1])
+    assert events[1]["resumed"] is True
+    assert events[2]["step"] > steps
+    assert last["goes_on"] == f"scratchnet-train {command}"
 
 
 def test_resume_refuses_a_run_with_other_settings(finished):

@@ -41,6 +41,14 @@ def bundle(tmp_path_factory, data_dir):
     return folder
 
 
+def test_export_and_verify_count_alike(bundle, tmp_path, capsys):
+    said_by_export = said(
+        capsys, "data", "export", tmp_path / "b", "--dataset", "mnist", "--data-dir", bundle / "folder"
+    )[0]
+    assert "b: 4 data files and their list SHA256SUMS; " in said_by_export
+    assert "b: 4 data files, all as they should be" in said(capsys, "data", "verify", tmp_path / "b")[0]
+
+
 def test_a_bundle_is_read_as_it_is(bundle, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("SCRATCHNET_DATA", raising=False)
     monkeypatch.setenv("SCRATCHNET_CACHE", str(tmp_path))
@@ -57,7 +65,10 @@ def test_a_bundle_is_read_as_it_is(bundle, tmp_path, monkeypatch, capsys):
         assert hashlib.sha256((bundle / "folder" / name).read_bytes()).hexdigest() == digest
     assert sorted(os.listdir(bundle)) == ["file.zip", "folder"]  # nothing left of the writing
     for name in ("folder", "file.zip"):
-        assert "4 files, all as they should be" in said(capsys, "data", "verify", bundle / name)[0]
+        assert (
+            "4 data files, all as they should be by their list SHA256SUMS"
+            in said(capsys, "data", "verify", bundle / name)[0]
+        )
 
 
 def test_a_zip_has_to_be_unpacked_and_the_command_says_so(bundle, capsys):
@@ -110,7 +121,7 @@ def test_an_export_overwrites_nothing_and_leaves_nothing_half(bundle, tmp_path, 
         ([tmp_path / "mine"], "mine: is there already"),
         ([bundle / "file.zip"], "file.zip: is there already"),
         ([tmp_path / "mine" / "file" / "x"], "x: cannot be written"),
-        ([tmp_path / "x", "--dataset", "digits"], "expected mnist or fashion-mnist; the digits come with scikit-learn"),
+        ([tmp_path / "x", "--dataset", "digits"], "expected mnist or fashion_mnist; the digits come with scikit-learn"),
         ([tmp_path / "x", "--data-dir", tmp_path / "none"], "none: no such folder"),
     ):
         _, errors = said(capsys, "data", "export", "--dataset", "mnist", *words, code=2)

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import browser, chromium
 from servers import real_data
 
 import scratchnet as sn
@@ -157,6 +158,7 @@ def public_names() -> set[str]:
             for name, value in vars(content).items()
             if not name.startswith("_")
             and (inspect.isclass(value) or inspect.isfunction(value))
+            and value.__name__ == name  # not a second name
             and f"{value.__module__}.".startswith(f"{content.__name__}.")
         ]
         shared = {name for name in own if getattr(content, name) is getattr(sn, name, None)}  # models.Sequential
@@ -257,6 +259,22 @@ def test_the_site_builds_and_needs_no_network(site: Path) -> None:
     assert "def dense_forward_reference" in re.sub(r"<[^>]+>", "", pages["ops/dense"])
     assert "Every output is a weighted sum" not in pages["api/layers"]  # that is the file's; the class's is there:
     assert "Number of outputs." in pages["api/layers"]
+
+
+TOO_WIDE = "[...document.querySelectorAll({!r})].filter((box) => box.scrollWidth > box.clientWidth + 1).length"
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_formulas_are_shown_whole_and_sources_on_a_projector_too(site: Path, width: int) -> None:
+    program = chromium()
+    if program is None:
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    with browser(program) as page:
+        for path in sorted((site / "ops").glob("*.html")):
+            page.open(path, width=width)
+            assert page.value("document.documentElement.scrollWidth") <= width, path
+            assert page.value(TOO_WIDE.format(".formula, .formula math")) == 0, path
+            assert width < 1300 or page.value(TOO_WIDE.format(".highlight pre")) == 0, path
 
 
 def test_links_of_the_site_lead_somewhere(site: Path) -> None:

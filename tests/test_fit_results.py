@@ -76,7 +76,7 @@ def test_metrics_of_one_name_are_numbered(backend: str) -> None:
 
 
 def test_a_metric_says_what_was_measured(backend: str) -> None:
-    held, error = metrics.SparseCategoricalAccuracy(), metrics.Accuracy(name="own")
+    held, error = metrics.SparseCategoricalAccuracy(), metrics.ClassAccuracy(name="own")
     model = network(metrics=[held, error])
     result = model.evaluate(X, LABELS, verbose=0)
     assert result[1:] == [held.result(), error.result()]
@@ -150,6 +150,35 @@ def test_logits_that_are_no_logits(backend: str, last: str) -> None:
     assert caught[0].filename == __file__
     assert found == right
     assert model.predict(X).max() <= 1
+
+
+@keras_side.GROUP
+@pytest.mark.parametrize(
+    ("last", "loss"),
+    [
+        ("sigmoid", "sparse_categorical_crossentropy"),
+        ("sigmoid", "categorical_crossentropy"),
+        ("softmax", "binary_crossentropy"),
+    ],
+)
+def test_the_wrong_final_activation_is_left_out_too_as_in_keras(backend: str, last: str, loss: str) -> None:
+    y = LABELS if loss.startswith("sparse") else np.eye(3)[LABELS]
+    results = []
+    weights = [RNG.standard_normal((4, 3)), RNG.standard_normal(3)]
+    for library in (sn, keras_side.keras()):
+        model = library.Sequential([library.Input((4,)), library.layers.Dense(3, activation=last)])
+        model.set_weights(weights)
+        model.compile(library.optimizers.SGD(0.5), loss, metrics=["accuracy"])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            history = model.fit(X, y, shuffle=False, epochs=2, verbose=0).history
+            tested = model.evaluate(X, y, verbose=0)
+        results.append([history["loss"], history["accuracy"], tested[0], tested[1], *model.get_weights()])
+        if library is sn:
+            assert f"but the model ends in {last}: as in Keras" in str(caught[0].message)
+            assert {one.filename for one in caught} == {__file__}
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 def test_standalone_metrics_as_in_keras() -> None:

@@ -88,7 +88,7 @@ def test_kerass_short_names_and_its_default() -> None:
         (lambda: initializers.Zeros(foo=1), "Zeros has no argument 'foo': it has: seed"),
         (lambda: initializers.RandomNormal(std=1), "RandomNormal has no argument 'std': did you mean 'stddev'?"),
         (lambda: initializers.get({"class_name": "HeNormal", "config": {"foo": 1}}), "HeNormal has no argument 'foo'"),
-        (lambda: initializers.get({"class_name": "HeNormal", "config": 1}), "initializer: expected one of zeros, ones"),
+        (lambda: initializers.get({"class_name": "HeNormal", "config": 1}), "HeNormal: expected its config as a dict"),
         (lambda: initializers.get([1]), "initializer: expected one of zeros, ones"),
         (lambda: drawn(initializers.Identity(), 2, 3, 4), "Identity: expected a parameter of two axes, got shape"),
         (lambda: drawn(initializers.Orthogonal(), 3), "Orthogonal: expected a parameter of two axes or more, got"),
@@ -105,3 +105,18 @@ def test_what_is_borderline_but_means_something() -> None:
     assert (drawn(initializers.RandomNormal(2.0, 0.0), 3) == 2).all()
     assert (drawn(initializers.RandomUniform(1.0, 1.0), 3) == 1).all()
     assert initializers.HeNormal(np.int64(3)).config() == {"seed": 3}
+
+
+def test_called_as_keras_calls_them() -> None:
+    assert initializers.zeros is initializers.Zeros
+    assert initializers.Ones()((2, 3), "float64").dtype == np.float64
+    assert initializers.RandomNormal()(3, dtype="float32").shape == (3,)
+    with pytest.raises(ConfigError, match=r"^Ones: expected a shape, integers from 0 on, got \(2, -1\)$"):
+        initializers.Ones()((2, -1))
+    sn.config.set_floatx("float64")
+    try:
+        assert initializers.HeNormal()((2, 2)).dtype == np.float64
+    finally:
+        sn.config.set_floatx("float32")
+    dense = sn.layers.Dense(2, kernel_initializer=initializers.he_normal)
+    assert type(dense.kernel_initializer).__name__ == "HeNormal"

@@ -62,7 +62,8 @@ def shared() -> list[tuple[str, Any, Any]]:
     for module in ("layers", "losses", "optimizers", "initializers", "callbacks", "metrics"):
         for name, ours in vars(getattr(sn, module)).items():
             theirs = getattr(getattr(keras, module), name, None)
-            if isinstance(ours, type) and isinstance(theirs, type) and name not in NOT_CONSTRUCTED:
+            classes = isinstance(ours, type) and isinstance(theirs, type)
+            if classes and ours.__name__ == name and name not in NOT_CONSTRUCTED:
                 pairs.append((name, ours, theirs))
     return pairs
 

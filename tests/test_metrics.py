@@ -41,7 +41,7 @@ def test_accuracy_of_a_single_output_is_binary() -> None:
 
 
 def test_the_first_of_equal_maxima_counts() -> None:
-    metric = metrics.Accuracy()
+    metric = metrics.ClassAccuracy()
     metric.update_state([0, 1], [[0.5, 0.5], [0.5, 0.5]])
     assert metric.result() == 0.5
 
@@ -102,7 +102,7 @@ def test_functions_of_ones_own() -> None:
 
 def test_reset_state_and_empty() -> None:
     labels, p = scores(10, 3)
-    metric, other = metrics.Accuracy(), metrics.Accuracy()
+    metric, other = metrics.ClassAccuracy(), metrics.ClassAccuracy()
     assert metric.result() == 0.0
     metric.update_state(labels[:0], p[:0])
     metric.update_state(labels[:7], p[:7])
@@ -122,7 +122,7 @@ def test_nan_stays_visible() -> None:
 
 
 def test_get_serialize_and_refusals() -> None:
-    names = ("Accuracy", "SparseCategoricalAccuracy", "CategoricalAccuracy", "BinaryAccuracy", "MeanSquaredError",
+    names = ("ClassAccuracy", "SparseCategoricalAccuracy", "CategoricalAccuracy", "BinaryAccuracy", "MeanSquaredError",
              "MeanAbsoluteError", "TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy")  # fmt: skip
     for name in names:
         metric = metrics.get(name)
@@ -132,13 +132,16 @@ def test_get_serialize_and_refusals() -> None:
         assert type(again) is type(metric)
         assert again.config() == metric.config()
         assert metrics.get(metric) is metric
-    for identifier in ("f1", 3, None, metrics.Accuracy, {"class_name": "f", "config": {}}):
-        with pytest.raises(sn.errors.ConfigError, match="expected one of accuracy"):
+    for identifier in ("f1", 3, None, sn.losses.MeanSquaredError, {"class_name": "f", "config": {}}):
+        with pytest.raises(sn.errors.ConfigError, match="metric: expected one of "):
             metrics.get(identifier)
-    with pytest.raises(sn.errors.ConfigError, match=r"^Accuracy has no argument 'k': it has: name$"):
+    with pytest.raises(sn.errors.ConfigError, match=r"^Accuracy has no argument 'k': it has: name, dtype$"):
         metrics.get({"class_name": "Accuracy", "config": {"k": 1}})
-    with pytest.raises(sn.errors.ConfigError, match="expected one of accuracy"):
+    with pytest.raises(sn.errors.ConfigError, match="^Accuracy: expected its config as a dict"):
         metrics.get({"class_name": "Accuracy", "config": {1: 1}})
+    assert type(metrics.get("Accuracy")) is metrics.ClassAccuracy
+    assert type(metrics.get({"class_name": "Accuracy", "config": {}})) is metrics.Accuracy
+    assert type(metrics.get(metrics.BinaryAccuracy)) is metrics.BinaryAccuracy
     for k in (0, 1.5, True):
         with pytest.raises(
             sn.errors.ConfigError, match=r"^TopKCategoricalAccuracy: k: expected an integer of at least 1"
@@ -157,7 +160,7 @@ def test_get_serialize_and_refusals() -> None:
     assert [type(one).__name__ for one in metrics.get_all(["mse", lambda t, p: 0])] == [
         "MeanSquaredError", "MeanMetricWrapper",
     ]  # fmt: skip
-    with pytest.raises(sn.errors.ConfigError, match=r"expected one of accuracy.*got '5'"):
+    with pytest.raises(sn.errors.ConfigError, match=r"expected one of accuracy.*got 5"):
         metrics.get_all(5)
     for name in ("accuracy", "top_k", "mse"):
         with pytest.raises(sn.errors.ShapeError):
@@ -234,3 +237,50 @@ def test_a_function_of_a_whole_batch_sees_the_batches_that_keras_gives_it():
     seen.clear()
     model.fit(x[:20], y[:20], batch_size=20, validation_data=(x, y), verbose=0)
     assert seen == [20, 20, 20, 20, 10]
+
+
+@keras_side.GROUP
+def test_accuracy_as_a_class_is_kerass() -> None:
+    """The name "accuracy" stands for the one that fits the shapes; the class counts equal numbers."""
+    keras = keras_side.keras()
+    for true, given in (
+        ([[1], [2], [3], [4]], [[0], [2], [3], [4]]),
+        ([1, 2, 3, 4], [0, 2, 3, 4]),
+        ([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.2, 0.8]]),
+    ):
+        ours, theirs = metrics.Accuracy(), keras.metrics.Accuracy()
+        assert ours(np.array(true), np.array(given)) == pytest.approx(float(theirs(true, given)))
+
+
+@keras_side.GROUP
+def test_integers_are_subtracted_as_numbers_as_in_keras() -> None:
+    """Bytes gave 65025 for the square of 0 - 1."""
+    for name in ("MeanSquaredError", "MeanAbsoluteError"):
+        for dtype in ("uint8", "int64"):
+            true, given = np.array([[1], [0]], dtype), np.array([[0], [0]], dtype)
+            ours, theirs = getattr(metrics, name)(dtype="float32"), getattr(keras_side.keras().metrics, name)()
+            assert ours(true, given) == pytest.approx(float(theirs(true, given))) == 0.5
+
+
+@keras_side.GROUP
+def test_names_in_the_history_are_those_that_were_given() -> None:
+    x, y = np.random.default_rng(0).random((12, 4)), np.arange(12) % 3
+    names = ["Accuracy", "SparseCategoricalAccuracy", "sparse_categorical_crossentropy"]
+    histories = []
+    for library in (sn, keras_side.keras()):
+        model = library.Sequential([library.Input((4,)), library.layers.Dense(3, "softmax", kernel_initializer="ones")])
+        model.compile("sgd", library.losses.sparse_categorical_crossentropy, metrics=names)
+        histories.append(model.fit(x, y, shuffle=False, epochs=2, verbose=0).history)
+    ours, theirs = histories
+    assert ours.keys() == theirs.keys()
+    for name, values in ours.items():
+        np.testing.assert_allclose(values, theirs[name], rtol=1e-5)
+
+
+def test_what_is_no_number_is_refused() -> None:
+    for true, given in ((None, None), (1, 2), (np.array([["x"]]), np.array([[0.5]])), ([[1.0]], [["a"]])):
+        with pytest.raises((sn.errors.DataError, sn.errors.ShapeError), match="mean_squared_error: expected"):
+            metrics.MeanSquaredError()(true, given)
+    assert metrics.MeanSquaredError()([[1.0], [2.0]], [[0.0], [0.0]], sample_weight=2.0) == 2.5
+    power = metrics.MeanMetricWrapper(lambda t, p, exponent: abs(p - t) ** exponent, "power", exponent=3)
+    assert power(np.array([1.0]), np.array([3.0])) == 8

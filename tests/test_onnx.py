@@ -171,6 +171,21 @@ def test_what_no_layer_does_is_named(node, words, tmp_path):
         sn.interop.onnx.import_model(path)
 
 
+def test_an_output_with_channels_first_is_refused(tmp_path):
+    """Its columns came in another order than onnxruntime's."""
+    kernel = {"k": np.ones((4, 2, 3, 3), np.float32)}
+    conv = helper.make_node("Conv", ["x", "k"], ["1"])
+    for nodes, words in (
+        ([conv, helper.make_node("Flatten", ["1"], ["y"])], "output 'y': expected channels last, got images flattened"),
+        (
+            [helper.make_node("Transpose", ["x"], ["y"], perm=[0, 3, 1, 2])],
+            "expected channels last, got images channels",
+        ),
+    ):
+        with pytest.raises(CheckpointError, match=words):
+            sn.interop.onnx.import_model(save(tmp_path / "m.onnx", nodes, ["n", 2, 6, 6], kernel))
+
+
 def test_damaged_files(tmp_path):
     model = sn.Sequential([L.Input((3,)), L.Dense(4)])
     path = exported(model, tmp_path / "m.onnx")

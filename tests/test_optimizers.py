@@ -14,6 +14,7 @@ import pytest
 import scratchnet as sn
 from scratchnet import optimizers
 from scratchnet.backend import ops
+from scratchnet.checks import snake_case
 from scratchnet.optimizers import schedules
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "optimizers.json").read_text())
@@ -413,6 +414,7 @@ def test_get_serialize_and_names() -> None:
         optimizer = optimizers.get(name.lower())
         assert type(optimizer).__name__ == name
         assert type(optimizers.get(name)) is type(optimizer)
+        assert type(optimizers.get(snake_case(name))) is type(optimizer)  # "adam_w", "ada_grad"
         assert optimizers.get(optimizer) is optimizer
         assert optimizers.get(optimizers.serialize(optimizer)).config() == optimizer.config()
         assert name in repr(optimizer)

@@ -55,7 +55,7 @@ def test_they_train_save_and_load(backend, tmp_path):
         sn.utils.set_random_seed(1)
         one.fit(X, Y, verbose=0)
     assert (again.predict(X) == model.predict(X)).all()
-    with pytest.raises(CheckpointError, match=r"Quartic.*@sn\.losses\.register, or custom_objects"):
+    with pytest.raises(CheckpointError, match=r"@sn\.losses\.register, or custom_objects.*Quartic"):
         sn.load_model(path, custom_objects={"Shift": Shift})
     assert sn.load_model(path, custom_objects={"Shift": Shift}, compile=False).loss is None
 
@@ -100,13 +100,54 @@ def test_a_gradient_that_backward_replaces_counts_all_the_same(backend):
         model.train_on_batch(X, Y)
 
 
+class Momentum(sn.optimizers.Optimizer):
+    """``v = momentum v + g; p = p - rate v``."""
+
+    arguments = ("momentum",)
+
+    def __init__(self, learning_rate=0.1, momentum=0.9, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.momentum = momentum
+
+    def slot_values(self):
+        return {"v": 0.0}
+
+    def update(self, params, grads, rate, decay):
+        v = self.slot("v")
+        v[...] = self.momentum * v + grads
+        params -= rate * v
+
+
+class Worst(sn.metrics.Metric):
+    """How far off a sample's worst output is."""
+
+    def values(self, y_true, y_pred):
+        return abs(y_pred - y_true).max(axis=1)
+
+
+def test_optimizers_and_metrics_of_ones_own_are_saved_and_loaded(backend, tmp_path):
+    model = sn.Sequential([layers.Dense(3, input_shape=(3,))])
+    model.compile(Momentum(0.05, momentum=0.8), "mse", metrics=[Worst()])
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.save(tmp_path / "model.safetensors")
+    again = sn.load_model(tmp_path / "model.safetensors", custom_objects={"Momentum": Momentum, "Worst": Worst})
+    assert (again.optimizer.momentum, type(again.metrics[0])) == (0.8, Worst)
+    assert again.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
+    for one in (again, model):
+        sn.utils.set_random_seed(1)
+        one.fit(X, Y, verbose=0)
+    assert (again.predict(X) == model.predict(X)).all()
+    with pytest.raises(CheckpointError, match=r"(optimizer|metric): expected one of .*(Momentum|Worst)"):
+        sn.load_model(tmp_path / "model.safetensors")
+
+
 def test_a_registered_loss_is_known_by_its_name(monkeypatch):
     monkeypatch.setattr(custom, "_registered", [])
     with pytest.raises(ConfigError, match="expected one of"):
         sn.losses.get("Quartic")
     assert sn.losses.register(Quartic) is Quartic
     assert type(sn.losses.get("Quartic")) is Quartic
-    with pytest.raises(ConfigError, match="expected a subclass of Layer or Loss, got <class 'int'>"):
+    with pytest.raises(ConfigError, match="expected a subclass of Layer, Loss, Metric, Optimizer, got <class 'int'>"):
         sn.layers.register(int)
 
 

@@ -45,7 +45,7 @@ def test_the_fastest_number_is_found_and_trials_cost_little(seconds, best, monke
     assert machine.threads == 4
 
 
-def test_a_neighbour_that_takes_a_core_is_noticed_soon(monkeypatch):
+def test_a_neighbor_that_takes_a_core_is_noticed_soon(monkeypatch):
     machine, paced = Machine(monkeypatch, 2), pace.Pace()
     paced.begin()
     machine.run(paced, {1: 2e-4, 2: 1.4e-4}, 5_000)

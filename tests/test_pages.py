@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import itertools
 import json
@@ -183,9 +184,31 @@ def test_the_report_says_what_the_run_found(runs):
         assert " ".join(map(str, row)) in words
     for layer in ("conv2d", "max_pooling2d", "flatten", "dense"):
         assert layer in words
-    assert "Yes: every derivative of the trained network" in words
+    assert "Yes: the gradient of every array of parameters of the trained network was compared, along random" in words
+    assert "Drawn as ink, dark where the numbers of the data are large." in words
     assert "scratchnet-train recipe.toml --backend numpy" in words
     assert str(np.__version__) in words
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_the_last_layers_values_have_their_classes_and_what_they_are(runs, tmp_path, logits):
+    page = runs / "a" / "report.html"
+    if logits:
+        recipe = recipes.load("quickstart").replace(epochs=1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run_report, "draw", lambda *_: [])
+            run.train(recipe, tmp_path / "run", backend_name="numpy")
+        page = tmp_path / "run" / "report.html"
+    table = page.read_text().partition("<caption>The last layer, class by class")[2].partition("</table>")[0]
+    assert ("logits: softmax makes the probabilities of them" in table) == logits
+    cells = re.findall(r"<td>([^<]*)</td>", table)
+    chances = [float(cell.rstrip("%")) / 100 for cell in cells if cell.endswith("%")]
+    assert sum(chances) == pytest.approx(1, abs=0.01)
+    assert len(chances) == 10
+    values = np.array([float(cell) for cell in cells if not cell.endswith("%")])
+    assert len(values) == 10 * logits
+    if logits:
+        assert np.exp(values) / np.exp(values).sum() == pytest.approx(chances, abs=0.01)
 
 
 def test_the_pictures_show_the_samples(runs):
@@ -251,12 +274,27 @@ def test_compare_prints_what_it_puts_on_the_page(runs, tmp_path, capsys):
         assert one["test"]["accuracy"] == results["test"]["accuracy"]
         assert list(one["f1"].values()) == results["classes"]["f1"]
         assert f"{results['test']['accuracy']:.2%}" in words
-    assert told[0]["differs"] == {"optimizer": "adam", "batch size": "32"}
+    assert told[0]["differs"] == {"optimizer": "adam, learning_rate 0.001", "batch size": "32"}
     assert told[1]["differs"] == {"optimizer": "sgd, learning_rate 0.1", "batch size": "64"}
     assert main(["compare", *folders, "--out", str(tmp_path / "deep" / "page.html")]) == 0  # its own page is replaced
     table = capsys.readouterr().out
     assert re.search(rf"^a +{told[0]['test']['accuracy']:.2%}", table, re.MULTILINE)
-    assert re.search(r"^optimizer +adam +sgd, learning_rate 0\.1", table, re.MULTILINE)
+    assert re.search(r"^optimizer +adam, learning_rate 0\.001 +sgd, learning_rate 0\.1", table, re.MULTILINE)
+
+
+def test_a_default_that_is_written_out_is_no_difference(runs):
+    """Optimizer, loss and layers are compared as they are made, not as their tables are written."""
+    from scratchnet import run_records
+
+    record = run_records.read(runs / "a")
+    content = record.recipe.as_dict()
+    content["training"]["optimizer"] = {"name": "Adam", "learning_rate": 0.001}
+    content["training"]["loss"] |= {"from_logits": False}
+    content["layers"][-1]["use_bias"] = True
+    other = dataclasses.replace(record, recipe=Recipe(content, "", "other", record.recipe.folder))
+    every = run_records.settings([record, other])
+    assert run_records.differing(every) == {}
+    assert every["optimizer"] == ["adam, learning_rate 0.001"] * 2
 
 
 def test_runs_on_different_data_have_no_best_one(runs, tmp_path, capsys):

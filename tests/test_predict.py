@@ -93,6 +93,22 @@ def test_it_is_put_into_the_frame_as_mnist_was(digits, tmp_path):
     assert sample.max() == 1
 
 
+def test_several_shapes_are_said(digits, tmp_path):
+    """Two digits are squeezed into one; a speck beside one digit, or a gap in its stroke, is no second one."""
+    one, five = digits[1][0][2], digits[1][0][8]
+    speck, gap = np.zeros((28, 28), np.uint8), one.copy()
+    speck[3:5, 12:14] = 255
+    gap[14] = 0
+    for pixels, shapes in (
+        (np.concatenate([one, five], axis=1), "2 separate shapes"), (np.concatenate([one] * 3, axis=1), "3 separate"),
+        (np.concatenate([five, speck], axis=1), None), (gap, None),
+    ):  # fmt: skip
+        Image.fromarray(255 - np.kron(pixels, np.ones((9, 9), np.uint8))).save(tmp_path / "a.png")
+        _, done = prepare(tmp_path / "a.png", MNIST)
+        assert [words for words in done if "shapes" in words] == [done[-1]] * (shapes is not None)
+        assert done[-1].startswith(shapes or "cut out")
+
+
 def lying(picture):
     """Turned, with the EXIF tag that says so."""
     turned = picture.transpose(Image.Transpose.ROTATE_90)
@@ -112,15 +128,15 @@ def drawn_on_nothing(picture, color):
     ("change", "ending", "said"),
     [
         (lambda p: p, "png", []),
-        (lambda p: p.convert("RGB"), "png", ["colour to grey"]),
+        (lambda p: p.convert("RGB"), "png", ["color to gray"]),
         (lambda p: p.convert("1"), "png", []),
         (lambda p: p.convert("P"), "gif", []),
-        (lambda p: p.convert("CMYK"), "jpg", ["colour to grey"]),
-        (lambda p: p.convert("LA"), "png", ["colour to grey"]),
-        (lambda p: drawn_on_nothing(p, (0, 40, 160, 255)), "png", ["transparency on white", "colour to grey"]),
-        (lambda p: drawn_on_nothing(p, (255, 240, 230, 255)), "webp", ["transparency on black", "colour to grey"]),
+        (lambda p: p.convert("CMYK"), "jpg", ["color to gray"]),
+        (lambda p: p.convert("LA"), "png", ["color to gray"]),
+        (lambda p: drawn_on_nothing(p, (0, 40, 160, 255)), "png", ["transparency on white", "color to gray"]),
+        (lambda p: drawn_on_nothing(p, (255, 240, 230, 255)), "webp", ["transparency on black", "color to gray"]),
         (lying, "jpg", ["turned upright as its EXIF data say"]),
-        (lambda p: Image.fromarray(np.asarray(p).astype(np.uint16) * 257), "png", ["grey levels to 8 bits"]),
+        (lambda p: Image.fromarray(np.asarray(p).astype(np.uint16) * 257), "png", ["gray levels to 8 bits"]),
         (lambda p: Image.fromarray(255 - np.asarray(p)), "bmp", []),
     ],
 )
@@ -135,7 +151,7 @@ def test_colors_transparency_rotation_and_depth(run, digits, tmp_path, capsys, c
     inverted = [one for one in answer["done"] if one.startswith("inverted")]
     assert len(inverted) == (ending not in ("webp", "bmp"))
     assert answer["done"][-1] == (
-        "cut out, fitted into 20 x 20 and put by its centre of mass into the middle of 28 x 28 pixels"
+        "cut out, fitted into 20 x 20 and put by its center of mass into the middle of 28 x 28 pixels"
     )
 
 
@@ -202,5 +218,10 @@ def test_a_model_file_alone_can_be_told_what_it_was_trained_on(run, digits, tmp_
     assert main([*words, "--dataset", "mnist"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["class"] == "7"
+    names = []
+    for spelling in ("fashion_mnist", "fashion-mnist"):
+        assert main([*words, "--dataset", spelling]) == 0
+        names += [json.loads(capsys.readouterr().out)["class"]]
+    assert names[0] == names[1] in sn.datasets.fashion_mnist.CLASS_NAMES
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["done"] == ["500 x 400 pixels stretched to 28 x 28"]

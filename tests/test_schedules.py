@@ -126,3 +126,19 @@ def test_refusals(name: str, config: dict[str, Any], message: str) -> None:
     with pytest.raises(sn.errors.ConfigError, match=message) as caught:
         schedules.get({"class_name": name, "config": config})
     assert "\n" not in str(caught.value)
+
+
+def test_a_schedule_of_many_steps_is_an_array() -> None:
+    """As it is plotted."""
+    steps = np.arange(12).reshape(3, 4)
+    for schedule in (
+        schedules.ExponentialDecay(0.1, 5, 0.5, True, "name"),
+        schedules.InverseTimeDecay(0.1, 5, 0.5),
+        schedules.PolynomialDecay(0.1, 5, cycle=True),
+        schedules.CosineDecay(0.1, 5, 0.1, "name", warmup_target=0.2, warmup_steps=3),
+        schedules.PiecewiseConstantDecay([2, 5], [1, 2, 3], "name"),
+    ):
+        rates = schedule(steps)
+        assert rates.shape == steps.shape
+        assert rates.reshape(-1).tolist() == [schedule(step) for step in range(12)]
+    assert schedules.ExponentialDecay(1.0, 1, 2.0)(5000) == math.inf

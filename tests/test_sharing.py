@@ -109,6 +109,25 @@ def test_a_copy_learns_what_the_original_would_and_by_itself(how: str, backend: 
     assert same(model.get_weights(), other.get_weights())
 
 
+def test_a_callback_copies_the_model(backend: str) -> None:
+    """In the middle of fit it could not be copied, and what its layers gave was overwritten by the next call."""
+
+    class Copy(sn.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1:
+                taken.append(copy.deepcopy(self.model))
+
+    x, taken = np.random.default_rng(0).standard_normal((40, 4)).astype("f4"), []
+    model = sn.Sequential([L.Dense(3, input_shape=(4,)), L.Dense(2)])
+    model.compile("adam", "mse")
+    history = model.fit(x, x[:, :2], epochs=4, batch_size=8, shuffle=False, verbose=0, callbacks=[Copy()]).history
+    other = taken[0]
+    first, again = other.layers[0].forward(x), other.layers[0].forward(-x)
+    assert (first != again).any()
+    rest = other.fit(x, x[:, :2], epochs=2, batch_size=8, shuffle=False, verbose=0).history
+    assert rest["loss"] == history["loss"][2:]
+
+
 def test_a_copy_of_a_model_that_was_never_trained() -> None:
     model = copy.deepcopy(sn.Sequential([L.Dense(3)]))
     model.compile("sgd", sn.losses.SparseCategoricalCrossentropy(from_logits=True))

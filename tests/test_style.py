@@ -13,6 +13,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = re.compile(r"\.(gz|npz|npy|idx|pkl|pickle|h5|keras|onnx|zip|tar|ckpt)$|-ubyte", re.IGNORECASE)
+BRITISH = re.compile(
+    r"colo[u]r|\bgre[y]|centr[e]|neighbo[u]r|favo[u]r|behavio[u]r|learn[t]\b|spel[t]\b"
+    r"|(?:recogn|optim|normal|initial|vector|real|parallel)i[s](?:e|ing|ation)",
+    re.IGNORECASE,
+)
 LARGE = 200_000  # bytes: more than any source, text or picture of ours
 
 
@@ -58,6 +63,16 @@ def test_no_data_are_committed():
     assert len(files) > 50
     assert [str(path) for path in files if DATA.search(path.name)] == []
     assert [str(path) for path in files if path.stat().st_size > LARGE] == []
+
+
+def test_spelling_is_american():
+    """As Keras's and NumPy's names are, in which the project speaks."""
+    found = []
+    for path in committed():
+        if path.suffix in (".py", ".md", ".toml", ".html", ".css", ".cu", ".cuh"):
+            lines = path.read_text().splitlines()
+            found += [f"{path}:{number}: {line}" for number, line in enumerate(lines, 1) if BRITISH.search(line)]
+    assert found == []
 
 
 def test_links_in_the_readme_lead_somewhere():

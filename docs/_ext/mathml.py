@@ -12,10 +12,10 @@ from pygments.lexers.special import TextLexer
 from sphinx.util import logging
 
 
-def converted(node: nodes.Node, as_block: bool = False) -> str:
+def converted(node: nodes.Node, formula: str, as_block: bool = False) -> str:
     """The formula as MathML; one that the converter does not know is a warning with its place."""
     try:
-        return str(tex2mathml(node.astext(), as_block=as_block))
+        return str(tex2mathml(formula, as_block=as_block))
     except MathError as error:
         logging.getLogger(__name__).warning("formula: %s", error, location=node)
         return ""
@@ -23,13 +23,15 @@ def converted(node: nodes.Node, as_block: bool = False) -> str:
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
     """``$x$``."""
-    translator.body.append(converted(node))
+    translator.body.append(converted(node, node.astext()))
     raise nodes.SkipNode
 
 
 def visit_block(translator: Any, node: nodes.math_block) -> None:
-    """``$$x$$``: in a box that scrolls by itself where the screen is narrow."""
-    translator.body.append(f'<div class="formula" tabindex="0">{converted(node, as_block=True)}</div>')
+    r"""``$$x \qquad y$$``: formulas beside each other, or below each other where the screen is narrow."""
+    parts = [part for part in re.split(r"\\qquad\b", node.astext()) if part.strip()]
+    formulas = "".join(converted(node, part.strip(), as_block=True) for part in parts)
+    translator.body.append(f'<div class="formula" tabindex="0">{formulas}</div>')
     raise nodes.SkipNode
 
 

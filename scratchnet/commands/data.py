@@ -26,7 +26,7 @@ app = typer.Typer(help="Make and check a bundle of the data sets, for a class wi
 def export(
     target: Annotated[Path, typer.Argument(metavar="DIR_OR_FILE", parser=folder, help="A new folder, or a new .zip.")],
     dataset: Annotated[list[str] | None, option(
-        "--dataset", metavar="NAME", help="mnist or fashion-mnist; both when left out. May be given twice.",
+        "--dataset", metavar="NAME", help="mnist or fashion_mnist; both when left out. May be given twice.",
     )] = None,
     data_dir: Annotated[Path | None, option(
         "--data-dir", metavar="DIR", parser=folder, help="Where to look for the files first; then as for training."
@@ -44,7 +44,8 @@ def export(
         print(json.dumps({"bundle": str(target), "files": files}))
     else:
         name = shown(target)
-        print(f"{name}: {len(files)} files; scratchnet-train data verify {name} checks them on the other machine")
+        what = f"{len(files) - 1} data files and their list {bundle.SUMS}"
+        print(f"{name}: {what}; scratchnet-train data verify {name} checks them on the other machine")
     return 0
 
 
@@ -66,5 +67,5 @@ def verify(
     for problem in problems:
         print(f"scratchnet-train: {shown(path)}: {problem}", file=sys.stderr, flush=True)
     if not as_json and not problems:
-        print(f"{shown(path)}: {len(good)} files, all as they should be")
+        print(f"{shown(path)}: {len(good)} data files, all as they should be by their list {bundle.SUMS}")
     return 2 if problems else 0

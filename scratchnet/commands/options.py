@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +80,15 @@ def option(*names: str, help: str, metavar: str | None = None, parser: Callable[
     return typer.Option(*names, help=help, metavar=metavar, parser=parser, show_default=False)
 
 
-def reporter_for(as_json: bool, quiet: bool) -> Any:
-    """Who says what happens in a run, and how."""
+def reporter_for(as_json: bool, quiet: bool, command: Sequence[str] = ()) -> Any:
+    """Who says what happens in a run, and how; and where it is stopped, which ``command`` goes on with it."""
     from .. import console
 
     if as_json:
-        return console.JsonLines()
-    if quiet:
-        return console.Quiet()
-    return console.Live() if sys.stdout.isatty() else console.Lines()
+        reporter: console.Reporter = console.JsonLines()
+    elif quiet:
+        reporter = console.Quiet()
+    else:
+        reporter = console.Live() if sys.stdout.isatty() else console.Lines()
+    reporter.command = command
+    return reporter

@@ -17,7 +17,7 @@ from .options import option
 TOP = 3
 HELP = {
     "predict": "Name the class of pictures of your own, with its probability, and say what was done to them.\n\n"
-    "They are made like the training data: turned upright, inverted where they are dark on light, cut out and centred "
+    "They are made like the training data: turned upright, inverted where they are dark on light, cut out and centered "
     "as MNIST was. A picture that cannot be read is said on standard error; the others are answered, and the exit code "
     "is 2."
 }
@@ -28,7 +28,7 @@ def predict(
         metavar="RUN", help="The folder of a run, or a model file (.safetensors)."
     )],
     pictures: Annotated[list[Path], typer.Argument(
-        metavar="PICTURE", help="PNG, JPEG, GIF, BMP, TIFF, WebP, PPM; any size and colour, dark on light too."
+        metavar="PICTURE", help="PNG, JPEG, GIF, BMP, TIFF, WebP, PPM; any size and color, dark on light too."
     )],
     dataset: Annotated[str | None, option(
         "--dataset", metavar="NAME", help="What a model file without its run's folder was trained on: mnist, "
@@ -62,15 +62,16 @@ class _Network:
 
     def __post_init__(self) -> None:
         from .. import datasets
+        from ..datasets.catalog import BUILT_IN, module_name
         from ..datasets.files import shown
         from ..model import load_model
         from ..own_picture import Samples, picture_shape
-        from ..recipes.sources import BUILT_IN
         from ..run_folder import MODEL
 
         path = self.run / MODEL if self.run.is_dir() else self.run
         if self.run.is_dir() and not path.exists():
             raise CheckpointError(f"{shown(self.run)}: expected the folder of a run, there is no {MODEL} in it")
+        self.dataset = self.dataset and module_name(self.dataset)
         if self.dataset is not None and self.dataset not in BUILT_IN:
             raise DataError(f"--dataset: expected one of {', '.join(BUILT_IN)}, got {shown(repr(self.dataset))}")
         self.model = load_model(path)

@@ -53,14 +53,13 @@ def _row(content: Any) -> dict[str, Any]:
     from ..recipes import words
 
     training, expect = content.training, content.expect
-    length = f"{training.steps:,} steps" if training.steps else words.epochs(training.epochs)
     return {
         "recipe": content.recipe.name,
         "title": content.recipe.title,
         "network": words.network(content.layers),
         "parameters": expect.parameters,
         "data": content.data.dataset,
-        "training": f"{training.optimizer['name']}, batch {training.batch_size}, {length}",
+        "training": f"{training.optimizer['name']}, batch {training.batch_size}, {words.length(training)}",
         "expected": None if expect.accuracy is None else f"{expect.accuracy:.1%}",
         "text": expect.text or None,
     }

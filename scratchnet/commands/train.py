@@ -83,6 +83,11 @@ def train(
     if only_measure and resume:
         raise ConfigError("expected --dry-run or --resume, got both")
     require_data_dir(data_dir)
+    given = {
+        "epochs": epochs, "steps": steps, "batch-size": batch_size, "learning-rate": learning_rate,
+        "optimizer": optimizer, "seed": seed, "backend": None if backend == "auto" else backend, "data-dir": data_dir,
+        "checkpoint-every": checkpoint_every,
+    }  # fmt: skip
     with Stop() as stop:
         from .. import recipes, run
 
@@ -92,6 +97,8 @@ def train(
             for key, value in {"epochs": epochs, "steps": steps, "batch_size": batch_size, "seed": seed}.items()
             if value is not None
         }
+        if resume and out is not None and epochs is None and steps is None:
+            changes |= _length(out)
         if optimizer is not None:
             changes["optimizer"] = {"name": optimizer}
         if learning_rate is not None:
@@ -107,10 +114,27 @@ def train(
             backend_name=backend,
             resume=resume,
             checkpoint_every=checkpoint_every,
-            reporter=reporter_for(as_json, quiet),
+            reporter=reporter_for(as_json, quiet, _words(recipe, given)),
             stop=stop,
         )
     return 0 if results["finished"] else exit_code(results["stopped_by"])
+
+
+def _length(out: Path) -> dict[str, int]:
+    """How long the run in a folder was to be trained: so long the same command without a length goes on."""
+    from ..run_folder import planned
+
+    before = planned(out)
+    lengths = {} if before is None else {"epochs": before.epochs, "steps": before.steps}
+    return {name: count for name, count in lengths.items() if count is not None}
+
+
+def _words(recipe: str, given: dict[str, Any]) -> list[str]:
+    """The command line that trains this, without an output folder."""
+    from ..cli import PROGRAM
+
+    options = [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+    return [PROGRAM, recipe, *options]
 
 
 def _dry_run(recipe: Any, out: Any, data_dir: Any, backend: str, as_json: bool, quiet: bool) -> None:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Protocol
 
 from ..errors import ConfigError, DataError
 from ..paths import cache_dir
-from .catalog import DATASETS, Dataset, IdxFile
+from .catalog import DATASETS, Dataset, IdxFile, module_name
 from .files import open_regular, shown, write_atomically
 from .sources import load, users_folders, verified
 
@@ -39,10 +39,10 @@ def named(name: str) -> Dataset:
         If it needs no bundle, or there is none of that name.
     """
     for dataset in DATASETS:
-        if name.replace("_", "-") == dataset.name:
+        if module_name(name) == module_name(dataset.name):
             return dataset
     hint = "the digits come with scikit-learn" if name == "digits" else f"got {shown(repr(name))}"
-    raise ConfigError(f"--dataset: expected {' or '.join(one.name for one in DATASETS)}; {hint}")
+    raise ConfigError(f"--dataset: expected {' or '.join(module_name(one.name) for one in DATASETS)}; {hint}")
 
 
 def export(target: Path, datasets: list[Dataset], data_dir: str | os.PathLike[str] | None = None) -> list[str]:

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BUILT_IN = ("digits", "fashion_mnist", "mnist")
+"""All data sets by the names of their modules, which recipes and options use."""
+
+
+def module_name(name: str) -> str:
+    """``fashion-mnist``, as its folder is called, as ``fashion_mnist``; what is no data set stays as it is."""
+    found = name.replace("-", "_")
+    return found if found in BUILT_IN else name
+
 
 @dataclass(frozen=True)
 class IdxFile:

@@ -17,7 +17,7 @@ from .split import stratified_rows
 
 CLASS_NAMES = tuple("0123456789")
 scale = 1 / 16
-"""What one grey level is worth: the pixels go from 0 to 16, ``x * scale`` lies in [0, 1]."""
+"""What one gray level is worth: the pixels go from 0 to 16, ``x * scale`` lies in [0, 1]."""
 _SHA256 = "68aea062d35a127749050fa0e52dca09d6569ac08092c925610e0954e172dde2"
 _SEED = 0
 _TEST_FRACTION = 0.2

@@ -10,7 +10,7 @@ from .sources import Split, load
 CLASS_NAMES = FASHION_MNIST.class_names
 """``"T-shirt/top"`` (0) to ``"Ankle boot"`` (9)."""
 scale = 1 / 255
-"""What one grey level is worth: ``x * scale`` lies in [0, 1]."""
+"""What one gray level is worth: ``x * scale`` lies in [0, 1]."""
 
 
 def load_data(data_dir: str | os.PathLike[str] | None = None) -> tuple[Split, Split]:

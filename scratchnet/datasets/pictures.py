@@ -1,4 +1,4 @@
-"""A picture file as somebody has it: opened with care, turned upright, put on a background, in grey or in colour.
+"""A picture file as somebody has it: opened with care, turned upright, put on a background, in gray or in color.
 
 Pillow decodes; only formats that it decodes itself are let in (EPS would start another program), and a picture's size
 is looked at before its pixels are.
@@ -77,7 +77,7 @@ def read_picture(path: str | bytes | os.PathLike[Any], color_mode: str = "graysc
     picture : PIL.Image.Image
         Upright, without transparency, of mode L or RGB.
     done : list of str
-        What was done to it, for people: ``["colour to grey"]``.
+        What was done to it, for people: ``["color to gray"]``.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def _decode(module: Any, file: BinaryIO, mode: str, name: str) -> tuple[Image, l
     if "A" in image.getbands() or "transparency" in image.info:
         image = _on_background(module, image, done)
     if mode == "L" and image.mode not in ("L", "1"):
-        done.append("colour to grey")
+        done.append("color to gray")
     return image.convert(mode), done
 
 
@@ -140,14 +140,14 @@ def _upright(image: Any, done: list[str]) -> Any:
 
 
 def _eight_bits(module: Any, image: Any, done: list[str]) -> Any:
-    """Grey levels of 16 bits or more as 8; Pillow's own conversion would clip them."""
+    """Gray levels of 16 bits or more as 8; Pillow's own conversion would clip them."""
     if not image.mode.startswith(("I", "F")):
         return image
     levels = np.nan_to_num(np.asarray(image, np.float64))
     low, high = (0.0, 65535.0) if image.mode.startswith("I;16") else (levels.min(), levels.max())
     if image.mode == "I" and low >= 0 and high <= 65535:
         low, high = 0.0, 65535.0 if high > 255 else 255.0
-    done.append("grey levels to 8 bits")
+    done.append("gray levels to 8 bits")
     return module.fromarray(np.rint((levels - low) * (255 / ((high - low) or 1.0))).astype(np.uint8))
 
 

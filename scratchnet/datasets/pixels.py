@@ -21,7 +21,7 @@ class Pixels:
     array : ndarray of uint8, shape (n, ...)
         Kept as it is, not copied.
     scale : float
-        What one grey level is worth: 1/255 for bytes, 1/16 for the bundled digits.
+        What one gray level is worth: 1/255 for bytes, 1/16 for the bundled digits.
 
     Raises
     ------

@@ -109,6 +109,11 @@ def _model(graph: Any, most: int) -> Sequential:
     for node in graph.node:
         _read(reading, node)
     end = reading.chains[graph.output[0].name]
+    if end.order is not None or (end.first and not first and len(end.shape) > 1):
+        what = "images flattened" if end.order is not None else "images"
+        raise CheckpointError(
+            f"output {graph.output[0].name[:80]!r}: expected channels last, got {what} channels first"
+        )
     model = Sequential(end.layers, dtype=dtype)
     with initializers.blank(most):
         model.build(shape)

@@ -94,6 +94,9 @@ class Layer(KerasNames, Part):
         self.needs_input_gradient = True
         self.workspace: Workspace | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "workspace": None}  # a copy that a callback makes is not in the middle of fit
+
     @taking_batch_axis
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         """Make the parameters for inputs of this shape and set ``output_shape``.

@@ -119,7 +119,7 @@ class KerasNames(Configured):
         trained = {id(layer) for layer in self.trained()}
         return [layer for layer in self.walk() if id(layer) not in trained]
 
-    if not TYPE_CHECKING:  # else mypy would take every misspelt attribute for a weight
+    if not TYPE_CHECKING:  # else mypy would take every misspelled attribute for a weight
 
         def __getattr__(self, name: str) -> Any:
             """A weight under its name: ``layer.kernel``, ``layer.moving_mean``."""

@@ -61,7 +61,7 @@ class BatchNormalization(Layer):
 
     def forward(self, x: Any, training: bool = False) -> Any:
         self.x, c = self.check_input(x), self.input_shape[-1]
-        self.training = training = training and self.trainable
+        self.training = training = training and self.trainable and len(self.x) > 0
         gamma, beta = (self.optional(self.params, name) for name in ("gamma", "beta"))
         moving = self.state["moving_mean"], self.state["moving_variance"]
         self.mean, self.inverse = (self.buffer(name, (c,), np.float64) for name in ("mean", "inverse"))

@@ -22,7 +22,7 @@ class Residual(Layer):
     Parameters
     ----------
     body : Layer or iterable of Layer
-        What is learnt on top of the shortcut; several layers run one after the other.
+        What is learned on top of the shortcut; several layers run one after the other.
     shortcut : Layer or iterable of Layer, optional
         Needed where the body changes the shape.
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..configured import named
+from ..configured import resolve
 from ..custom import known
 from ..custom import register as register
-from ..errors import ConfigError
 from .base import Loss
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from .elementwise import MeanAbsoluteError, MeanSquaredError
+from .functions import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    mean_absolute_error,
+    mean_squared_error,
+    sparse_categorical_crossentropy,
+)
 
 __all__ = [
     "BinaryCrossentropy",
@@ -19,41 +25,44 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
     "get",
+    "mean_absolute_error",
+    "mean_squared_error",
     "register",
     "serialize",
+    "sparse_categorical_crossentropy",
 ]
 
 _CLASSES: dict[str, type[Loss]] = {
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "binary_crossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
     "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,
     "mean_absolute_error": MeanAbsoluteError,
     "mae": MeanAbsoluteError,
 }
+_FUNCTIONS = (
+    binary_crossentropy, categorical_crossentropy, mean_absolute_error, mean_squared_error,
+    sparse_categorical_crossentropy,
+)  # fmt: skip
 
 
 def get(identifier: Any) -> Loss:
-    """A loss from its name (``"mse"``), a ``{"class_name", "config"}`` dict, or itself.
+    """A loss from its name (``"mse"``), a ``{"class_name", "config"}`` dict, its function, or itself.
 
     Raises
     ------
     ConfigError
         For anything else.
     """
-    if isinstance(identifier, Loss):
-        return identifier
-    name, arguments = named(identifier)
-    for short, cls in {**known(Loss), **_CLASSES}.items():
-        if isinstance(name, str) and (name.lower() == short or name == cls.__name__):
-            try:
-                return cls(**arguments)
-            except TypeError as error:
-                raise ConfigError(f"loss {name}: {error}") from None
-    hint = "" if identifier is name else "; a class of your own: @sn.losses.register, or custom_objects={name: class}"
-    raise ConfigError(f"loss: expected one of {', '.join(_CLASSES)}, or a Loss, got {str(name)[:80]!r}{hint}")
+    if any(identifier is function for function in _FUNCTIONS):
+        identifier = identifier.__name__
+    own = "a class of your own (@sn.losses.register, or custom_objects={name: class}), or "
+    return resolve("loss", identifier, Loss, _CLASSES | known(Loss), own if isinstance(identifier, dict) else "")
 
 
 def serialize(loss: Loss) -> dict[str, Any]:

@@ -80,6 +80,19 @@ class Loss(Configured, Part):
         return {"name": self.name}
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        return self._mean(y_true, y_pred, sample_weight, False)[0]
+
+    def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """``dL/dy_pred`` of ``L = loss(y_true, y_pred, sample_weight)``: what `backward` begins with.
+
+        Raises
+        ------
+        ShapeError, DataError
+            As a call of the loss.
+        """
+        return self._mean(y_true, y_pred, sample_weight, True)[1]
+
+    def _mean(self, y_true: Any, y_pred: Any, sample_weight: Any, wanted: bool) -> tuple[float, Any]:
         self.require_backend()
         xp = array_module()
         if xp is np or not isinstance(y_pred, xp.ndarray):
@@ -98,9 +111,9 @@ class Loss(Configured, Part):
             each = np.repeat(to_numpy(sample_weight), n) if alone else sample_weight
             weights = sample_weights(each, n, dtype, f"{self.name}: sample_weight", ShapeError)
         totals = xp.zeros(2, np.float64)
-        logits = getattr(self, "from_logits", False)
-        self.evaluate(y_pred, targets, xp.asarray(weights), logits, totals, nothing(y_pred.dtype))
-        return float(totals[0]) / n
+        logits, dy = getattr(self, "from_logits", False), xp.empty_like(y_pred) if wanted else nothing(y_pred.dtype)
+        self.evaluate(y_pred, targets, xp.asarray(weights), logits, totals, dy)
+        return float(totals[0]) / n, dy
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"

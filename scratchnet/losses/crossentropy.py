@@ -10,6 +10,7 @@ from ..backend import array_module, ops
 from ..errors import ConfigError, DataError, ShapeError
 from ..keras_defaults import CROSSENTROPY, SPARSE_CROSSENTROPY
 from ..kernels.elementwise_losses import BINARY, BINARY_LOGITS
+from ..layers.arguments import batch_shape
 from .base import Loss, as_dtype, as_floats, as_numbers
 from .elementwise import Elementwise
 
@@ -18,9 +19,10 @@ class _Crossentropy(Loss):
     keras_arguments = CROSSENTROPY
 
     def __init__(
-        self, from_logits: bool = False, label_smoothing: float = 0.0, name: str | None = None, **unknown: Any
-    ) -> None:
-        super().__init__(name, **unknown)
+        self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
+        reduction: str = "sum_over_batch_size", name: str | None = None, dtype: Any = None, **unknown: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, axis=axis, reduction=reduction, dtype=dtype, **unknown)
         if not isinstance(from_logits, bool | np.bool_):
             raise ConfigError(f"{type(self).__name__}: from_logits: expected True or False, got {from_logits!r}")
         if not isinstance(label_smoothing, int | float | np.number) or not 0 <= label_smoothing <= 1:
@@ -38,7 +40,7 @@ class _Categorical(_Crossentropy):
         """Number of classes of a model with this output."""
         if len(output_shape) != 1 or output_shape[0] < 1:
             expected = "one number per class, shape (n, classes)"
-            raise ShapeError(f"{self.name}: expected {expected}, got an output of shape {('n', *output_shape)}")
+            raise ShapeError(f"{self.name}: expected {expected}, got an output of shape {batch_shape(output_shape)}")
         return int(output_shape[0])
 
 
@@ -58,6 +60,14 @@ class SparseCategoricalCrossentropy(_Categorical):
     """
 
     keras_arguments = SPARSE_CROSSENTROPY
+
+    def __init__(
+        self, from_logits: bool = False, ignore_class: int | None = None, reduction: str = "sum_over_batch_size",
+        axis: int = -1, name: str | None = None, dtype: Any = None, *, label_smoothing: float = 0.0, **unknown: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            from_logits, label_smoothing, axis, reduction, name, dtype, ignore_class=ignore_class, **unknown
+        )
 
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
         classes, labels = self.classes(output_shape), as_numbers(y, self.name)

@@ -9,6 +9,7 @@ import numpy as np
 from ..backend import ops
 from ..errors import ShapeError
 from ..kernels.elementwise_losses import ABSOLUTE, SQUARED
+from ..layers.arguments import batch_shape
 from .base import Loss, as_dtype, as_floats, as_numbers
 
 
@@ -28,7 +29,7 @@ class Elementwise(Loss):
         if (*targets.shape[1:], 1) == output_shape or targets.shape[1:] == (*output_shape, 1):
             targets = targets.reshape(-1, *output_shape)
         if targets.shape[1:] != output_shape:
-            raise ShapeError(f"{self.name}: expected targets of shape {('n', *output_shape)}, got {targets.shape}")
+            raise ShapeError(f"{self.name}: expected targets of shape {batch_shape(output_shape)}, got {targets.shape}")
         self.check_targets(targets)
         return as_floats(targets, self.name)
 
@@ -42,14 +43,21 @@ class Elementwise(Loss):
         ops.elementwise_loss(y, t, weights, self.kind(logits), self.label_smoothing, totals, dy)
 
 
-class MeanSquaredError(Elementwise):
+class _Error(Elementwise):
+    def __init__(
+        self, reduction: str = "sum_over_batch_size", name: str | None = None, dtype: Any = None, **unknown: Any
+    ) -> None:
+        super().__init__(name, reduction=reduction, dtype=dtype, **unknown)
+
+
+class MeanSquaredError(_Error):
     """``loss_i = mean_j (y_ij - t_ij)^2`` over all numbers of a sample; targets have the shape of the output."""
 
     def kind(self, logits: bool) -> int:
         return SQUARED
 
 
-class MeanAbsoluteError(Elementwise):
+class MeanAbsoluteError(_Error):
     """``loss_i = mean_j |y_ij - t_ij|`` over all numbers of a sample; targets have the shape of the output.
 
     Where ``y = t`` its derivative is 0.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..configured import named
-from ..names import unknown
+from ..configured import resolve
+from ..custom import known
 from . import schedules
 from .adam import Adam, AdamW, Nadam
 from .adaptive import Adadelta, Adagrad, RMSprop
@@ -39,12 +39,7 @@ def get(identifier: Any) -> Optimizer:
     ConfigError
         For anything else.
     """
-    if isinstance(identifier, Optimizer):
-        return identifier
-    name, arguments = named(identifier)
-    if isinstance(name, str) and name.lower() in _CLASSES and isinstance(arguments, dict):
-        return _CLASSES[name.lower()].from_config(arguments)
-    raise unknown("optimizer", identifier, _CLASSES, ", or an Optimizer")
+    return resolve("optimizer", identifier, Optimizer, _CLASSES | known(Optimizer))
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:

@@ -37,9 +37,9 @@ class Adam(Optimizer):
 
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
-        amsgrad: bool = False, **kwargs: Any,
+        amsgrad: bool = False, weight_decay: float | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.beta_1 = float(number(self, "beta_1", beta_1, "[0, 1)"))
         self.beta_2 = float(number(self, "beta_2", beta_2, "[0, 1)"))
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
@@ -81,7 +81,7 @@ class AdamW(Adam):
         epsilon: float = 1e-7, amsgrad: bool = False, **kwargs: Any,
     ) -> None:  # fmt: skip
         weight_decay = number(self, "weight_decay", weight_decay, "[0, inf)")
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **kwargs)
 
 
 class Nadam(Adam):
@@ -104,10 +104,10 @@ class Nadam(Adam):
 
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
-        **kwargs: Any,
+        weight_decay: float | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         refuse_unknown(self, {"amsgrad"} & set(kwargs), ("learning_rate", *self.arguments))
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **kwargs)
         self._product = (0, 1.0)  # t and U_t: not a slot, for it follows from the step count
 
     def momentum(self, t: int) -> float:

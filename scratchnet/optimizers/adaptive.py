@@ -30,9 +30,9 @@ class RMSprop(Optimizer):
 
     def __init__(
         self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7,
-        centered: bool = False, **kwargs: Any,
+        centered: bool = False, weight_decay: float | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.rho = float(number(self, "rho", rho, "[0, 1)"))
         self.momentum = float(number(self, "momentum", momentum, "[0, 1]"))
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
@@ -65,9 +65,10 @@ class Adagrad(Optimizer):
     arguments = ("initial_accumulator_value", "epsilon")
 
     def __init__(
-        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7, **kwargs: Any
-    ) -> None:
-        super().__init__(learning_rate, **kwargs)
+        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7,
+        weight_decay: float | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(learning_rate, weight_decay, **kwargs)
         value = number(self, "initial_accumulator_value", initial_accumulator_value, "[0, inf)")
         self.initial_accumulator_value = float(value)
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
@@ -95,8 +96,11 @@ class Adadelta(Optimizer):
 
     arguments = ("rho", "epsilon")
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **kwargs: Any) -> None:
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7,
+        weight_decay: float | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(learning_rate, weight_decay, **kwargs)
         self.rho = float(number(self, "rho", rho, "[0, 1)"))
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
 

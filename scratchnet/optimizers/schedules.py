@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..checks import arguments_of, number, refuse_unknown
-from ..configured import Configured
+from ..configured import Configured, resolve
+from ..custom import known
 from ..errors import ConfigError
 
 __all__ = [
@@ -39,7 +42,15 @@ class LearningRateSchedule(Configured):
         if name is not None:
             self.name = name
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, a float; of an array of steps, as for a plot, an array."""
+        if np.ndim(step) == 0:
+            return self.rate(step)
+        steps = np.asarray(step)
+        return np.array([self.rate(one) for one in steps.flat]).reshape(steps.shape)
+
+    def rate(self, step: int) -> float:
+        """The rate of a step."""
         raise TypeError(f"{type(self).__name__} does not define __call__(step)")
 
     def config(self) -> dict[str, Any]:
@@ -57,9 +68,10 @@ class LearningRateSchedule(Configured):
 
 class _Decay(LearningRateSchedule):
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
+        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False,
+        name: str | None = None, **unknown: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, **unknown)
         self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = number(self, "decay_steps", decay_steps, "(0, inf)")
         self.decay_rate = number(self, "decay_rate", decay_rate, "[0, inf)")
@@ -73,14 +85,17 @@ class _Decay(LearningRateSchedule):
 class ExponentialDecay(_Decay):
     """``initial_learning_rate * decay_rate ** (step / decay_steps)``; ``staircase`` rounds the exponent down."""
 
-    def __call__(self, step: int) -> float:
-        return float(self.initial_learning_rate * self.decay_rate ** self.progress(step))
+    def rate(self, step: int) -> float:
+        try:
+            return float(self.initial_learning_rate * self.decay_rate ** self.progress(step))
+        except OverflowError:
+            return math.inf
 
 
 class InverseTimeDecay(_Decay):
     """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``; ``staircase`` rounds the fraction down."""
 
-    def __call__(self, step: int) -> float:
+    def rate(self, step: int) -> float:
         return float(self.initial_learning_rate / (1 + self.decay_rate * self.progress(step)))
 
 
@@ -92,16 +107,16 @@ class PolynomialDecay(LearningRateSchedule):
 
     def __init__(
         self, initial_learning_rate: float, decay_steps: int, end_learning_rate: float = 0.0001, power: float = 1.0,
-        cycle: bool = False, **kwargs: Any,
+        cycle: bool = False, name: str | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
-        super().__init__(**kwargs)
+        super().__init__(name, **unknown)
         self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = number(self, "decay_steps", decay_steps, "(0, inf)")
         self.end_learning_rate = number(self, "end_learning_rate", end_learning_rate, "[0, inf)")
         self.power = number(self, "power", power, "[0, inf)")
         self.cycle = bool(cycle)
 
-    def __call__(self, step: int) -> float:
+    def rate(self, step: int) -> float:
         steps = self.decay_steps
         if self.cycle:
             steps *= max(1, math.ceil(step / steps))
@@ -119,17 +134,17 @@ class CosineDecay(LearningRateSchedule):
     """
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, alpha: float = 0.0, warmup_target: float | None = None,
-        warmup_steps: int = 0, **kwargs: Any,
+        self, initial_learning_rate: float, decay_steps: int, alpha: float = 0.0, name: str | None = None,
+        warmup_target: float | None = None, warmup_steps: int = 0, **unknown: Any,
     ) -> None:  # fmt: skip
-        super().__init__(**kwargs)
+        super().__init__(name, **unknown)
         self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
         self.decay_steps = number(self, "decay_steps", decay_steps, "(0, inf)")
         self.alpha = number(self, "alpha", alpha)
         self.warmup_target = None if warmup_target is None else number(self, "warmup_target", warmup_target, "[0, inf)")
         self.warmup_steps = number(self, "warmup_steps", warmup_steps, "[0, inf)")
 
-    def __call__(self, step: int) -> float:
+    def rate(self, step: int) -> float:
         start, peak = 0.0, self.initial_learning_rate
         if self.warmup_target is not None:
             start, peak = self.warmup_steps, self.warmup_target
@@ -143,8 +158,10 @@ class CosineDecay(LearningRateSchedule):
 class PiecewiseConstantDecay(LearningRateSchedule):
     """``values[i]`` up to and including step ``boundaries[i]``, the last value after the last boundary."""
 
-    def __init__(self, boundaries: Sequence[float], values: Sequence[float], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, boundaries: Sequence[float], values: Sequence[float], name: str | None = None, **unknown: Any
+    ) -> None:
+        super().__init__(name, **unknown)
         for name, given in (("boundaries", boundaries), ("values", values)):
             if isinstance(given, str) or not hasattr(given, "__len__"):
                 raise ConfigError(f"PiecewiseConstantDecay: {name}: expected a list of numbers, got {given!r}")
@@ -158,7 +175,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         if sorted(self.boundaries) != self.boundaries:
             raise ConfigError(f"PiecewiseConstantDecay: boundaries: expected them to rise, got {self.boundaries}")
 
-    def __call__(self, step: int) -> float:
+    def rate(self, step: int) -> float:
         return float(self.values[sum(step > boundary for boundary in self.boundaries)])
 
 
@@ -170,17 +187,8 @@ def get(identifier: Any) -> LearningRateSchedule:
     ConfigError
         For anything else.
     """
-    if isinstance(identifier, LearningRateSchedule):
-        return identifier
-    names = [name for name in __all__ if name != "LearningRateSchedule"]
-    if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
-        for name in names:
-            if identifier["class_name"] == name and isinstance(identifier["config"], dict):
-                try:
-                    return globals()[name](**identifier["config"])
-                except TypeError as error:
-                    raise ConfigError(f"schedule {name}: {error}") from None
-    raise ConfigError(f"schedule: expected one of {', '.join(names)}, got {str(identifier)[:80]!r}")
+    classes = {name: globals()[name] for name in __all__ if name != "LearningRateSchedule"}
+    return resolve("schedule", identifier, LearningRateSchedule, classes | known(LearningRateSchedule))
 
 
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:

@@ -25,12 +25,13 @@ class SGD(Optimizer):
 
     arguments = ("momentum", "nesterov")
 
-    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
-        super().__init__(learning_rate, **kwargs)
-        self.momentum, self.nesterov = (
-            float(number(self, "momentum", momentum, "[0, 1]")),
-            flag(self, "nesterov", nesterov),
-        )
+    def __init__(
+        self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False,
+        weight_decay: float | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(learning_rate, weight_decay, **kwargs)
+        self.momentum = float(number(self, "momentum", momentum, "[0, 1]"))
+        self.nesterov = flag(self, "nesterov", nesterov)
 
     def slot_values(self) -> dict[str, float]:
         return {"momentum": 0.0} if self.momentum else {}

@@ -1,4 +1,4 @@
-"""Test samples as pictures with captions: what was recognised, and what was taken for something else."""
+"""Test samples as pictures with captions: what was recognized, and what was taken for something else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Example:
 
 
 def correct(x: Any, labels: np.ndarray, scores: np.ndarray, names: Sequence[str]) -> list[Example]:
-    """The first test sample of each class that was recognised, of up to `MOST` classes."""
+    """The first test sample of each class that was recognized, of up to `MOST` classes."""
     hits = np.flatnonzero(scores.argmax(axis=1) == labels)
     _, first = np.unique(labels[hits], return_index=True)
     return _examples(x, hits[first][:MOST], labels, scores, names)
@@ -50,7 +50,7 @@ def _examples(x: Any, rows: np.ndarray, labels: np.ndarray, scores: np.ndarray, 
         true, predicted, sure = names[labels[row]], names[guess], float(scores[row, guess])
         pixels = ink(image)
         alt = (
-            f"Test sample {row}: {true}, recognised"
+            f"Test sample {row}: {true}, recognized"
             if guess == labels[row]
             else f"Test sample {row}: {true}, taken for {predicted}"
         )

@@ -44,6 +44,7 @@ class Activation:
     high: float
     zeros: float
     picture: Picture
+    values: tuple[float, ...]  # those of a vector
 
 
 def filters(model: Sequential, image_shape: tuple[int, ...]) -> Filters | None:
@@ -99,11 +100,12 @@ def _activation(name: str, y: np.ndarray) -> Activation:
         shown, what = min(y.size, 1024), f"{min(y.size, 1024):,} of {y.size:,} values"
     zeros = float((y == 0).mean())
     alt = f"Output of {name}: {what}, dark to light from {span[0]:.3g} to {high:.3g}; {zeros:.0%} are zero."
-    return Activation(name, y.shape, shown, low, mean, high, zeros, picture(pixels, alt, enlarged_to(pixels, SHEET)))
+    drawn = picture(pixels, alt, enlarged_to(pixels, SHEET))
+    return Activation(name, y.shape, shown, low, mean, high, zeros, drawn, tuple(y.tolist()) if y.ndim == 1 else ())
 
 
 def image_shape(sample: np.ndarray) -> tuple[int, ...] | None:
-    """Height and width of the samples where they are grey images, as `scratchnet.plots.as_images` sees them."""
+    """Height and width of the samples where they are gray images, as `scratchnet.plots.as_images` sees them."""
     try:
         images = plots.as_images(sample)
     except ShapeError:

@@ -29,7 +29,7 @@ def colored(values: np.ndarray, colors: str, low: float, high: float) -> np.ndar
 
 
 def ink(image: np.ndarray) -> np.ndarray:
-    """An image of `scratchnet.plots.as_images` as colors: grey ones as dark ink on white, as the PNG pictures are."""
+    """An image of `scratchnet.plots.as_images` as colors: gray ones as dark ink on white, as the PNG pictures are."""
     if image.ndim == 3:
         return np.rint(image * 255).astype(np.uint8)
     return colored(image, "gray_r", 0.0, 1.0)

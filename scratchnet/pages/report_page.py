@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import recipes, report, run_report
+from .. import plots, recipes, report, run_report
+from ..datasets.catalog import BUILT_IN
 from ..datasets.labels import class_numbers
 from ..errors import RecipeError
 from ..model import Sequential
-from ..recipes.recipe import BUILT_IN, Recipe, RecipeData
+from ..recipes.recipe import Recipe, RecipeData
 from . import examples, inside, measures, network
 from .charts import Chart, Series, legend_mark, line_chart, thinned
 from .rendering import render
@@ -49,6 +50,7 @@ def page(
     drawn, height = network.drawing(model.input_shape, layers)
     right = examples.correct(x, labels, scores, names) if image_shape else []
     shown = right[0].row if right else 0
+    activations = inside.activations(model, recipe, x[shown : shown + 1]) if image_shape else []
     return render(
         "report.html",
         recipe=recipe.content,
@@ -68,7 +70,10 @@ def page(
         right=right,
         wrong=examples.misclassified(x, labels, scores, names) if image_shape else [],
         filters=inside.filters(model, image_shape) if image_shape else None,
-        activations=inside.activations(model, recipe, x[shown : shown + 1]) if image_shape else [],
+        activations=activations,
+        outputs=outputs(activations, names, scores[shown]),
+        logits=bool(getattr(model.loss, "from_logits", False)),
+        gray=bool(image_shape) and plots.as_images(x[:1]).ndim == 3,
         example=right[0] if right else None,
         check=checked,
         check_note=check_note,
@@ -101,6 +106,16 @@ def points(rows: Sequence[Mapping[str, Any]], name: str, across: str = "epoch") 
     """A column of the metrics over another one, without what is no finite number."""
     pairs = [(row.get(across), row.get(name)) for row in rows]
     return [(float(x), float(y)) for x, y in pairs if x is not None and y is not None and math.isfinite(y)]
+
+
+def outputs(
+    activations: Sequence[inside.Activation], names: Sequence[str], chances: np.ndarray
+) -> list[tuple[str, float, float]]:
+    """Name, value of the last layer and probability of each class; none where a table of them would be too long."""
+    values = activations[-1].values if activations else ()
+    if len(values) != len(names) or len(names) > MOST_CELLS:
+        return []
+    return [(name, value, float(chance)) for name, value, chance in zip(names, values, chances, strict=True)]
 
 
 def confusion(matrix: np.ndarray) -> list[list[tuple[int, int]]]:

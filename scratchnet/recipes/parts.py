@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 from .. import initializers, layers, losses, optimizers
 from ..datasets.files import shown
 from ..errors import RecipeError
+from ..names import folded
 from .schema import refusal, suggest
 from .toml import Path
 
@@ -33,10 +35,11 @@ def accepted_arguments(cls: type) -> dict[str, inspect.Parameter]:
     accepted: dict[str, inspect.Parameter] = {}
     constructors = [base for base in cls.__mro__ if "__init__" in vars(base)]
     for base in constructors:
+        first = base is constructors[0]
         parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
         for parameter in parameters:
-            own = base is constructors[0] or parameter.default is not parameter.empty
-            if own and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+            if by_name and (first or parameter.default is not parameter.empty):
                 accepted.setdefault(parameter.name, parameter)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
@@ -93,9 +96,9 @@ class Parts:
     def _make(self, kind: str, module: Any, name: str, arguments: dict[str, Any], name_path: Path, path: Path) -> Any:
         classes = public_classes(module)
         # Layers are named as in Python; for the rest Keras takes "adam" and "Adam", "he_normal" and "HeNormal".
-        cls = classes.get(name) if kind == "layer" else {_fold(n): c for n, c in classes.items()}.get(_fold(name))
+        cls = classes.get(name) if kind == "layer" else {folded(n): c for n, c in classes.items()}.get(folded(name))
         if cls is None:
-            choices = list(classes) if kind == "layer" else [_snake(choice) for choice in classes]
+            choices = list(classes) if kind == "layer" else [snake(choice) for choice in classes]
             raise self.refusal(name_path, f"there is no {kind} {shown(repr(name))}: {suggest(name, choices)}")
         accepted = accepted_arguments(cls)
         for key in arguments:
@@ -129,13 +132,6 @@ def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def _fold(name: str) -> str:
-    return name.lower().replace("_", "")
-
-
-def _snake(name: str) -> str:
-    """``HeNormal`` as ``he_normal``, ``RMSprop`` as ``rmsprop``."""
-    words = "".join(
-        f"_{c.lower()}" if i and c.isupper() and name[i - 1].islower() else c.lower() for i, c in enumerate(name)
-    )
-    return words
+def snake(name: str) -> str:
+    """``HeNormal`` as ``he_normal``, ``RMSprop`` as ``rmsprop``, ``AdamW`` as ``adamw``: Keras's names."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
+from ..datasets.catalog import BUILT_IN
 from ..datasets.files import shown
 from ..datasets.labels import class_numbers
 from ..errors import ConfigError, DataError, RecipeError, ScratchnetError, ShapeError
@@ -17,7 +18,6 @@ from ..model import Sequential
 from . import sources, toml
 from .parts import Parts
 from .schema import Content, refusal, suggest, validate
-from .sources import BUILT_IN as BUILT_IN
 
 Samples = tuple[Any, np.ndarray]
 
@@ -41,7 +41,7 @@ class RecipeData:
     def described(self) -> dict[str, Any]:
         """What the samples look like, so that a picture of somebody's own can be made alike.
 
-        ``background`` is the middle one of the grey levels (0 to 255) around the edge of up to 1,000 training samples;
+        ``background`` is the middle one of the gray levels (0 to 255) around the edge of up to 1,000 training samples;
         None where they are no bytes, or no pictures.
         """
         x, shape, background = self.train[0], self.sample_shape, None

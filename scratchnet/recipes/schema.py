@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from ..datasets.catalog import module_name
 from ..datasets.files import shown
 from ..errors import RecipeError
 from ..names import closest
@@ -23,6 +24,12 @@ def _named(value: Any) -> dict[str, Any]:
 
 
 Named = Annotated[dict[str, Any], BeforeValidator(_named)]
+
+
+def _data_set(value: Any) -> Any:
+    return module_name(value) if isinstance(value, str) else value
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 Side = Annotated[int, Field(ge=1, le=1 << 16)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -48,7 +55,7 @@ class Data(_Table):
     The keys from ``test_dataset`` on are for data of one's own (datasets.py); None is the default of the reader.
     """
 
-    dataset: Text
+    dataset: Annotated[Text, BeforeValidator(_data_set)]
     validation: int = Field(default=0, ge=0)
     shape: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1, max_length=8)
     one_hot: bool = False
@@ -116,7 +123,7 @@ def validate(content: dict[str, Any], text: str, where: str) -> Content:
     Raises
     ------
     RecipeError
-        For the first thing that is wrong; a misspelt key before all others.
+        For the first thing that is wrong; a misspelled key before all others.
     """
     try:
         recipe = Content.model_validate(content)

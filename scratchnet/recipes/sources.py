@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import datasets
-from ..datasets.catalog import DATASETS, Dataset
+from ..datasets.catalog import BUILT_IN, DATASETS, Dataset
 from ..datasets.files import shown
 from ..datasets.labels import class_numbers
 from ..datasets.sources import users_folders
@@ -17,7 +17,6 @@ from ..errors import DataError
 from ..paths import cache_dir
 from .schema import Data
 
-BUILT_IN = ("digits", "fashion_mnist", "mnist")
 KEYS = {
     "folder": ("image_size", "color_mode", "test_split", "split_seed"),
     "csv": ("image_size", "label_column", "test_split", "split_seed", "test_dataset"),
@@ -29,7 +28,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Loaded:
-    """Training and test samples as they are stored, what one grey level is worth, and the names of the classes."""
+    """Training and test samples as they are stored, what one gray level is worth, and the names of the classes."""
 
     train: Arrays
     test: Arrays

@@ -10,6 +10,13 @@ def epochs(count: int) -> str:
     return f"{count:,} epoch{'' if count == 1 else 's'}"
 
 
+def length(training: Any) -> str:
+    """How long a recipe trains: ``20 epochs`` or ``1,500 steps``."""
+    if training.steps is None:
+        return epochs(training.epochs)
+    return f"{training.steps:,} step{'' if training.steps == 1 else 's'}"
+
+
 def network(layers: list[dict[str, Any]]) -> str:
     """``conv 3x3 32, max-pool, dense 128, dense 10``."""
     words = []

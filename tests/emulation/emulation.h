@@ -204,7 +204,7 @@ template <class T>
 T min(T a, T b) { return b < a ? b : a; }
 template <class T>
 T max(T a, T b) { return a < b ? b : a; }
-using std::erfc, std::exp, std::expm1, std::fabs, std::fma, std::isfinite, std::isnan, std::log, std::log1p, std::pow;
+using std::erfc, std::exp, std::expm1, std::fabs, std::fma, std::isfinite, std::isinf, std::isnan, std::log, std::log1p, std::pow;
 using std::sqrt, std::tanh;
 
 // Tensor cores, as the PTX manual has their fragments: what ptx.cuh is for a CUDA compiler

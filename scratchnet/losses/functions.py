@@ -1,0 +1,50 @@
+"""Losses as functions, under Keras's names: the loss of each sample. To `compile` they stand for their classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .base import Loss, as_numbers
+from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from .elementwise import MeanAbsoluteError, MeanSquaredError
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> np.ndarray:
+    """``mean_j (y_ij - t_ij)^2`` over the last axis."""
+    return _each(MeanSquaredError(), y_true, y_pred)
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> np.ndarray:
+    """``mean_j |y_ij - t_ij|`` over the last axis."""
+    return _each(MeanAbsoluteError(), y_true, y_pred)
+
+
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> np.ndarray:
+    """`BinaryCrossentropy` of each row of the last axis."""
+    return _each(BinaryCrossentropy(from_logits, label_smoothing, axis), y_true, y_pred)
+
+
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> np.ndarray:
+    """`CategoricalCrossentropy` of each row of the last axis."""
+    return _each(CategoricalCrossentropy(from_logits, label_smoothing, axis), y_true, y_pred)
+
+
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> np.ndarray:
+    """`SparseCategoricalCrossentropy` of each row of the last axis; targets are its class number."""
+    return _each(SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis), y_true, y_pred)
+
+
+def _each(loss: Loss, y_true: Any, y_pred: Any) -> np.ndarray:
+    outputs, targets = as_numbers(y_pred, loss.name, "prediction"), np.asarray(y_true)
+    rows = outputs.reshape(-1, outputs.shape[-1])
+    targets = targets.reshape(len(rows), *(() if targets.size == len(rows) != outputs.size else rows.shape[1:]))
+    values = [loss(t[None], row[None]) for t, row in zip(targets, rows, strict=True)]
+    return np.array(values, outputs.dtype if outputs.dtype.kind == "f" else np.float32).reshape(outputs.shape[:-1])

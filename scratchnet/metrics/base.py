@@ -1,0 +1,133 @@
+"""What every metric is: a mean over samples, summed in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..checks import arguments_of, refuse_unknown, snake_case
+from ..configured import Configured
+from ..errors import ConfigError, ShapeError
+from ..keras_defaults import METRIC, take
+from ..losses.base import as_numbers
+from ..sample_weights import sample_weights
+
+
+class Metric(Configured):
+    """Base class of all metrics; a subclass defines `values`.
+
+    Attributes
+    ----------
+    name : str
+        The key in the logs.
+    counts_correct : bool
+        Whether the metric is the share of samples whose largest output is at the right class. Losses that count those
+        themselves spare it the work (unless it is of a class of a user's own, which may do anything).
+    direction : {"up", "down"} or None
+        What is better, for callbacks that watch the metric; None: they have to be told.
+
+    Raises
+    ------
+    ConfigError
+        For an argument that the class does not have.
+    """
+
+    counts_correct = False
+    direction: str | None = None
+
+    def __init__(self, name: str | None = None, dtype: Any = None, **unknown: Any) -> None:
+        take(self, {"dtype": dtype}, METRIC)
+        refuse_unknown(self, unknown, arguments_of(type(self)))
+        self.name = name or snake_case(type(self).__name__)
+        self.total, self.count = 0.0, 0.0  # of a subclass `reset_state` may need what it has not made yet
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        """The metric of every sample of a batch, an array with a batch axis; or its mean over the batch, a number."""
+        raise TypeError(f"{type(self).__name__} does not define values(y_true, y_pred)")
+
+    def reset_state(self) -> None:
+        """Begin a new mean."""
+        self.total, self.count = 0.0, 0.0
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch into the mean; a number counts as often as the batch has samples.
+
+        Raises
+        ------
+        ShapeError
+            If the targets or the weights do not fit the predictions.
+        DataError
+            If one of them does not hold numbers.
+        ConfigError
+            If a user's function returns something that is not numbers.
+        """
+        y_true, y_pred = as_numbers(y_true, self.name), as_numbers(y_pred, self.name, "prediction")
+        if len(y_true) != len(y_pred):
+            raise ShapeError(f"{self.name}: {len(y_pred)} predictions but {len(y_true)} targets")
+        if not len(y_pred):
+            return
+        given = self.values(y_true, y_pred)
+        try:
+            values = np.asarray(given)
+            fits = values.dtype.kind in "biuf" and values.size > 0 and values.shape[:1] in ((), (len(y_pred),))
+        except ValueError:  # arrays of different shapes
+            fits = False
+        if not fits:
+            text = f"{given!r:.80}".replace("\n", " ")
+            raise ConfigError(f"metric {self.name!r}: expected a number per sample or their mean, got {text}")
+        weights = np.ones(len(y_pred))
+        if sample_weight is not None:
+            each = np.full(len(y_pred), sample_weight) if np.ndim(sample_weight) == 0 else sample_weight
+            weights = sample_weights(each, len(y_pred), np.float64, f"{self.name}: sample_weight", ShapeError)
+        each = values.reshape(len(y_pred), -1).mean(axis=1, dtype=np.float64) if values.ndim else values
+        self.total += float((each * weights).sum())
+        self.count += float(weights.sum())
+
+    def result(self) -> float:
+        """The mean since `reset_state`; 0 before the first batch, as in Keras."""
+        return self.total / self.count if self.count else 0.0
+
+    def state(self) -> list[float]:
+        """What a checkpoint keeps, so that `load_state` can go on within an epoch."""
+        return [self.total, self.count]
+
+    def load_state(self, state: list[float]) -> None:
+        """Go on from what `state` gave."""
+        self.total, self.count = float(state[0]), float(state[1])
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """Take a batch into the mean, and say what it is then."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON-able values."""
+        return {"name": self.name}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {self.result():.4f} over {self.count:g} samples>"
+
+
+class MeanMetricWrapper(Metric):
+    """The mean of a function ``f(y_true, y_pred)`` of NumPy arrays: one number per sample, or the batch's mean.
+
+    Further arguments are the function's.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **arguments: Any) -> None:
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__).strip("<>"), dtype)
+        if not callable(fn):
+            raise ConfigError(f"MeanMetricWrapper: fn: expected a function f(y_true, y_pred), got {fn!r:.80}")
+        self.fn, self.arguments = fn, arguments
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        return self.fn(y_true, y_pred, **self.arguments)
+
+
+def alike(y_true: Any, y_pred: Any, name: str) -> Any:
+    """Targets in the shape of the outputs; a last axis of one may be missing on either side."""
+    if y_true.shape == y_pred.shape or (*y_true.shape, 1) == y_pred.shape or y_true.shape == (*y_pred.shape, 1):
+        return y_true.reshape(y_pred.shape)
+    raise ShapeError(f"{name}: expected targets of the shape of the outputs, {y_pred.shape}, got {y_true.shape}")
