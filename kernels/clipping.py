@@ -7,12 +7,11 @@ import math
 import numpy as np
 
 from .addresses import at
+from .elementwise import CHUNK, everywhere
 from .jit import kernel
 from .launching import launch
 from .registry import reference, twin
 from .scratch import scratch
-
-CHUNK = 16_384  # gradients that a task clips; vectors of up to two chunks stay with one thread
 
 
 @reference("clip_by_value", updates=(0,), outputs=0)
@@ -36,7 +35,7 @@ def clip_by_norm_reference(g, spans, limit, together):
 
 
 @kernel
-def _clip_values(task, g, limit):
+def _clip_values(task, limit, g):
     start, count = task * CHUNK, min(CHUNK, g.size - task * CHUNK)
     d = at(g, start)
     for k in range(count):
@@ -70,8 +69,7 @@ def _rescale(task, g, spans, limit, together, norms):
 
 @twin("clip_by_value")
 def clip_by_value(g, limit):
-    tasks = -(-g.size // CHUNK)
-    launch(_clip_values, tasks, g, g.dtype.type(limit), serial=tasks <= 2)
+    everywhere(_clip_values, g.dtype.type(limit), g)
 
 
 @twin("clip_by_norm")

@@ -15,12 +15,11 @@ import numpy as np
 from .addresses import at
 from .gemm import ACCUMULATE, BIAS, ZERO, gemm_at
 from .jit import jit, kernel, max_threads, thread_id
-from .launching import launch
+from .launching import FEW, launch
 from .scratch import clear, scratch
 
 SLICES = 8  # of the batch, each with a filter gradient of its own, summed in order: the same bits for any thread count
 ADDED = 256  # numbers of a gradient that a task adds up
-SERIAL = 32_768  # fewer numbers are added, or turned round, by one thread
 
 
 @lru_cache(maxsize=64)
@@ -127,7 +126,7 @@ def _add_slices(task, parts, total):
 
 def add_slices(parts, total):
     """The sum of the slices' gradients, in order (5x5, 64 to 128 channels: 59 us; by NumPy 144 us)."""
-    launch(_add_slices, -(-total.size // ADDED), parts, total, serial=parts.size < SERIAL)
+    launch(_add_slices, -(-total.size // ADDED), parts, total, serial=parts.size < FEW)
 
 
 def prepare(x, w, y, strides, pads, dilation):

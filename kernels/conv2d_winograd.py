@@ -11,10 +11,10 @@ from 64 to 128 channels, took 1.2 instead of 2.1 ms, and 2.9 instead of 4.9 ms b
 from __future__ import annotations
 
 from .addresses import at, shift
-from .conv2d_im2col import SERIAL, SLICES, add_slices, masked, pad, unpad
+from .conv2d_im2col import SLICES, add_slices, masked, pad, unpad
 from .gemm import ACCUMULATE, ZERO, gemm
 from .jit import exported, jit, kernel, max_threads, thread_id
-from .launching import launch
+from .launching import FEW, launch
 from .scratch import clear, scratch
 from .transposition import transposed
 from .winograd_transforms import matrices, two_sided
@@ -226,7 +226,7 @@ def run_backward(x, w, y, dy, pads, relu, dw, db, dx):
     p = Plan(x, w, y, BACKWARD_BYTES, SLICES)
     if dx.size:
         wt = p.take("wt", r, r, f, c)
-        launch(transposed, r * r, w.reshape(r * r, c, f), wt.reshape(r * r, f, c), serial=w.size < SERIAL)
+        launch(transposed, r * r, w.reshape(r * r, c, f), wt.reshape(r * r, f, c), serial=w.size < FEW)
         launch(_transform_filters, c * f // 16, wt, p.u)
     dus = p.take("du", min(slices, max_threads()), p.u.size)
     dws = p.take("dw", slices, *w.shape)

@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 from .frames import frame_of, framed, run_tasks
 from .jit import compile_function, written_for
 
+FEW = 32_768  # numbers that are added, copied or compared sooner by one thread than shared out
+
 
 class Launch(NamedTuple):
     """A kernel, how many tasks it has, and its arguments behind the task."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from .jit import jit, kernel
 from .registry import reference, twin
-from .softmax_cross_entropy import ROWS, evaluate
+from .softmax_cross_entropy import ROWS, evaluate, first_maximum
 
 EPSILON = 1e-7
 
@@ -56,15 +56,6 @@ def _inside(p):
     return not (p < EPSILON or p > 1 - EPSILON)
 
 
-@jit
-def _first_maximum(row):
-    best = 0
-    for k in range(1, row.size):
-        if row[k] > row[best]:
-            best = k
-    return best
-
-
 @kernel
 def _sparse(task, p, labels, weights, smoothing, parts, dp, wanted):  # in doubles: one logarithm per row is nothing
     n, c = p.shape
@@ -79,7 +70,7 @@ def _sparse(task, p, labels, weights, smoothing, parts, dp, wanted):  # in doubl
         label = labels[i]
         loss += math.log(s) - (1 - smoothing) * math.log(_clip(np.float64(p[i, label])))
         losses += weights[i] * loss
-        correct += _first_maximum(p[i]) == label and loss == loss
+        correct += first_maximum(p[i]) == label and loss == loss
         if wanted:
             scale = weights[i] / n
             for k in range(c):
@@ -104,7 +95,7 @@ def _dense(task, p, targets, weights, smoothing, parts, dp, wanted):
             if _inside(r):
                 dot -= t
         losses += weights[i] * loss
-        correct += _first_maximum(p[i]) == _first_maximum(targets[i]) and loss == loss
+        correct += first_maximum(p[i]) == first_maximum(targets[i]) and loss == loss
         if wanted:
             scale = weights[i] / n
             for k in range(c):

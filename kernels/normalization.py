@@ -12,13 +12,12 @@ import numpy as np
 
 from .addresses import at, shift
 from .jit import jit, kernel
-from .launching import launch
+from .launching import FEW, launch
 from .registry import reference, twin
 from .scratch import scratch
 
 # Rows are split into so many slices at most, of at least so many rows each; sums are combined in their order.
 SLICES, ROWS = 64, 32
-SERIAL = 32_768  # smaller arrays stay with one thread
 
 
 @reference("batch_norm_forward", outputs=3, updates=(3, 4))
@@ -220,7 +219,7 @@ def _room(x):
     """Sums of each slice, numbers of each column, and whether the work is for one thread."""
     rows, c = x.shape
     sums = scratch("batch_norm.sums", (slices(rows), 2, c), np.float64)
-    return sums, scratch("batch_norm.work", (3, c), np.float64), x.size < SERIAL
+    return sums, scratch("batch_norm.work", (3, c), np.float64), x.size < FEW
 
 
 @twin("batch_norm_forward")

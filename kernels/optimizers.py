@@ -17,13 +17,13 @@ import numpy as np
 
 from .addresses import at, in_type_of, like
 from .jit import jit, kernel
-from .launching import launch
+from .launching import FEW, launch
 from .registry import reference, twin
 
-# Parameters that a task updates, few enough that two threads have the same work; a vector of up to SERIAL stays with
+# Parameters that a task updates, few enough that two threads have the same work; a vector of up to FEW stays with
 # one. Adam over 118,282 floats: 41 us with one thread, 26 us with two on idle cores, 55 us where another process holds
 # the second core. 101,770 in chunks of 16,384, four for one thread and three for the other: 14.4 us, and 11.5 so.
-CHUNK, SERIAL = 4_096, 32_768
+CHUNK = 4_096
 
 
 @reference("sgd", updates=(0, 2), outputs=0)
@@ -207,7 +207,7 @@ def _adadelta(task, ps, gs, vs, us, numbers):
 def _update(kernel, arguments, *numbers, epsilon=1.0):
     """Launch an optimizer's kernel over all parameters, the first of its arguments."""
     p = arguments[0]
-    launch(kernel, -(-p.size // CHUNK), *arguments, (*numbers, floor_of(p.dtype, epsilon)), serial=p.size <= SERIAL)
+    launch(kernel, -(-p.size // CHUNK), *arguments, (*numbers, floor_of(p.dtype, epsilon)), serial=p.size <= FEW)
 
 
 @twin("sgd")

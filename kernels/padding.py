@@ -6,10 +6,8 @@ import numpy as np
 
 from .addresses import at
 from .jit import kernel
-from .launching import launch
+from .launching import FEW, launch
 from .registry import reference, twin
-
-SERIAL = 32_768  # smaller arrays stay with one thread
 
 
 @reference("zero_pad_forward")
@@ -51,10 +49,10 @@ def _crop(image, dy, top, left, dx):
 
 @twin("zero_pad_forward")
 def zero_pad_forward(x, pads, y):
-    launch(_pad, len(x), x, pads[0], pads[2], y, serial=y.size < SERIAL)
+    launch(_pad, len(x), x, pads[0], pads[2], y, serial=y.size < FEW)
 
 
 @twin("zero_pad_backward")
 def zero_pad_backward(dy, pads, dx):
     if dx.size:
-        launch(_crop, len(dx), dy, pads[0], pads[2], dx, serial=dx.size < SERIAL)
+        launch(_crop, len(dx), dy, pads[0], pads[2], dx, serial=dx.size < FEW)

@@ -10,11 +10,9 @@ import numpy as np
 
 from .addresses import LINE_BYTES, at, shift
 from .jit import jit, kernel, max_threads, thread_id
-from .launching import launch
+from .launching import FEW, launch
 from .registry import reference, twin
 from .scratch import scratch
-
-SERIAL = 32_768  # smaller arrays stay with one thread
 
 
 def argmax_dtype(window: tuple[int, int]) -> type[np.integer]:
@@ -246,24 +244,24 @@ def _average_backward(image, dy, g, dx, tables):
 @twin("max_pool_forward")
 def max_pool_forward(x, window, strides, pads, y, argmax):
     g = geometry(x.shape, y.shape, window, strides, pads)
-    launch(_max_forward, len(x), x, g, y, argmax, tables(window, argmax.dtype), serial=x.size < SERIAL)
+    launch(_max_forward, len(x), x, g, y, argmax, tables(window, argmax.dtype), serial=x.size < FEW)
 
 
 @twin("max_pool_backward")
 def max_pool_backward(dy, argmax, window, strides, pads, shape, dx):
     if dx.size:
         g = geometry(shape, dy.shape, window, strides, pads)
-        launch(_max_backward, len(dx), dy, argmax, g, dx, tables(window, argmax.dtype), serial=dx.size < SERIAL)
+        launch(_max_backward, len(dx), dy, argmax, g, dx, tables(window, argmax.dtype), serial=dx.size < FEW)
 
 
 @twin("average_pool_forward")
 def average_pool_forward(x, window, strides, pads, y):
     g = geometry(x.shape, y.shape, window, strides, pads)
-    launch(_average_forward, len(x), x, g, y, tables(window, np.int64), serial=x.size < SERIAL)
+    launch(_average_forward, len(x), x, g, y, tables(window, np.int64), serial=x.size < FEW)
 
 
 @twin("average_pool_backward")
 def average_pool_backward(dy, window, strides, pads, shape, dx):
     if dx.size:
         g = geometry(shape, dy.shape, window, strides, pads)
-        launch(_average_backward, len(dx), dy, g, dx, tables(window, np.int64), serial=dx.size < SERIAL)
+        launch(_average_backward, len(dx), dy, g, dx, tables(window, np.int64), serial=dx.size < FEW)

@@ -42,13 +42,19 @@ def sparse_softmax_cross_entropy_reference(logits, labels, weights, smoothing, t
 
 
 @jit
+def first_maximum(row):
+    """Where the largest number first is."""
+    best = 0
+    for k in range(1, row.size):
+        if row[k] > row[best]:
+            best = k
+    return best
+
+
+@jit
 def exponentials(x, e):
     """``e = exp(x - max)`` of one row. Returns their sum, the maximum and the place where it first is."""
-    best = 0
-    for k in range(1, x.size):
-        if x[k] > x[best]:
-            best = k
-    total = 0.0
+    best, total = first_maximum(x), 0.0
     for k in range(x.size):
         # The C library's exp for the array's own type: 1.7 us for 64 rows of 10 floats, against 7 us in doubles.
         e[k] = math.exp(x[k] - x[best])

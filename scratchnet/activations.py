@@ -9,6 +9,8 @@ import numpy as np
 
 from . import config
 from .backend import array_module
+from .checks import is_whole, number
+from .errors import ConfigError
 from .host_arrays import numbers
 from .layers import GELU, Activation, Layer, LeakyReLU, ReLU
 from .layers.activations import name_of
@@ -50,9 +52,12 @@ def tanh(x: Any) -> Any:
     return _named(x, "tanh")
 
 
-def softmax(x: Any) -> Any:
-    """``exp(x_i) / sum_j exp(x_j)`` over the last axis."""
-    return _named(x, "softmax")
+def softmax(x: Any, axis: int = -1) -> Any:
+    """``exp(x_i) / sum_j exp(x_j)`` over an axis."""
+    xp, x = array_module(), _array(x)
+    if not is_whole(axis, -x.ndim) or axis >= x.ndim:
+        raise ConfigError(f"softmax: axis: expected an integer from {-x.ndim} to {x.ndim - 1}, got {axis!r:.80}")
+    return xp.moveaxis(_named(xp.moveaxis(x, axis, -1), "softmax"), -1, axis)
 
 
 def softplus(x: Any) -> Any:
@@ -70,9 +75,10 @@ def exponential(x: Any) -> Any:
     return _named(x, "exponential")
 
 
-def elu(x: Any) -> Any:
-    """``x`` where ``x > 0``, ``exp(x) - 1`` elsewhere."""
-    return _named(x, "elu")
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """``x`` where ``x > 0``, ``alpha (exp(x) - 1)`` elsewhere."""
+    y = _named(x, "elu")
+    return y if alpha == 1 else array_module().where(y > 0, y, y.dtype.type(number("elu", "alpha", alpha)) * y)
 
 
 def selu(x: Any) -> Any:
@@ -99,12 +105,16 @@ def _named(x: Any, name: str) -> Any:
 
 def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
     """What a layer makes of an array of any shape: to the layer it is one sample."""
-    xp = array_module()
-    x = xp.asarray(
-        x if isinstance(x, xp.ndarray) and x.dtype.kind in "biuf" else numbers(x, "x", "an array of numbers")
-    )
+    xp, x = array_module(), _array(x)
     dtype = x.dtype if x.dtype in (np.float32, np.float64) else config.floatx()
     return make(np.dtype(dtype).name)(xp.asarray(x, dtype=dtype)[None])[0]
+
+
+def _array(x: Any) -> Any:
+    """Numbers as an array of the backend."""
+    xp = array_module()
+    fits = isinstance(x, xp.ndarray) and x.dtype.kind in "biuf"
+    return xp.asarray(x if fits else numbers(x, "x", "an array of numbers"))
 
 
 def get(identifier: Any) -> Any:

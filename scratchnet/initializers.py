@@ -290,6 +290,9 @@ def get(identifier: Any) -> Initializer:
     return resolve("initializer", identifier, Initializer, _BY_NAME | _SHORT)
 
 
+deserialize = get  # Keras's name for it, where it is given a dict
+
+
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """The dict that `get` turns back into the initializer."""
     return {"class_name": type(initializer).__name__, "config": initializer.config()}

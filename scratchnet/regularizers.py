@@ -81,6 +81,9 @@ def get(identifier: Any) -> Regularizer | None:
     return None if identifier is None else resolve("regularizer", identifier, Regularizer, _BY_NAME)
 
 
+deserialize = get  # Keras's name for it, where it is given a dict
+
+
 def serialize(regularizer: Regularizer) -> dict[str, Any]:
     """The dict that `get` turns back into the regularizer."""
     return {"class_name": type(regularizer).__name__, "config": regularizer.config()}

@@ -50,6 +50,8 @@ def test_they_compute_what_kerass_do(name: str) -> None:
     arguments: dict[str, dict[str, Any]] = {
         "relu": {"negative_slope": 0.1, "max_value": 2.0, "threshold": 0.5},
         "leaky_relu": {"negative_slope": 0.3},
+        "elu": {"alpha": 0.7},
+        "softmax": {"axis": 0},
         "gelu": {"approximate": True},
     }
     if name in arguments:

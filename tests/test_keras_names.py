@@ -104,3 +104,16 @@ def test_the_learning_rate_of_a_schedule_reads_as_a_number_as_in_keras():
         assert float(model.optimizer.learning_rate) == 0.5
         model.fit(x, y, batch_size=2, epochs=1, verbose=0)
         assert float(model.optimizer.learning_rate) == 0.0625
+
+
+def test_deserialize_is_get_of_what_serialize_says():
+    for module, part in (
+        (sn.losses, sn.losses.MeanSquaredError()),
+        (sn.metrics, sn.metrics.BinaryAccuracy(threshold=0.3)),
+        (sn.optimizers, sn.optimizers.SGD(0.3)),
+        (sn.optimizers.schedules, sn.optimizers.schedules.CosineDecay(0.1, 5)),
+        (sn.initializers, sn.initializers.HeNormal(seed=3)),
+        (sn.regularizers, sn.regularizers.L2(0.3)),
+    ):
+        written = {**module.serialize(part), "module": "keras", "registered_name": None}  # as Keras has it, too
+        assert module.deserialize(written).config() == part.config()

@@ -137,7 +137,7 @@ def test_get_serialize_and_refusals() -> None:
             metrics.get(identifier)
     with pytest.raises(sn.errors.ConfigError, match=r"^Accuracy has no argument 'k': it has: name, dtype$"):
         metrics.get({"class_name": "Accuracy", "config": {"k": 1}})
-    with pytest.raises(sn.errors.ConfigError, match="^Accuracy: expected its config as a dict"):
+    with pytest.raises(sn.errors.ConfigError, match=r"^Accuracy: expected its config as a dict"):
         metrics.get({"class_name": "Accuracy", "config": {1: 1}})
     assert type(metrics.get("Accuracy")) is metrics.ClassAccuracy
     assert type(metrics.get({"class_name": "Accuracy", "config": {}})) is metrics.Accuracy

@@ -65,6 +65,9 @@ def get(identifier: Any) -> Loss:
     return resolve("loss", identifier, Loss, _CLASSES | known(Loss), own if isinstance(identifier, dict) else "")
 
 
+deserialize = get  # Keras's name for it, where it is given a dict
+
+
 def serialize(loss: Loss) -> dict[str, Any]:
     """The dict that `get` turns back into the loss."""
     return {"class_name": type(loss).__name__, "config": loss.config()}

@@ -98,6 +98,9 @@ def get_all(identifiers: Any) -> list[Metric]:
     return metrics
 
 
+deserialize = get  # Keras's name for it, where it is given a dict
+
+
 def serialize(metric: Metric) -> dict[str, Any] | None:
     """The dict that `get` turns back into the metric; None for a user's function, which cannot be written down."""
     if isinstance(metric, MeanMetricWrapper):

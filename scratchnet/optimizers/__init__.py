@@ -42,6 +42,9 @@ def get(identifier: Any) -> Optimizer:
     return resolve("optimizer", identifier, Optimizer, _CLASSES | known(Optimizer))
 
 
+deserialize = get  # Keras's name for it, where it is given a dict
+
+
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """The dict that `get` turns back into the optimizer, without its slots."""
     return {"class_name": type(optimizer).__name__, "config": optimizer.config()}

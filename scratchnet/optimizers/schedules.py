@@ -191,6 +191,9 @@ def get(identifier: Any) -> LearningRateSchedule:
     return resolve("schedule", identifier, LearningRateSchedule, classes | known(LearningRateSchedule))
 
 
+deserialize = get  # Keras's name for it, where it is given a dict
+
+
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:
     """The dict that `get` turns back into the schedule."""
     return {"class_name": type(schedule).__name__, "config": schedule.config()}
