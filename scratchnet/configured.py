@@ -74,7 +74,9 @@ def _same(value: Any, default: Any) -> bool:
         name, arguments = named(value)
         plain = isinstance(arguments, dict) and all(one is None for one in arguments.values())
         return plain and str(name).lower() == default.replace("_", "")
-    return value is default or (isinstance(value, bool | int | float | str | dict) and value in (default, {}))
+    if isinstance(value, int | float) and isinstance(default, int | float):
+        return value == default
+    return repr(value) in (repr(default), "{}")
 
 
 def _shown(part: Any, name: str, value: Any) -> str:

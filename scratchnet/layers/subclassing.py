@@ -48,7 +48,8 @@ def check_signatures(cls: type) -> None:
         if not inspect.isfunction(method) or ours(cls):
             continue
         signature = inspect.signature(method)
+        given = ", ".join(str(one.replace(annotation=one.empty)) for one in signature.parameters.values())
         try:
             signature.bind(None, *[None] * (arguments.count(",") + 1))
         except TypeError:
-            raise ConfigError(f"{cls.__name__}: expected {name}(self, {arguments}), got {name}{signature}") from None
+            raise ConfigError(f"{cls.__name__}: expected {name}(self, {arguments}), got {name}({given})") from None
