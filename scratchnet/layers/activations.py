@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import flag, number, refuse_unknown
+from ..checks import flag, refuse_unknown
 from ..errors import ShapeError
 from ..kernels import activations as kernel
 from ..names import unknown
@@ -15,6 +15,7 @@ from .arguments import axis_number, label
 from .base import Layer, Shape, ops
 from .keras_arguments import layer_arguments
 from .serialization import make, serialize
+from .setting import NotNegative
 
 LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
 
@@ -135,25 +136,14 @@ class _Named(Activation):
         return Layer.config(self)
 
 
-class _Setting:
-    """A number of at least 0, at any time; of an argument that may be infinite, None says so."""
-
-    def __init__(self, infinite: bool = False) -> None:
-        self.infinite = infinite
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, layer: Any, owner: type) -> Any:
-        return self if layer is None else vars(layer)[self.name]
-
-    def __set__(self, layer: Any, value: Any) -> None:
-        endless = self.infinite and (value is None or (isinstance(value, float) and value == math.inf))
-        vars(layer)[self.name] = math.inf if endless else float(number(layer, self.name, value, "[0, inf)"))
-
-
 class ReLU(_Named):
     """``y = min(x, max_value)`` where ``x > threshold``, ``negative_slope (x - threshold)`` elsewhere.
+
+    Parameters
+    ----------
+    max_value : float, optional
+        The largest output; unlimited when left out.
+    negative_slope, threshold : float
 
     Raises
     ------
@@ -161,14 +151,10 @@ class ReLU(_Named):
         If an argument is negative, as in Keras.
     """
 
-    max_value, negative_slope, threshold = _Setting(infinite=True), _Setting(), _Setting()
+    max_value, negative_slope, threshold = NotNegative(infinite=True), NotNegative(), NotNegative()
 
     def __init__(
-        self,
-        max_value: float | None = None,
-        negative_slope: float = 0.0,
-        threshold: float = 0.0,
-        **kwargs: Any,
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__("relu", **kwargs)
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
@@ -189,7 +175,10 @@ class ReLU(_Named):
 class LeakyReLU(_Named):
     """``y = x`` where ``x > 0``, ``negative_slope x`` elsewhere: Maas, Hannun and Ng, ICML 2013.
 
-    ``alpha=`` is taken for ``negative_slope=``: its name in Keras 2.
+    Parameters
+    ----------
+    negative_slope : float
+        ``alpha=``, its name in Keras 2, is taken for it.
 
     Raises
     ------
@@ -197,7 +186,7 @@ class LeakyReLU(_Named):
         If the slope is negative, as in Keras.
     """
 
-    negative_slope = _Setting()
+    negative_slope = NotNegative()
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
@@ -229,7 +218,10 @@ class Tanh(_Named):
 class GELU(_Named):
     """``y = x Phi(x)``, Phi the standard normal's distribution function: Hendrycks and Gimpel, 2016.
 
-    ``approximate=True`` takes ``Phi(x) ~ (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
+    Parameters
+    ----------
+    approximate : bool
+        Take ``Phi(x) ~ (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
     """
 
     def __init__(self, approximate: bool = False, **kwargs: Any) -> None:
@@ -246,6 +238,11 @@ class GELU(_Named):
 
 class Softmax(_Named):
     """``y_i = exp(x_i) / sum_j exp(x_j)`` over the last axis; backward is its full Jacobian product.
+
+    Parameters
+    ----------
+    axis : int
+        The last one: -1, or its number.
 
     Raises
     ------

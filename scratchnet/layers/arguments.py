@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
 from .base import Layer, Shape
 
@@ -15,6 +16,19 @@ Pair = tuple[int, int]
 def is_integer(value: Any) -> bool:
     """Whether ``value`` is a whole number (and not a bool)."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
+
+
+def positive(owner: str, **arguments: Any) -> None:
+    """Refuse any of these arguments that is no integer of at least 1.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first of them.
+    """
+    for name, value in arguments.items():
+        if not is_whole(value):
+            raise ConfigError(f"{owner}: {name}: expected a positive integer, got {value!r:.80}")
 
 
 def pair(owner: str, argument: str, value: Any, least: int = 1) -> Pair:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
-from ..checks import flag, is_whole
-from ..errors import ConfigError, ShapeError
+from ..checks import flag
+from ..errors import ShapeError
 from .activated import WithActivation
+from .arguments import positive
 from .base import Shape, ops
 
 
@@ -34,6 +35,8 @@ class Dense(WithActivation):
         Whether to add a bias.
     kernel_initializer, bias_initializer : str or Initializer
         Initial values; Keras's defaults.
+    **kwargs
+        Those of `Layer`: name, dtype, input_shape, kernel_regularizer, bias_regularizer ...
 
     Raises
     ------
@@ -53,8 +56,7 @@ class Dense(WithActivation):
         **kwargs: Any,
     ) -> None:
         super().__init__(activation, **kwargs)
-        if not is_whole(units):
-            raise ConfigError(f"Dense: units: expected a positive integer, got {units!r:.80}")
+        positive("Dense", units=units)
         self.units, self.use_bias = int(units), flag(self, "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

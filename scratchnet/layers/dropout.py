@@ -25,6 +25,8 @@ class Dropout(Layer):
     ----------
     rate : float
         Fraction to drop, in [0, 1]. At 1 all is dropped: ``y = 0``.
+    noise_shape : None
+        Keras's; every number has a mask of its own.
     seed : int, optional
         The key; drawn from the model's generator when left out. Two layers of one seed drop alike.
 

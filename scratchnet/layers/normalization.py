@@ -21,6 +21,16 @@ class BatchNormalization(Layer):
     they are the moving ones.
     Source: Ioffe and Szegedy, ICML 2015; arguments, defaults and the order of the arrays are Keras 3's.
 
+    Parameters
+    ----------
+    axis : int
+        That of the channels: the last one, -1 or its number.
+    momentum, epsilon : float
+        See the formulas.
+    center, scale : bool
+        Whether there is a beta, and a gamma.
+    beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer : str or Initializer
+
     Raises
     ------
     ConfigError

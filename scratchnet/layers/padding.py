@@ -18,6 +18,7 @@ class ZeroPadding2D(Layer):
     ----------
     padding : int, (int, int) or ((top, bottom), (left, right))
         The same on all sides, (rows, columns) on both sides, or each by itself.
+    data_format : {None, "channels_last"}
 
     Raises
     ------

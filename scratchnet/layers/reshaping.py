@@ -107,7 +107,13 @@ class Reshape(Layer):
 
 
 class Flatten(Layer):
-    """Every sample as one row: x (n, ...), y (n, size), in C order; no copy is made."""
+    """Every sample as one row: x (n, ...), y (n, size), in C order; no copy is made.
+
+    Parameters
+    ----------
+    data_format : {None, "channels_last"}
+        Keras's; channels are last.
+    """
 
     returns_view = True
 
@@ -130,6 +136,10 @@ class Flatten(Layer):
 
 class Rescaling(Layer):
     """``y = scale x + offset`` with two numbers: ``Rescaling(1 / 255)`` turns pixels into [0, 1].
+
+    Parameters
+    ----------
+    scale, offset : float
 
     Raises
     ------
