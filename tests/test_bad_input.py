@@ -62,6 +62,10 @@ PATHS = {
     "weights": (lambda: sn.interop.keras.load_weights("m", "m.h5"), "load_weights: expected a Sequential, got 'm'"),
     "to_keras": (lambda: sn.interop.keras.to_keras("m"), "to_keras: expected a Sequential, got 'm'"),
     "folder": (lambda: datasets.load_image_folder(3), "expected the path of a folder, got 3"),
+    **{
+        f"NUL {callback.__name__}": (lambda callback=callback: callback("a\0b"), r": expected a path, got 'a\x00b'")
+        for callback in (C.ModelCheckpoint, C.TensorBoard, C.TrainingCheckpoint)
+    },
     "NUL": (lambda: C.CSVLogger("a\0b"), r"CSVLogger: filename: expected a path, got 'a\x00b'"),
 }
 
