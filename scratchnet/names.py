@@ -12,11 +12,11 @@ from .errors import ConfigError
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that was probably meant, whatever its letters' case and underscores; None where none is close."""
-    alike: dict[str, list[str]] = {}
+    spelled: dict[str, list[str]] = {}
     for choice in choices:
-        alike.setdefault(folded(choice), []).append(choice)
-    found = get_close_matches(folded(word), alike, n=1)
-    return get_close_matches(word, alike[found[0]], n=1, cutoff=0)[0] if found else None
+        spelled.setdefault(folded(choice), []).append(choice)
+    found = get_close_matches(folded(word), spelled, n=1)
+    return get_close_matches(word, spelled[found[0]], n=1, cutoff=0)[0] if found else None
 
 
 def folded(name: str) -> str:

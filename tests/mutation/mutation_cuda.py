@@ -309,7 +309,7 @@ MUTANTS = [
         twin("rmsprop-plain")),
     Mutant(O, "RMSprop: momentum dropped", "change = m.v[i] = flushed(momentum * m.v[i] + change, floor)",
         "change = m.v[i] = flushed(momentum * 0 + change, floor)", twin("rmsprop-momentum")),
-    Mutant(O, "RMSprop: not centered", "variance -= new_a * new_a", "b -= 0 * c", twin("rmsprop-centered")),
+    Mutant(O, "RMSprop: not centered", "variance -= new_a * new_a", "variance -= 0 * new_a", twin("rmsprop-centered")),
     Mutant(O, "Adagrad: epsilon outside the root", "g.v[i] / sqrt(v.v[i] + epsilon)",
         "g.v[i] / (sqrt(v.v[i]) + epsilon)", twin("adagrad-plain")),
     Mutant(O, "Adadelta: steps of g, not of the change", "one_minus_rho * change * change",
