@@ -35,6 +35,7 @@ from .backend import get_backend, set_backend, use_backend
 from .gradient_check import check_gradients
 from .layers import Input
 from .model import Sequential, load_model
+from .names import public
 
 __version__ = "0.1.0"
 
@@ -63,10 +64,22 @@ __all__ = [
 ]
 
 
+for _module in (
+    activations, callbacks, checkpoint, config, datasets, errors, initializers, layers, losses, metrics, models,
+    optimizers, optimizers.schedules, regularizers, utils,
+):  # fmt: skip
+    vars(_module).update(public(_module.__name__))
+_names = public(__name__)
+
+
 def __getattr__(name: str) -> Any:
     """`interop` on first use: it depends on libraries that `import scratchnet` must not load."""
     if name == "interop":
         import importlib
 
         return importlib.import_module(".interop", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _names["__getattr__"](name)
+
+
+def __dir__() -> list[str]:
+    return [*_names["__dir__"](), "__version__", "interop"]

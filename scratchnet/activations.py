@@ -11,8 +11,10 @@ from . import config
 from .backend import array_module
 from .checks import is_whole, number
 from .errors import ConfigError
+from .host_arrays import numbers
 from .layers import GELU, Activation, Layer, LeakyReLU, ReLU
 from .layers.activations import name_of
+from .names import unknown
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
@@ -52,8 +54,7 @@ def tanh(x: Any) -> Any:
 
 def softmax(x: Any, axis: int = -1) -> Any:
     """``exp(x_i) / sum_j exp(x_j)`` over an axis."""
-    xp = array_module()
-    x = xp.asarray(x)
+    xp, x = array_module(), _array(x)
     if not is_whole(axis, -x.ndim) or axis >= x.ndim:
         raise ConfigError(f"softmax: axis: expected an integer from {-x.ndim} to {x.ndim - 1}, got {axis!r:.80}")
     return xp.moveaxis(_named(xp.moveaxis(x, axis, -1), "softmax"), -1, axis)
@@ -103,11 +104,17 @@ def _named(x: Any, name: str) -> Any:
 
 
 def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
-    """Apply a layer to an array of any shape, as one sample."""
-    xp = array_module()
-    x = xp.asarray(x)
+    """What a layer makes of an array of any shape: to the layer it is one sample."""
+    xp, x = array_module(), _array(x)
     dtype = x.dtype if x.dtype in (np.float32, np.float64) else config.floatx()
     return make(np.dtype(dtype).name)(xp.asarray(x, dtype=dtype)[None])[0]
+
+
+def _array(x: Any) -> Any:
+    """Numbers as an array of the backend."""
+    xp = array_module()
+    fits = isinstance(x, xp.ndarray) and x.dtype.kind in "biuf"
+    return xp.asarray(x if fits else numbers(x, "x", "an array of numbers"))
 
 
 def get(identifier: Any) -> Any:
@@ -125,4 +132,4 @@ def get(identifier: Any) -> Any:
     known = [key for key in functions if not key.startswith("_") and key != "get"]
     if isinstance(name, str) and name in known:
         return functions[name]
-    raise ConfigError(f"activation: expected one of {', '.join(known)} or a layer, got {identifier!r:.80}")
+    raise unknown("activation", identifier, known, " or a layer")

@@ -103,12 +103,13 @@ def set_backend(name: str) -> None:
         If the name is unknown, or the backend's library or hardware is missing; the message says how to get it.
     """
     global _current
-    if name == "auto":
+    known = isinstance(name, str)  # to compare an array with a word raises an error of its own
+    if known and name == "auto":
         name = os.environ.get("SCRATCHNET_BACKEND") or "auto"
-    if name == "auto":
+    if known and name == "auto":
         name = _fastest()
-    if name not in BACKENDS:
-        raise BackendError(f"unknown backend {name!r}; expected one of auto, {', '.join(BACKENDS)}")
+    if not known or name not in BACKENDS:
+        raise BackendError(f"unknown backend {name!r:.80}; expected one of auto, {', '.join(BACKENDS)}")
     if name == "numba":
         _prepare_numba()
     elif name == "cupy":

@@ -10,6 +10,7 @@ import numpy as np
 from .backend import array_module, ops, to_numpy
 from .datasets import Pixels
 from .errors import BackendError, DataError, ShapeError
+from .host_arrays import batch_expected
 from .workspace import Workspace
 
 
@@ -97,8 +98,7 @@ class Source:
             self.scale, x = x.scale, x.array
         x = samples(x, name)
         if x.shape[1:] != input_shape and x.shape[1:] != input_shape[:-1] + (() if input_shape[-1:] == (1,) else (-1,)):
-            expected = ", ".join(["n", *map(str, input_shape)])
-            raise ShapeError(f"{name}: the model expects input of shape ({expected}), got {x.shape}")
+            raise ShapeError(f"{name}: the model expects {batch_expected(input_shape, x.shape, name)}")
         rows = np.ascontiguousarray(x).reshape(len(x), -1)
         if rows.dtype.kind == "f" and not _finite(rows):
             bad = ~np.isfinite(rows).all(axis=1)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
 
-from .errors import ConfigError
+from .errors import ConfigError, DataError, ScratchnetError
+from .names import closest
 
 
 def is_number(value: Any) -> bool:
     """Whether this is a finite Python or NumPy number, and not a truth value."""
     kinds = int | float | np.integer | np.floating
-    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False
 
 
 def number(owner: Any, name: str, value: Any, interval: str = "(-inf, inf)") -> Any:
@@ -66,6 +70,50 @@ def whole(name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
+def flag(owner: Any, name: str, value: Any) -> bool:
+    """A truth value: True, False, or the numbers 1 and 0.
+
+    The owner is an object of the class that was asked for, or the name of a function.
+
+    Raises
+    ------
+    ConfigError
+        Naming the owner, the argument and what came.
+    """
+    if isinstance(value, bool | np.bool_) or (isinstance(value, int | np.integer) and value in (0, 1)):
+        return bool(value)
+    label = owner if isinstance(owner, str) else type(owner).__name__
+    raise ConfigError(f"{label}: {name}: expected True or False, got {value!r:.80}")
+
+
+def refuse_beyond_memory(need: int, name: str, refusal: type[ScratchnetError] = DataError) -> None:
+    """Refuse content larger than the machine's memory before it is read or made (Linux would kill the process)."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows, or a system that does not say
+        memory = sys.maxsize
+    if need > memory > 0:
+        raise refusal(f"{name}: would take {need:,} bytes of memory, this machine has {memory:,}")
+
+
+def sample_shape(what: str, shape: Any, refusal: type[ScratchnetError] = ConfigError) -> tuple[int, ...]:
+    """The shape of one sample, a sequence of positive integers, as a tuple of Python's.
+
+    Raises
+    ------
+    ScratchnetError
+        Of the class ``refusal``, naming what the shape is of, and what came.
+    """
+    try:
+        extents = None if isinstance(shape, str | bytes | Mapping | Set) else tuple(shape)
+    except TypeError:  # no sequence, or an array without axes
+        extents = None
+    if extents is None or not all(map(is_whole, extents)):
+        expected = "a shape of positive integers such as (28, 28, 1), without the batch axis"
+        raise refusal(f"{what}: expected {expected}, got {shape!r:.80}")
+    return tuple(map(int, extents))
+
+
 def file_path(owner: Any, name: str, value: Any) -> str:
     """A path as text.
 
@@ -74,14 +122,15 @@ def file_path(owner: Any, name: str, value: Any) -> str:
     ConfigError
         If it is none; it names the owner's class and the argument.
     """
-    if not isinstance(value, str | os.PathLike):
+    if not isinstance(value, str | os.PathLike) or "\0" in str(value):
         raise ConfigError(f"{type(owner).__name__}: {name}: expected a path, got {value!r:.80}")
     return os.fspath(value)
 
 
 def snake_case(name: str) -> str:
-    """``MeanSquaredError`` as ``mean_squared_error``."""
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+    """``MeanSquaredError`` as ``mean_squared_error``, ``MaxPooling2D`` as ``max_pooling2d``: Keras's rule."""
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def arguments_of(cls: type | Callable[..., Any]) -> list[str]:
@@ -97,7 +146,7 @@ def refuse_unknown(owner: Any, unknown: Iterable[str], known: Iterable[str]) -> 
     The owner is an object of the class that was asked for, or the name of a function.
     """
     for name in unknown:
-        close = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(known) or 'none'}"
+        meant = closest(name, known)
+        hint = f"did you mean {meant!r}?" if meant else f"it has: {', '.join(known) or 'none'}"
         label = owner if isinstance(owner, str) else type(owner).__name__
         raise ConfigError(f"{label} has no argument {name[:80]!r}: {hint}")

@@ -20,11 +20,11 @@ def as_float_dtype(dtype: Any) -> np.dtype[Any]:
         For any other dtype.
     """
     try:
-        result = np.dtype(dtype)
-    except TypeError:
+        result = np.dtype(object if dtype is None else dtype)  # NumPy would take None for float64
+    except Exception:  # it may raise anything, for what is no dtype
         result = np.dtype(object)
     if result not in (np.float32, np.float64):
-        raise ConfigError(f"dtype: expected 'float32' or 'float64', got {dtype!r}")
+        raise ConfigError(f"dtype: expected 'float32' or 'float64', got {dtype!r:.80}")
     return result
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
 
 from .errors import ConfigError
+from .names import folded, unknown
 
 T = TypeVar("T")
 WRITTEN = {"class_name", "config", "module", "registered_name"}
@@ -23,6 +25,16 @@ class Configured:
         """What `config` returns."""
         return self.config()
 
+    def __repr__(self) -> str:
+        try:
+            return described(self, self._told())
+        except Exception:  # half made, in its own constructor, or of a user's whose config fails
+            return f"{type(self).__name__}(...)"
+
+    def _told(self) -> dict[str, Any]:
+        """The settings that `repr` looks at."""
+        return self.get_config()
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A part like the one whose `get_config` returned this.
@@ -39,9 +51,50 @@ class Configured:
             raise ConfigError(f"{cls.__name__}: {error}") from None
 
 
+def described(part: Any, settings: Mapping[str, Any]) -> str:
+    """How a part is made, ``Dense(3, activation='relu')``: the settings that are not the constructor's defaults."""
+    parameters: dict[str, inspect.Parameter] = {}
+    for cls in type(part).__mro__[:-1]:
+        if "__init__" in vars(cls):
+            for name, parameter in inspect.signature(vars(cls)["__init__"]).parameters.items():
+                parameters.setdefault(name, parameter)
+    order = [*parameters]
+    said = []
+    for name in sorted(settings, key=lambda name: order.index(name) if name in parameters else len(order)):
+        value, default = settings[name], getattr(parameters.get(name), "default", None)
+        if default is inspect.Parameter.empty:
+            said.append(_shown(part, name, value))
+        elif not _same(value, default):
+            said.append(f"{name}={_shown(part, name, value)}")
+    return f"{type(part).__name__}({', '.join(said)})"
+
+
+def _same(value: Any, default: Any) -> bool:
+    if isinstance(value, dict) and isinstance(default, str):  # "glorot_uniform"
+        name, arguments = named(value)
+        plain = isinstance(arguments, dict) and all(one is None for one in arguments.values())
+        return plain and str(name).lower() == default.replace("_", "")
+    if isinstance(value, int | float) and isinstance(default, int | float):
+        return value == default
+    return repr(value) in (repr(default), "{}")
+
+
+def _shown(part: Any, name: str, value: Any) -> str:
+    own = getattr(part, name, None)
+    if isinstance(value, dict) and isinstance(own, Configured):
+        return repr(own)
+    if isinstance(value, dict) and set(value) == {"class_name", "config"} and isinstance(value["config"], dict):
+        arguments = [f"{key}={one!r}" for key, one in value["config"].items() if one is not None]
+        return f"{value['class_name']}({', '.join(arguments)})"
+    if callable(value):
+        return str(getattr(value, "__name__", type(value).__name__))
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def require_config(cls: type, config: Any) -> None:
-    """Raise ConfigError unless a class's config is a dict."""
-    if not isinstance(config, dict):
+    """Raise ConfigError unless a class's config is a dict of arguments by name."""
+    if not isinstance(config, dict) or not all(isinstance(name, str) for name in config):
         raise ConfigError(f"{cls.__name__}: expected its config as a dict, got {str(config)[:80]!r}")
 
 
@@ -75,19 +128,14 @@ def resolve(what: str, identifier: Any, base: type[T], classes: Mapping[str, typ
         return identifier
     name, arguments = named(identifier)
     cls = identifier if isinstance(identifier, type) and issubclass(identifier, base) else None
-    if isinstance(name, str) and isinstance(arguments, dict) and all(isinstance(key, str) for key in arguments):
+    if isinstance(name, str):
         names = [*((one.__name__, one) for one in classes.values()), *classes.items()]
         cls = {folded(known): one for known, one in names}.get(folded(name))
     if cls is None:
         article = "an" if base.__name__[0] in "AEIO" else "a"
-        known = f"expected one of {', '.join(classes)}, or {others}{article} {base.__name__}"
-        raise ConfigError(f"{what}: {known}, got {str(name)[:80]!r}")
+        raise unknown(what, name, classes, f", or {others}{article} {base.__name__}")
+    require_config(cls, arguments)
     try:
         return cls(**arguments)
     except TypeError as error:
         raise ConfigError(f"{what} {cls.__name__}: {error}") from None
-
-
-def folded(name: str) -> str:
-    """A common form of ``"adam_w"``, ``"adamw"`` and ``"AdamW"``."""
-    return name.lower().replace("_", "")

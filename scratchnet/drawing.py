@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import config
-from .checks import arguments_of, is_whole, refuse_unknown
+from .checks import arguments_of, is_whole, refuse_beyond_memory, refuse_unknown
 from .configured import Configured
 from .errors import ConfigError
 
@@ -89,6 +89,7 @@ class Initializer(Configured):
         dtype, left = config.as_float_dtype(dtype or config.floatx()), _blanks_left.get()
         if left is not None:
             return _blank(shape, dtype, left)
+        refuse_beyond_memory(2 * 8 * math.prod(shape), f"a parameter of shape {shape}", ConfigError)
         if self.seed is not None:
             rng = np.random.default_rng(self.seed)
         return np.asarray(self.draw(shape, rng or default_rng()), dtype=dtype)

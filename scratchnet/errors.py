@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "BackendError",
     "CheckpointError",
@@ -17,7 +19,17 @@ __all__ = [
 
 
 class ScratchnetError(Exception):
-    """The base class: ``except sn.errors.ScratchnetError`` catches every error that this package raises."""
+    """The base of them all: ``except sn.errors.ScratchnetError`` catches every refusal of this package.
+
+    A message is one line: where it quotes something of several lines, such as a matrix, they are joined.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*(_one_line(one) if isinstance(one, str) else one for one in arguments))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(map(str.strip, text.splitlines()))
 
 
 class DataError(ScratchnetError, ValueError):

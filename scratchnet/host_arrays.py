@@ -27,3 +27,10 @@ def numbers(value: Any, label: str, expected: str, ragged: type[ScratchnetError]
     if array.dtype.kind not in "biuf":
         raise DataError(f"{label}: expected {expected}, got dtype {array.dtype}")
     return array
+
+
+def batch_expected(shape: tuple[int, ...], given: tuple[int, ...], name: str = "x") -> str:
+    """For a message: a batch of samples of this shape, what came instead, and what to do with a single sample."""
+    expected = ", ".join(["n", *map(str, shape)]) + ("" if shape else ",")
+    single = given != () and (given == shape or (*given, 1) == shape)
+    return f"input of shape ({expected}), got {given}" + (f"; one sample is {name}[None]" if single else "")

@@ -41,6 +41,25 @@ TENSORBOARD: Rules = {
     "embeddings_freq": ((0,), "there are no embeddings"),
     "embeddings_metadata": ((None,), "there are no embeddings"),
 }
+LAYERS: Mapping[str, Rules] = {
+    "BatchNormalization": {
+        "synchronized": ((False,), "there is one device"),
+        "renorm": ((False,), "there is no batch renormalization"),
+        "renorm_clipping": ((None,), "there is no batch renormalization"),
+        "renorm_momentum": ((0.99,), "there is no batch renormalization"),
+    },
+    "Dense": {
+        "lora_rank": ((None,), "there is no LoRA"),
+        "lora_alpha": ((None,), "there is no LoRA"),
+        "quantization_config": ((None,), "weights are not quantized"),
+    },
+}
+CLONE: Rules = {
+    "input_tensors": ((None,), "a model's input is its own"),
+    "clone_function": ((None,), "every layer is made again of its config"),
+    "call_function": ((None,), "every layer is made again of its config"),
+    "recursive": ((False,), "the layers inside layers are made again, too"),
+}
 
 
 def take(owner: Any, arguments: dict[str, Any], rules: Rules) -> None:

@@ -61,8 +61,8 @@ class Sequential(Flattened):
         self.stop_training = False
         self.progress: training.Progress | None = None
         self.precision, self.capture = "float32", True
-        self.unnamed = name in (None, UNNAMED)
-        super().__init__(layers, name=name or UNNAMED, **kwargs)
+        self.unnamed = name is None or (isinstance(name, str) and name == UNNAMED)
+        super().__init__(layers, name=UNNAMED if name is None else name, **kwargs)
 
     def set_weights(self, weights: Any) -> None:
         """Set the weights, in the order of `get_weights`; nothing changes unless all of them fit."""
@@ -203,6 +203,12 @@ class Sequential(Flattened):
         from . import checkpoint
 
         checkpoint.load_weights(self, path)
+
+
+def require_model(who: str, model: Any) -> None:
+    """Raise ConfigError, in the name of a function, unless this is a model."""
+    if not isinstance(model, Sequential):
+        raise ConfigError(f"{who}: expected a Sequential, got {model!r:.80}")
 
 
 def load_model(path: str | Path, custom_objects: dict[str, type] | None = None, compile: bool = True) -> Sequential:

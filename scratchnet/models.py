@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from .errors import ConfigError
-from .model import Sequential as Sequential
-from .model import load_model as load_model
+from typing import Any
+
+from .keras_defaults import CLONE, refuse_others
+from .model import Sequential, load_model, require_model
+
+__all__ = ["Sequential", "clone_model", "load_model"]
 
 
-def clone_model(model: Sequential) -> Sequential:
-    """A model of the same layers with newly drawn weights, as in Keras; it is not compiled.
+def clone_model(model: Sequential, **others: Any) -> Sequential:
+    """A model of the same layers with weights of its own, newly drawn, as in Keras; it is not compiled.
 
     Raises
     ------
     ConfigError
-        If ``model`` is not a model.
+        If it is no model, or for an argument of Keras's that asks for other layers.
     """
-    if not isinstance(model, Sequential):
-        raise ConfigError(f"clone_model: expected a Sequential, got {model!r:.80}")
+    refuse_others(clone_model, others, CLONE)
+    require_model("clone_model", model)
     clone = type(model).from_config(model.get_config())
     assert isinstance(clone, Sequential)
     return clone

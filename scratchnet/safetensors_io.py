@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from .datasets.files import open_regular, refuse_beyond_memory, shown, write_atomically
+from .checks import refuse_beyond_memory
+from .datasets.files import open_regular, shown, write_atomically
 from .errors import CheckpointError, DataError
 
 VERSION = 1
@@ -45,14 +46,19 @@ class NewerFormatError(CheckpointError):
     """The file was written by a newer version of scratchnet than this one."""
 
 
-def require_name(path: Any) -> None:
-    """Raise SaveError unless this is a path, and not one with a suffix of Keras's."""
-    if not isinstance(path, str | os.PathLike):
+def require_path(path: Any) -> None:
+    """Raise SaveError unless this is the path of a file."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise SaveError(f"expected the path of a file to write, got {shown(repr(path))[:80]}")
+
+
+def require_name(path: Any) -> None:
+    """Raise SaveError unless this is a path, and not one that promises a file of Keras's; any other name will do."""
+    require_path(path)
     if str(os.fspath(path)).lower().endswith(_KERAS):
         raise SaveError(
-            f"{shown(path)}: expected a name that ends in .safetensors, which is what is written; a file for Keras: "
-            "sn.interop.keras.to_keras(model).save(path), or .save_weights(path)"
+            f"{shown(path)}: expected a name that promises no file of Keras's, such as model.safetensors, which is "
+            "what is written; a file for Keras: sn.interop.keras.to_keras(model).save(path), or .save_weights(path)"
         )
 
 

@@ -493,7 +493,7 @@ def test_weights_that_the_last_step_spoilt_are_seen():
 def test_a_model_checkpoint_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     for path in (tmp_path / "file" / "model.safetensors", "bad\0name.safetensors"):
-        with pytest.raises(CheckpointError) as caught:
+        with pytest.raises(ScratchnetError) as caught:
             fit(small(), sn.callbacks.ModelCheckpoint(path))
         assert "\n" not in str(caught.value)
     assert (tmp_path / "file").read_text() == "in the way"

@@ -161,7 +161,9 @@ def public_names() -> set[str]:
             and value.__name__ == name  # not a second name
             and f"{value.__module__}.".startswith(f"{content.__name__}.")
         ]
-        found |= {f"{module}.{name}" for name in own if not isinstance(getattr(content, name), ModuleType)}
+        shared = {name for name in own if getattr(content, name) is getattr(sn, name, None)}  # models.Sequential
+        own = [name for name in own if name not in shared and not isinstance(getattr(content, name), ModuleType)]
+        found |= {f"{module}.{name}" for name in own}
     return found - INTERNAL
 
 

@@ -88,7 +88,7 @@ def test_kerass_short_names_and_its_default() -> None:
         (lambda: initializers.Zeros(foo=1), "Zeros has no argument 'foo': it has: seed"),
         (lambda: initializers.RandomNormal(std=1), "RandomNormal has no argument 'std': did you mean 'stddev'?"),
         (lambda: initializers.get({"class_name": "HeNormal", "config": {"foo": 1}}), "HeNormal has no argument 'foo'"),
-        (lambda: initializers.get({"class_name": "HeNormal", "config": 1}), "initializer: expected one of zeros, ones"),
+        (lambda: initializers.get({"class_name": "HeNormal", "config": 1}), "HeNormal: expected its config as a dict"),
         (lambda: initializers.get([1]), "initializer: expected one of zeros, ones"),
         (lambda: drawn(initializers.Identity(), 2, 3, 4), "Identity: expected a parameter of two axes, got shape"),
         (lambda: drawn(initializers.Orthogonal(), 3), "Orthogonal: expected a parameter of two axes or more, got"),

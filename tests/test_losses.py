@@ -392,7 +392,7 @@ def test_get_serialize_and_bad_arguments() -> None:
     assert losses.SparseCategoricalCrossentropy().from_logits is False
     bad: list[Any] = ["hinge", None, 3, {"class_name": "Loss", "config": {}}, {"class_name": "mse", "config": 1}]
     for identifier in bad:
-        with pytest.raises(sn.errors.ConfigError, match="loss"):
+        with pytest.raises(sn.errors.ConfigError, match=r"loss|expected its config as a dict"):
             losses.get(identifier)
     for unknown in (
         lambda: losses.get({"class_name": "mse", "config": {"a": 1}}),

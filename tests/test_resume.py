@@ -222,7 +222,7 @@ def test_there_must_be_room_for_the_next_checkpoints(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_is_said_before_training(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    for folder in (tmp_path / "file" / "c", "/proc/nothing", "nul\0byte"):
+    for folder in (tmp_path / "file" / "c", "/proc/nothing"):
         model = tiny()
         refused(
             lambda folder=folder, model=model: model.fit(X, Y, callbacks=[sn.callbacks.TrainingCheckpoint(folder)]),

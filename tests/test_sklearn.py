@@ -198,7 +198,7 @@ def test_own_output_layer_is_kept_and_checked(digits):
     X_train, _, y_train, _ = digits
     model = SequentialClassifier([Dense(10, activation="softmax")], epochs=1).fit(X_train, y_train)
     assert len(model.model_.layers) == 1
-    with pytest.raises(ConfigError, match=r"expected 10 outputs, one per class, got \('n', 7\)"):
+    with pytest.raises(ConfigError, match=r"expected 10 outputs, one per class, got \(n, 7\)"):
         SequentialClassifier([Dense(7, activation="softmax")]).fit(X_train, y_train)
     with pytest.raises(ConfigError, match="from logits"):
         SequentialClassifier(
@@ -240,3 +240,27 @@ def test_without_scikit_learn():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("interop.sklearn needs scikit-learn, which cannot be imported (")
     assert done.stdout.endswith("): pip install scikit-learn\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        *(({"layers": given}, "layers: expected a list of layers, or a function that returns one, got ") for given in
+          (5, "x", [3], [Dense], Dense(3), Dense, {}, np.ones(2), lambda: 5)),
+        ({"tol": "x"}, "tol: expected a number in (-inf, inf), got 'x'"),
+        ({"early_stopping": "x"}, "early_stopping: expected True or False, got 'x'"),
+        ({"early_stopping": np.ones(2)}, "early_stopping: expected True or False, got array([1., 1.])"),
+        ({"validation_fraction": 2}, "validation_fraction: expected a number in (0, 1), got 2"),
+        ({"n_iter_no_change": -1}, "n_iter_no_change: expected an integer of at least 1, got -1"),
+        ({"shuffle": "x"}, "shuffle: expected True or False, got 'x'"),
+        ({"warm_start": "x"}, "warm_start: expected True or False, got 'x'"),
+    ],
+)  # fmt: skip
+def test_settings_that_make_no_sense_get_one_line_from_fit(digits, settings, message):
+    X_train, _, y_train, _ = digits
+    classifier = SequentialClassifier(**{"epochs": 1, **settings})
+    for fit in (classifier.fit, classifier.partial_fit):
+        with pytest.raises(ConfigError) as caught:
+            fit(X_train, y_train)
+        assert str(caught.value).startswith(f"SequentialClassifier: {message}")
+        assert "\n" not in str(caught.value)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Who may import whom: a module imports only from its own line or from lines above it.
 ORDER = [
-    "errors paths checks configured keras_defaults signals process",
+    "errors names paths checks configured keras_defaults signals process",
     "kernels",
     "backend config drawing initializers regularizers",
     "workspace pace host_arrays sample_weights turns",
@@ -145,3 +145,13 @@ def test_every_package_is_installed() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     there = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("scratchnet/**/__init__.py")}
     assert set(listed) == there | {"scratchnet.kernels"}
+
+
+@pytest.mark.parametrize("name", sorted(name for name in dir(sn.layers) if name[0].isupper() and name != "Layer"))
+def test_a_layers_docstring_has_its_arguments(name: str) -> None:
+    cls = getattr(sn.layers, name)
+    text = inspect.getdoc(cls) or ""
+    parameters = text.partition("Parameters\n")[2].partition("\n\n")[0]
+    own = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    given = list(inspect.signature(own.__init__).parameters)[1:]
+    assert [one for one in given if one not in ("kwargs", "name", "kind") and one not in parameters] == []

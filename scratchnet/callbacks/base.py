@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..checks import arguments_of, refuse_unknown
+from ..configured import described
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class Callback:
         refuse_unknown(self, unknown, arguments_of(type(self)))
         self.model: Any = None
         self.params: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return described(self, {name: vars(self)[name] for name in arguments_of(type(self)) if name in vars(self)})
 
     def set_model(self, model: Sequential) -> None:
         self.model = model

@@ -7,7 +7,7 @@ import io
 import os
 from typing import Any
 
-from ..checks import file_path
+from ..checks import file_path, flag
 from ..datasets.files import shown
 from ..errors import ConfigError
 from .base import Callback, Logs
@@ -42,7 +42,8 @@ class CSVLogger(Callback):
             csv.writer(io.StringIO(), delimiter=separator)
         except (TypeError, ValueError):
             raise ConfigError(f"CSVLogger: separator: expected one character, got {separator!r:.80}") from None
-        self.filename, self.separator, self.append = file_path(self, "filename", filename), separator, append
+        self.filename, self.separator = file_path(self, "filename", filename), separator
+        self.append = flag(self, "append", append)
         self._start, self._text = 0, ""  # where our rows begin in the file, and the rows
         self._keys: list[str] | None = None
         self._begun = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..checks import number
+from ..checks import flag, number
 from .base import Logs
 from .monitor import Monitor
 
@@ -49,7 +49,8 @@ class EarlyStopping(Monitor):
         self.patience = number(self, "patience", patience, "[0, inf)")
         self.start_from_epoch = number(self, "start_from_epoch", start_from_epoch, "[0, inf)")
         self.baseline = None if baseline is None else number(self, "baseline", baseline)
-        self.verbose, self.restore_best_weights = verbose, restore_best_weights
+        self.verbose = verbose
+        self.restore_best_weights = flag(self, "restore_best_weights", restore_best_weights)
         self._reset()
 
     def _reset(self) -> None:

@@ -20,6 +20,10 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
+    def __repr__(self) -> str:
+        last = "".join(f", {name}={values[-1]:.4g}" for name, values in self.history.items())
+        return f"{type(self).__name__}(epochs={len(self.epoch)}{last})"
+
     def state(self) -> dict[str, Any]:
         return {"history": self.history, "epoch": self.epoch}
 

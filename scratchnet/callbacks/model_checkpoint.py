@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..checks import file_path, is_whole, number
+from ..checks import file_path, flag, is_whole, number
 from ..datasets.files import shown
 from ..errors import CheckpointError, ConfigError
 from ..numerics import require_finite
@@ -65,11 +65,14 @@ class ModelCheckpoint(Monitor):
     ) -> None:
         super().__init__(monitor, mode, **unknown)
         if not (isinstance(save_freq, str) and save_freq == "epoch") and not is_whole(save_freq):
-            raise ConfigError(f"ModelCheckpoint: save_freq: expected 'epoch' or a number of steps, got {save_freq!r}")
+            raise ConfigError(
+                f"ModelCheckpoint: save_freq: expected 'epoch' or a number of steps, got {save_freq!r:.80}"
+            )
         self.filepath, self.verbose = file_path(self, "filepath", filepath), verbose
         require_name(self.filepath)  # here, not after the first epoch
         self.save_freq = "epoch" if isinstance(save_freq, str) else int(save_freq)
-        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        self.save_best_only = flag(self, "save_best_only", save_best_only)
+        self.save_weights_only = flag(self, "save_weights_only", save_weights_only)
         if initial_value_threshold is not None:
             self.best = number(self, "initial_value_threshold", initial_value_threshold)
         self.epoch = self.steps = 0

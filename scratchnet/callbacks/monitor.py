@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from ..checks import number
 from ..errors import ConfigError
+from ..names import closest
 from .base import Callback, Logs
 
 _RISING = ("acc", "auc", "precision", "recall", "f1")
@@ -37,9 +37,9 @@ class Monitor(Callback):
         super().__init__(**unknown)
         if not isinstance(monitor, str):
             raise ConfigError(f"{type(self).__name__}: monitor: expected a name in the logs, got {monitor!r:.80}")
-        if mode not in ("auto", "min", "max"):
+        if not isinstance(mode, str) or mode not in ("auto", "min", "max"):
             warnings.warn(
-                f"{type(self).__name__}: mode: expected auto, min or max, got {mode!r}; auto is used", stacklevel=3
+                f"{type(self).__name__}: mode: expected auto, min or max, got {mode!r:.80}; auto is used", stacklevel=3
             )
             mode = "auto"
         self.monitor, self.mode = monitor, mode
@@ -70,10 +70,10 @@ class Monitor(Callback):
         if any(word in name.lower() for word in _RISING):
             return True
         names = [] if name in metrics else ["loss", *metrics]
-        close = difflib.get_close_matches(self.monitor, [*names, *(f"val_{one}" for one in names)], 1)
+        meant = closest(self.monitor, [*names, *(f"val_{one}" for one in names)])
         raise ConfigError(
             f"{type(self).__name__}: cannot tell whether {self.monitor!r} should rise or fall: pass mode='max' or 'min'"
-            + (f", or did you mean {close[0]!r}?" if close else "")
+            + (f", or did you mean {meant!r}?" if meant else "")
         )
 
     def improves(self, value: float, reference: float | None) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import to_numpy
-from ..checks import file_path, is_whole, whole
+from ..checks import file_path, flag, is_whole, whole
 from ..errors import ConfigError, DependencyError, ShapeError
 from ..keras_defaults import TENSORBOARD, take
 from ..layers.base import Layer
@@ -56,10 +56,11 @@ class TensorBoard(Callback):
         super().__init__(**unknown)
         whole("TensorBoard: histogram_freq", histogram_freq, 0)
         whole("TensorBoard: grid", grid)
-        if update_freq != "epoch" and not is_whole(update_freq):
-            raise ConfigError(f"TensorBoard: update_freq: expected 'epoch' or a positive integer, got {update_freq!r}")
+        if not (isinstance(update_freq, str) and update_freq == "epoch") and not is_whole(update_freq):
+            expected = "expected 'epoch' or a positive integer"
+            raise ConfigError(f"TensorBoard: update_freq: {expected}, got {update_freq!r:.80}")
         self.log_dir = file_path(self, "log_dir", log_dir)
-        self.histogram_freq, self.write_graph = histogram_freq, write_graph
+        self.histogram_freq, self.write_graph = histogram_freq, flag(self, "write_graph", write_graph)
         self.update_freq, self.images, self.class_names, self.grid = update_freq, images, class_names, grid
         self.hparams = dict(hparams or {})
         self.reads_logs = update_freq != "epoch"

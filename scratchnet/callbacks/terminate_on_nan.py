@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..checks import flag
 from .base import Callback
 
 
@@ -22,7 +23,7 @@ class TerminateOnNaN(Callback):
 
     def __init__(self, raise_error: bool = False, **unknown: Any) -> None:
         super().__init__(**unknown)
-        self.raise_error = bool(raise_error)
+        self.raise_error = flag(self, "raise_error", raise_error)
 
     def terminates(self, batch: int) -> bool:
         """End the training; returns whether that is all, with no error to raise."""

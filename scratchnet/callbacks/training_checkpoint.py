@@ -45,7 +45,7 @@ class TrainingCheckpoint(Callback):
     def __init__(self, folder: str | os.PathLike[str], every_steps: int | None = None, **unknown: Any) -> None:
         super().__init__(**unknown)
         if every_steps is not None and not is_whole(every_steps):
-            raise ConfigError(f"TrainingCheckpoint: every_steps: expected a positive integer, got {every_steps!r}")
+            raise ConfigError(f"TrainingCheckpoint: every_steps: expected a positive integer, got {every_steps!r:.80}")
         self.folder, self.every_steps = Path(file_path(self, "folder", folder)), every_steps
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

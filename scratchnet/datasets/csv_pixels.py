@@ -11,8 +11,9 @@ from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
+from ..checks import refuse_beyond_memory
 from ..errors import ConfigError, DataError
-from .files import CHUNK, open_regular, refuse_beyond_memory, shown
+from .files import CHUNK, open_regular, shown
 from .pictures import check_image_size
 from .sources import Split
 from .split import split_rows

@@ -53,16 +53,6 @@ def open_regular(path: str | bytes | os.PathLike[Any]) -> tuple[BufferedReader, 
         raise DataError(f"expected the path of a file, got {shown(repr(path))}") from error
 
 
-def refuse_beyond_memory(need: int, name: str) -> None:
-    """Refuse content larger than the machine's memory before it is read (Linux would kill the process)."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows, or a system that does not tell
-        return
-    if need > memory > 0:
-        raise DataError(f"{name}: would take {need:,} bytes of memory, this machine has {memory:,}")
-
-
 def write_atomically(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
     """Write ``data``, or its pieces, so that ``path`` holds either all of it or its previous content, whatever happens.
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import refuse_beyond_memory
 from ..errors import DataError
-from .files import refuse_beyond_memory, shown
+from .files import shown
 from .pictures import SUFFIXES, check_color_mode, check_image_size, read_picture, require_pillow
 from .sources import Split
 from .split import split_rows
@@ -65,7 +66,10 @@ def load_image_folder(
     >>> (x_train, y_train), (x_test, y_test), names = sn.datasets.load_image_folder("pets", image_size=64)
     """
     check_color_mode(color_mode)
-    size, root = check_image_size(image_size), Path(path)
+    size = check_image_size(image_size)
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(f"expected the path of a folder, got {path!r:.80}")
+    root = Path(path)
     require_pillow()
     if not root.is_dir():
         raise DataError(f"{shown(path)}: expected a folder with a subfolder of pictures for each class")

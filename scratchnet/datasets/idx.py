@@ -14,8 +14,9 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from ..checks import refuse_beyond_memory
 from ..errors import DataError
-from .files import CHUNK, MOST_DEFLATE, open_regular, refuse_beyond_memory, shown
+from .files import CHUNK, MOST_DEFLATE, open_regular, shown
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MOST_DIMENSIONS = 64  # NumPy's limit

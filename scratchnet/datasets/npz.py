@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import refuse_beyond_memory
 from ..errors import DataError
-from .files import CHUNK, MOST_DEFLATE, open_regular, refuse_beyond_memory, shown
+from .files import CHUNK, MOST_DEFLATE, open_regular, shown
 from .labels import check_labels
 from .sources import Split
 

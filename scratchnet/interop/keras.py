@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, ShapeError
 from ..layers.base import Layer
 from ..layers.stack import Stack
+from ..model import require_model
 from .keras_files import read_weights
 from .require import require
 
@@ -28,6 +29,8 @@ def load_weights(model: Sequential, source: Any) -> None:
 
     Raises
     ------
+    ConfigError
+        If the one is no model, or the other neither a Keras model nor a path.
     DependencyError
         If a file is given and ``h5py`` is not installed.
     ShapeError
@@ -35,6 +38,7 @@ def load_weights(model: Sequential, source: Any) -> None:
     CheckpointError
         If the file is damaged or none of Keras's.
     """
+    require_model("interop.keras.load_weights", model)
     model.require_built()
     if isinstance(source, str | os.PathLike):
         model.set_weights(read_weights(source, model))
@@ -58,8 +62,9 @@ def to_keras(model: Sequential) -> Any:
     DependencyError
         If Keras is not installed.
     ConfigError
-        If Keras does not have a layer: names it.
+        If this is no model, or Keras does not have a layer: names it.
     """
+    require_model("interop.keras.to_keras", model)
     keras = require("keras", "interop.keras.to_keras", "benchmark")
     model.require_built()
     start = keras.layers.Input(model.input_shape, dtype=model.dtype.name)

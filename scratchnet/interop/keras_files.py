@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.files import open_regular, refuse_beyond_memory, shown
+from ..checks import refuse_beyond_memory
+from ..datasets.files import open_regular, shown
 from ..errors import CheckpointError, DataError, ScratchnetError, ShapeError
 from ..layers.base import Layer
 from ..layers.stack import Stack

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from ..config import as_float_dtype
 from ..datasets.files import shown, write_atomically
 from ..errors import CheckpointError
+from ..model import require_model
+from ..safetensors_io import require_path
 from .require import require
 
 if TYPE_CHECKING:
@@ -43,10 +45,12 @@ def export(model: Sequential, path: str | os.PathLike[str], dtype: str | None = 
     ShapeError
         If the model is not built.
     ConfigError
-        If it has a layer that ONNX operators are not written for: names it. If the dtype is neither.
+        If this is no model, the dtype is neither, or a layer is one that ONNX operators are not written for: names it.
     CheckpointError
         If the file cannot be written.
     """
+    require_model("interop.onnx.export", model)
+    require_path(path)
     require("onnx", "interop.onnx.export")
     from .onnx_export import make_onnx, only_float32
 
@@ -61,8 +65,9 @@ def export(model: Sequential, path: str | os.PathLike[str], dtype: str | None = 
     data = proto.SerializeToString()
     try:
         write_atomically(Path(path), data)
-    except OSError as error:
-        raise CheckpointError(f"{shown(path)}: cannot be written: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or shown(error)
+        raise CheckpointError(f"{shown(path)}: cannot be written: {reason}") from error
 
 
 def import_model(path: str | os.PathLike[str]) -> Sequential:

@@ -13,7 +13,8 @@ from onnx import helper, numpy_helper
 
 from .. import initializers
 from ..backend import array_module
-from ..datasets.files import open_regular, refuse_beyond_memory, shown
+from ..checks import refuse_beyond_memory
+from ..datasets.files import open_regular, shown
 from ..errors import CheckpointError, DataError, ScratchnetError
 from ..layers.base import Layer
 from ..model import Sequential

@@ -23,7 +23,7 @@ except ImportError as error:
 
 from ..config import as_float_dtype
 from .nested import NESTED, inner_parameters, with_inner
-from .sklearn_model import Stopping, freeze, make_model, softmax, targets, thaw
+from .sklearn_model import Stopping, check_settings, freeze, make_model, softmax, targets, thaw
 
 
 class SequentialClassifier(ClassifierMixin, BaseEstimator):
@@ -154,6 +154,7 @@ class SequentialClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on samples ``X`` (n, features) or (n, h, w, c) of classes ``y`` (n,)."""
+        check_settings(self)
         X, y = self._checked(X, y, reset=True)
         classes, codes = np.unique(y, return_inverse=True)
         if not (self.warm_start and hasattr(self, "model_")):
@@ -173,6 +174,7 @@ class SequentialClassifier(ClassifierMixin, BaseEstimator):
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One epoch on these samples; the first call names all ``classes`` (or ``y`` holds them all)."""
+        check_settings(self)
         first = not hasattr(self, "model_")
         X, y = self._checked(X, y, reset=first)
         given = np.unique(y if classes is None else column_or_1d(classes))

@@ -10,8 +10,10 @@ import numpy as np
 from .. import losses, optimizers
 from ..backend import array_module, to_numpy
 from ..callbacks import Callback
+from ..checks import flag, number, whole
 from ..errors import ConfigError
 from ..layers import Dense, Dropout
+from ..layers.arguments import batch_shape
 from ..layers.base import Layer
 from ..layers.reshaping import Input
 from ..layers.serialization import custom_objects, deserialize, serialize
@@ -40,7 +42,7 @@ def make_model(settings: Any, X: np.ndarray, classes: int, seed: int) -> Sequent
     model = Sequential(layers)
     model.build(X.shape[1:], rng=np.random.default_rng(seed))
     if model.output_shape != (classes,):
-        raise ConfigError(f"layers: expected {classes} outputs, one per class, got {('n', *model.output_shape)}")
+        raise ConfigError(f"layers: expected {classes} outputs, one per class, got {batch_shape(model.output_shape)}")
     optimizer = optimizers.get(settings.optimizer)
     optimizer = type(optimizer)(**optimizer.config())  # one of its own: what the user gave is not changed
     if settings.learning_rate is not None:
@@ -49,9 +51,26 @@ def make_model(settings: Any, X: np.ndarray, classes: int, seed: int) -> Sequent
     return model
 
 
+def check_settings(settings: Any) -> None:
+    """Raise ConfigError for an argument of a `SequentialClassifier` that makes no sense and that nobody else looks at.
+
+    As in scikit-learn that is for `fit` to say, not for the constructor.
+    """
+    for name in ("early_stopping", "shuffle", "warm_start"):
+        flag(settings, name, getattr(settings, name))
+    number(settings, "tol", settings.tol)
+    number(settings, "validation_fraction", settings.validation_fraction, "(0, 1)")
+    whole("SequentialClassifier: n_iter_no_change", settings.n_iter_no_change)
+
+
 def _hidden_layers(settings: Any) -> list[Layer]:
-    given = settings.layers() if callable(settings.layers) else settings.layers
+    given = settings.layers
+    if callable(given) and not isinstance(given, Layer | type):
+        given = given()
     if given is not None:
+        if not isinstance(given, list | tuple) or not all(isinstance(layer, Layer) for layer in given):
+            expected = "expected a list of layers, or a function that returns one"
+            raise ConfigError(f"SequentialClassifier: layers: {expected}, got {given!r:.80}")
         layers = [copy.deepcopy(layer) for layer in given if not isinstance(layer, Input)]
         for layer in layers:
             layer.requested_input_shape = None  # the samples say it

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import refuse_unknown
-from ..errors import ConfigError, ShapeError
+from ..checks import flag, refuse_unknown
+from ..errors import ShapeError
 from ..kernels import activations as kernel
-from .arguments import label
+from ..names import unknown
+from .arguments import axis_number, label
 from .base import Layer, Shape, ops
 from .keras_arguments import layer_arguments
 from .serialization import make, serialize
+from .setting import NotNegative
 
 LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
 
@@ -58,11 +60,29 @@ class Activation(Layer):
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        name = "linear" if activation is None else name_of(activation)
+        self.activation = activation
+
+    @property
+    def activation(self) -> str:
+        """The name. It can be set, to whatever the constructor takes."""
+        return self._name
+
+    @activation.setter
+    def activation(self, value: Any) -> None:
+        name = "linear" if value is None else name_of(value)
         if not isinstance(name, str) or name not in _BY_NAME:
-            raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)}, got {activation!r:.80}")
-        self.activation = name
-        self.kind, self.alpha = _BY_NAME[name]
+            raise unknown("activation", value, _BY_NAME)
+        self._name = str(name)
+
+    @property
+    def kind(self) -> int:
+        """Which function it is, to the kernels."""
+        return _BY_NAME[self._name][0]
+
+    @property
+    def alpha(self) -> tuple[float, float, float]:
+        """The function's numbers."""
+        return _BY_NAME[self._name][1]
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         super().build(input_shape, rng)
@@ -119,24 +139,29 @@ class _Named(Activation):
 class ReLU(_Named):
     """``y = min(x, max_value)`` where ``x > threshold``, ``negative_slope (x - threshold)`` elsewhere.
 
+    Parameters
+    ----------
+    max_value : float, optional
+        The largest output; unlimited when left out.
+    negative_slope, threshold : float
+
     Raises
     ------
     ConfigError
         If an argument is negative, as in Keras.
     """
 
+    max_value, negative_slope, threshold = NotNegative(infinite=True), NotNegative(), NotNegative()
+
     def __init__(
-        self,
-        max_value: float | None = None,
-        negative_slope: float = 0.0,
-        threshold: float = 0.0,
-        **kwargs: Any,
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__("relu", **kwargs)
-        self.max_value = _not_negative("ReLU", "max_value", math.inf if max_value is None else max_value)
-        self.negative_slope = _not_negative("ReLU", "negative_slope", negative_slope)
-        self.threshold = _not_negative("ReLU", "threshold", threshold)
-        self.alpha = (self.negative_slope, self.threshold, self.max_value)
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+
+    @property
+    def alpha(self) -> tuple[float, float, float]:
+        return self.negative_slope, self.threshold, self.max_value
 
     def config(self) -> dict[str, Any]:
         return {
@@ -150,7 +175,10 @@ class ReLU(_Named):
 class LeakyReLU(_Named):
     """``y = x`` where ``x > 0``, ``negative_slope x`` elsewhere: Maas, Hannun and Ng, ICML 2013.
 
-    ``alpha=`` is taken for ``negative_slope=``: its name in Keras 2.
+    Parameters
+    ----------
+    negative_slope : float
+        ``alpha=``, its name in Keras 2, is taken for it.
 
     Raises
     ------
@@ -158,11 +186,16 @@ class LeakyReLU(_Named):
         If the slope is negative, as in Keras.
     """
 
+    negative_slope = NotNegative()
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__("leaky_relu", **kwargs)
-        self.negative_slope = _not_negative("LeakyReLU", "negative_slope", negative_slope)
-        self.alpha = (self.negative_slope, 0.0, math.inf)
+        self.negative_slope = negative_slope
+
+    @property
+    def alpha(self) -> tuple[float, float, float]:
+        return self.negative_slope, 0.0, math.inf
 
     def config(self) -> dict[str, Any]:
         return {"negative_slope": self.negative_slope, **super().config()}
@@ -185,13 +218,19 @@ class Tanh(_Named):
 class GELU(_Named):
     """``y = x Phi(x)``, Phi the standard normal's distribution function: Hendrycks and Gimpel, 2016.
 
-    ``approximate=True`` takes ``Phi(x) ~ (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
+    Parameters
+    ----------
+    approximate : bool
+        Take ``Phi(x) ~ (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
     """
 
     def __init__(self, approximate: bool = False, **kwargs: Any) -> None:
         super().__init__("gelu", **kwargs)
-        self.approximate = bool(approximate)
-        self.kind = kernel.GELU_TANH if approximate else kernel.GELU
+        self.approximate = flag(self, "approximate", approximate)
+
+    @property
+    def kind(self) -> int:
+        return kernel.GELU_TANH if self.approximate else kernel.GELU
 
     def config(self) -> dict[str, Any]:
         return {"approximate": self.approximate, **super().config()}
@@ -199,6 +238,11 @@ class GELU(_Named):
 
 class Softmax(_Named):
     """``y_i = exp(x_i) / sum_j exp(x_j)`` over the last axis; backward is its full Jacobian product.
+
+    Parameters
+    ----------
+    axis : int
+        The last one: -1, or its number.
 
     Raises
     ------
@@ -208,7 +252,7 @@ class Softmax(_Named):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__("softmax", **kwargs)
-        self.axis = axis
+        self.axis = axis_number("Softmax", axis)
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         super().build(input_shape, rng)
@@ -218,12 +262,6 @@ class Softmax(_Named):
 
     def config(self) -> dict[str, Any]:
         return {"axis": self.axis, **super().config()}
-
-
-def _not_negative(owner: str, argument: str, value: Any) -> float:
-    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool) or not value >= 0:
-        raise ConfigError(f"{owner}: {argument}: expected a number >= 0, got {value!r}")
-    return float(value)
 
 
 _LAYERS: list[Any] = [Activation, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax]
@@ -270,6 +308,6 @@ def get(identifier: Any, dtype: Any = None) -> Layer | None:
     name = name_of(identifier)
     if name is None or (isinstance(name, str) and name == "linear"):
         return None
-    if isinstance(name, str):
+    if isinstance(name, str) and name in _BY_NAME:
         return Softmax(dtype=dtype) if name == "softmax" else Activation(name, dtype=dtype)
-    raise ConfigError(f"activation: expected one of {', '.join(_BY_NAME)} or a layer, got {identifier!r:.80}")
+    raise unknown("activation", identifier, _BY_NAME, " or a layer")

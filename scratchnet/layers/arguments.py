@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
 from .base import Layer, Shape
 
@@ -15,6 +16,19 @@ Pair = tuple[int, int]
 def is_integer(value: Any) -> bool:
     """Whether ``value`` is a whole number (and not a bool)."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
+
+
+def positive(owner: str, **arguments: Any) -> None:
+    """Refuse any of these arguments that is no integer of at least 1.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first of them.
+    """
+    for name, value in arguments.items():
+        if not is_whole(value):
+            raise ConfigError(f"{owner}: {name}: expected a positive integer, got {value!r:.80}")
 
 
 def pair(owner: str, argument: str, value: Any, least: int = 1) -> Pair:
@@ -27,7 +41,7 @@ def pair(owner: str, argument: str, value: Any, least: int = 1) -> Pair:
     """
     values = value if isinstance(value, (tuple, list)) else (value, value)
     if len(values) != 2 or not all(is_integer(v) and v >= least for v in values):
-        raise ConfigError(f"{owner}: {argument}: expected integer(s) >= {least}, one or two, got {value!r}")
+        raise ConfigError(f"{owner}: {argument}: expected integer(s) >= {least}, one or two, got {value!r:.80}")
     return int(values[0]), int(values[1])
 
 
@@ -39,10 +53,10 @@ def padding_mode(owner: str, value: Any) -> str:
     ConfigError
         For anything else.
     """
-    mode = value.lower() if isinstance(value, str) else value
+    mode = value.lower() if isinstance(value, str) else None
     if mode not in ("valid", "same"):
-        raise ConfigError(f"{owner}: padding: expected 'valid' or 'same', got {value!r}")
-    return str(mode)
+        raise ConfigError(f"{owner}: padding: expected 'valid' or 'same', got {value!r:.80}")
+    return mode
 
 
 def channels_last(owner: str, data_format: Any) -> None:
@@ -53,8 +67,21 @@ def channels_last(owner: str, data_format: Any) -> None:
     ConfigError
         For anything but None and ``"channels_last"``.
     """
-    if data_format not in (None, "channels_last"):
-        raise ConfigError(f"{owner}: data_format: expected 'channels_last', got {data_format!r}")
+    if data_format is not None and not (isinstance(data_format, str) and data_format == "channels_last"):
+        raise ConfigError(f"{owner}: data_format: expected 'channels_last', got {data_format!r:.80}")
+
+
+def axis_number(owner: str, value: Any) -> int:
+    """An axis.
+
+    Raises
+    ------
+    ConfigError
+        If it is no integer.
+    """
+    if not is_integer(value):
+        raise ConfigError(f"{owner}: axis: expected an integer, got {value!r:.80}")
+    return int(value)
 
 
 def label(layer: Layer) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import config, initializers
 from ..backend import array_module, get_backend, ops
+from ..checks import flag, snake_case
 from ..custom import Part, ours
 from ..errors import BackendError, ConfigError, DataError, ShapeError
+from ..host_arrays import batch_expected, numbers
 from ..regularizers import serialize
 from ..workspace import Workspace, nothing
 from . import keras_arguments
 from .keras_names import KerasNames
-from .subclassing import KERAS_HOOKS, taking_batch_axis
+from .subclassing import KERAS_HOOKS, check_signatures, taking_batch_axis
 from .weights import require_built, settle_grads, settle_weights
 
 __all__ = ["Layer", "nothing", "ops"]
@@ -68,16 +71,17 @@ class Layer(KerasNames, Part):
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = taking_batch_axis(cls.build)  # type: ignore[method-assign]
+        check_signatures(cls)
 
     def __init__(
         self, name: str | None = None, dtype: Any = None, input_shape: Any = None, trainable: bool = True,
         **unknown: Any,
     ) -> None:  # fmt: skip
-        input_shape = keras_arguments.sample_shape(self, input_shape, unknown)
+        input_shape = keras_arguments.input_shape(self, input_shape, unknown)
         self.regularizers = keras_arguments.regularizers(self, unknown)
-        self.name = name
-        self._trainable = bool(trainable)
-        self.dtype = config.as_float_dtype(dtype or config.floatx())
+        self.name = keras_arguments.layer_name(self, name)
+        self._trainable = flag(self, "trainable", trainable)
+        self.dtype = config.as_float_dtype(config.floatx() if dtype is None else dtype)
         self.requested_input_shape: Shape | None = input_shape
         self.params: dict[str, Any] = {}
         self.grads: dict[str, Any] = {}
@@ -99,7 +103,7 @@ class Layer(KerasNames, Part):
 
         The shape has no batch axis; Keras's ``(None, 28, 28, 1)`` is taken for ``(28, 28, 1)``, of every subclass.
         """
-        self.input_shape = self.output_shape = tuple(int(extent) for extent in input_shape)
+        self.input_shape = self.output_shape = input_shape
         self.built, self._batch = True, None
 
     def forward(self, x: Any, training: bool = False) -> Any:
@@ -123,7 +127,11 @@ class Layer(KerasNames, Part):
     ) -> None:
         """Make the parameter ``name`` and its gradient."""
         self.require_backend()
-        self.params[name] = array_module().asarray(initializer(shape, rng=rng, dtype=self.dtype))
+        try:
+            values = initializer(shape, rng=rng, dtype=self.dtype)
+        except ConfigError as error:
+            raise ConfigError(f"layer {self.name or type(self).__name__!r}: {name}: {error}") from None
+        self.params[name] = array_module().asarray(values)
         self.grads[name] = array_module().zeros(shape, self.dtype)
         self.shapes[name] = tuple(shape)
 
@@ -175,11 +183,12 @@ class Layer(KerasNames, Part):
                 "backend computes; a model takes those of its layers along, a layer alone has to be built again"
             )
         settle_weights(self)
-        if not isinstance(x, xp.ndarray) or x.dtype != self.dtype or not x.flags.c_contiguous:
+        # Not isinstance: NumPy's matrices and masked arrays have an arithmetic of their own.
+        if type(x) is not xp.ndarray or x.dtype != self.dtype or not x.flags.c_contiguous:
             x = self._converted(x)
         if x.shape[1:] != self.input_shape or x.ndim == 0:
-            expected, label = ", ".join(["n", *map(str, self.input_shape)]), self.name or type(self).__name__
-            raise ShapeError(f"layer {label!r}: expected input of shape ({expected}), got {x.shape}")
+            label = self.name or type(self).__name__
+            raise ShapeError(f"layer {label!r}: expected {batch_expected(self.input_shape, x.shape)}")
         self._batch = x.shape[0]
         return x
 
@@ -195,7 +204,7 @@ class Layer(KerasNames, Part):
             If it does not hold numbers.
         """
         xp = array_module()
-        if not isinstance(dy, xp.ndarray) or dy.dtype != self.dtype or not dy.flags.c_contiguous:
+        if type(dy) is not xp.ndarray or dy.dtype != self.dtype or not dy.flags.c_contiguous:
             dy = self._converted(dy)
         if dy.shape != (self._batch, *self.output_shape):
             self._refuse_gradient(dy.shape)
@@ -239,23 +248,34 @@ class Layer(KerasNames, Part):
         """This layer and all layers inside it, in order of execution, parents first."""
         return [self, *(inner for layer in self.sublayers() for inner in layer.walk())]
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(self, x: Any, training: bool = False, mask: None = None) -> Any:
         """Build on first use, then `forward`: ``layer(x)``, as in Keras.
 
         Raises
         ------
         ConfigError
-            If ``x`` is a layer.
+            If ``x`` is a layer, or there is a ``mask``.
         """
         if any(isinstance(one, Layer) for one in (x if isinstance(x, list | tuple) else [x])):
             raise ConfigError(
                 f"{type(self).__name__}: expected an array, got a layer: there is no functional API: use "
                 "Sequential([...]), and Residual for a way around layers"
             )
+        if mask is not None:
+            raise ConfigError(f"{type(self).__name__}: mask: expected None, got {mask!r:.80}: there are no masks")
         if not self.built:
-            self.build(tuple(np.shape(x))[1:], initializers.default_rng())
-        return self.forward(x, training=training)
+            label = self.name or type(self).__name__
+            shape = x.shape if hasattr(x, "shape") else numbers(x, f"layer {label!r}", "an array of numbers").shape
+            try:
+                self.build(tuple(shape)[1:], initializers.default_rng())
+            except ShapeError as error:
+                raise ShapeError(f"{error}; x has the shape {tuple(shape)}") from None
+        return self.forward(x, training)
 
-    def __repr__(self) -> str:
-        shape = f", output_shape={self.output_shape}" if self.built else ", not built"
-        return f"<{type(self).__name__} {self.name!r}{shape}>"
+    def _told(self) -> dict[str, Any]:
+        told = self.get_config()
+        if re.fullmatch(rf"{snake_case(type(self).__name__)}(_\d+)?", self.name or ""):  # the model has given it
+            told.pop("name", None)
+        if self.dtype == config.floatx():
+            told.pop("dtype", None)
+        return told

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
+from ..checks import flag
 from ..errors import ConfigError, ShapeError
 from ..kernels.window import plan
 from .activated import WithActivation
-from .arguments import channels_last, image_shape, is_integer, label, padding_mode, pair
+from .arguments import channels_last, image_shape, label, padding_mode, pair, positive
 from .base import Shape, ops
 
 
@@ -28,8 +29,12 @@ class Conv2D(WithActivation):
         Extent, step and spacing of the window, (height, width). Not both of strides and dilation above 1, as in Keras.
     padding : {"valid", "same"}
         As TensorFlow has them: an odd padding has its extra row at the bottom and its extra column at the right.
+    data_format : {None, "channels_last"}
     groups : int
         Channels and filters are split into so many groups that do not see each other.
+    activation : str or Layer, optional
+    use_bias, kernel_initializer, bias_initializer
+        As in `Dense`, and so are the rest.
 
     Raises
     ------
@@ -47,22 +52,18 @@ class Conv2D(WithActivation):
     ) -> None:  # fmt: skip
         super().__init__(activation, **kwargs)
         channels_last("Conv2D", data_format)
-        for name, value in (("filters", filters), ("groups", groups)):
-            if not is_integer(value) or value < 1:
-                raise ConfigError(f"Conv2D: {name}: expected a positive integer, got {value!r}")
+        positive("Conv2D", filters=filters, groups=groups)
         if filters % groups:
             raise ConfigError(f"Conv2D: filters: expected a multiple of groups={groups}, got {filters}")
-        self.filters, self.groups, self.use_bias = int(filters), int(groups), bool(use_bias)
+        self.filters, self.groups, self.use_bias = int(filters), int(groups), flag(self, "use_bias", use_bias)
         self.kernel_size = pair("Conv2D", "kernel_size", kernel_size)
         self.strides = pair("Conv2D", "strides", strides)
         self.dilation_rate = pair("Conv2D", "dilation_rate", dilation_rate)
         self.padding = padding_mode("Conv2D", padding)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ConfigError(
-                f"Conv2D: expected strides or dilation_rate of 1, got {self.strides} and {self.dilation_rate}"
-            )
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+            given = f"{self.strides} and {self.dilation_rate}"
+            raise ConfigError(f"Conv2D: expected strides or dilation_rate of 1, got {given}")
+        self.kernel_initializer, self.bias_initializer = map(initializers.get, (kernel_initializer, bias_initializer))
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         rng = rng or initializers.default_rng()

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
-from ..errors import ConfigError, ShapeError
+from ..checks import flag
+from ..errors import ShapeError
 from .activated import WithActivation
+from .arguments import positive
 from .base import Shape, ops
 
 
@@ -33,6 +35,8 @@ class Dense(WithActivation):
         Whether to add a bias.
     kernel_initializer, bias_initializer : str or Initializer
         Initial values; Keras's defaults.
+    **kwargs
+        Those of `Layer`: name, dtype, input_shape, kernel_regularizer, bias_regularizer ...
 
     Raises
     ------
@@ -52,9 +56,8 @@ class Dense(WithActivation):
         **kwargs: Any,
     ) -> None:
         super().__init__(activation, **kwargs)
-        if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units < 1:
-            raise ConfigError(f"Dense: units: expected a positive integer, got {units!r}")
-        self.units, self.use_bias = int(units), bool(use_bias)
+        positive("Dense", units=units)
+        self.units, self.use_bias = int(units), flag(self, "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
+from ..checks import number
 from ..errors import ConfigError
 from .arguments import is_integer
 from .base import Layer, Shape, ops
@@ -24,6 +25,8 @@ class Dropout(Layer):
     ----------
     rate : float
         Fraction to drop, in [0, 1]. At 1 all is dropped: ``y = 0``.
+    noise_shape : None
+        Keras's; every number has a mask of its own.
     seed : int, optional
         The key; drawn from the model's generator when left out. Two layers of one seed drop alike.
 
@@ -40,20 +43,19 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(rate, (int, float, np.number)) or not 0 <= rate <= 1:
-            raise ConfigError(f"Dropout: rate: expected a number in [0, 1], got {rate!r}")
+        self.rate = float(number(self, "rate", rate, "[0, 1]"))
         if noise_shape is not None:
-            raise ConfigError(f"Dropout: noise_shape: expected None, got {noise_shape!r}")
+            raise ConfigError(f"Dropout: noise_shape: expected None, got {noise_shape!r:.80}")
         if seed is not None and not (is_integer(seed) and 0 <= seed < 2**64):
-            raise ConfigError(f"Dropout: seed: expected an integer in [0, 2^64), got {seed!r}")
-        self.rate = float(rate)
+            raise ConfigError(f"Dropout: seed: expected an integer in [0, 2^64), got {seed!r:.80}")
         self.key = None if seed is None else int(seed)
-        self.step = 0
+        self.drawn, self.step = False, 0
         self.mask: Any = None
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         super().build(input_shape, rng)
         if self.key is None:
+            self.drawn = True
             self.key = int((rng or initializers.default_rng()).integers(2**64, dtype=np.uint64))
 
     def forward(self, x: Any, training: bool = False) -> Any:
@@ -87,6 +89,9 @@ class Dropout(Layer):
     def seed(self) -> int | None:
         """The key in use, drawn or given: a copy of the layer drops alike."""
         return self.key
+
+    def _told(self) -> dict[str, Any]:
+        return {name: value for name, value in super()._told().items() if name != "seed" or not self.drawn}
 
     def config(self) -> dict[str, Any]:
         return {"rate": self.rate, "seed": self.seed, **super().config()}

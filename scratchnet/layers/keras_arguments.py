@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from ..checks import arguments_of, refuse_unknown, whole
+from ..checks import arguments_of, refuse_unknown, sample_shape, whole
 from ..errors import ConfigError
-from ..keras_defaults import Rules, take
+from ..keras_defaults import LAYERS, Rules, take
 from ..regularizers import Regularizer, get
 
 BASE = ("name", "dtype", "input_shape", "trainable")  # what every layer takes
@@ -25,6 +24,8 @@ def regularizers(layer: Any, unknown: dict[str, Any]) -> dict[str, Regularizer]:
     classes = [cls for cls in type(layer).__mro__[:-1] if "__init__" in vars(cls)]  # to see object's, code is compiled
     drawn = {name for cls in classes for name in arguments_of(cls)}
     rules, found = dict(_EVERYWHERE), {}
+    for cls in classes:
+        rules.update(LAYERS.get(cls.__name__, {}))
     for weight in _WEIGHTS:
         if f"{weight}_initializer" in drawn:
             rules[f"{weight}_constraint"] = ((None,), "there are no constraints")
@@ -39,19 +40,21 @@ def layer_arguments(cls: type) -> list[str]:
     return list(dict.fromkeys([*arguments_of(cls), *BASE]))
 
 
-def sample_shape(layer: Any, shape: Any, others: dict[str, Any]) -> tuple[int, ...] | None:
+def layer_name(layer: Any, name: Any) -> str | None:
+    """``name=``: a word, or None for one that the model gives."""
+    if name is None or (isinstance(name, str) and name):
+        return None if name is None else str(name)
+    raise ConfigError(f"{type(layer).__name__}: name: expected a word, or None, got {name!r:.80}")
+
+
+def input_shape(layer: Any, shape: Any, others: dict[str, Any]) -> tuple[int, ...] | None:
     """``input_shape=`` as a tuple; ``input_dim=4``, which is taken out of the other arguments, is ``(4,)``.
 
     Raises
     ------
     ConfigError
-        If it is no sequence, or ``input_dim`` no positive integer.
+        If it is no shape, or ``input_dim`` no positive integer.
     """
     if (dim := others.pop("input_dim", None)) is not None and shape is None:
         return (whole(f"{type(layer).__name__}: input_dim", dim),)
-    if shape is None:
-        return None
-    if isinstance(shape, str) or not isinstance(shape, Iterable):
-        expected = "a tuple such as (28, 28, 1), without the batch axis"
-        raise ConfigError(f"{type(layer).__name__}: input_shape: expected {expected}, got {shape!r:.80}")
-    return tuple(shape)
+    return None if shape is None else sample_shape(f"{type(layer).__name__}: input_shape", shape)

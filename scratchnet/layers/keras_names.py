@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..checks import flag
 from ..configured import Configured
+from ..errors import ConfigError
 from .weights import copies, places, put, put_one, require_built
 
 if TYPE_CHECKING:
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 
 
 LEFT_OUT_BY = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # Keras says None for a weight left out
+
+
+class UninitializedError(ConfigError, AttributeError):
+    """A layer of a user's own that does not call the constructor of `Layer`."""
 
 
 def _weight(name: str) -> Any:
@@ -102,7 +108,7 @@ class KerasNames(Configured):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         for layer in self.walk():
-            layer._trainable = bool(value)
+            layer._trainable = flag(self, "trainable", value)
 
     def trained(self: Any) -> list[Layer]:
         """Those of `walk` that training changes: they, and what they are inside of, are trainable."""
@@ -117,10 +123,18 @@ class KerasNames(Configured):
 
         def __getattr__(self, name: str) -> Any:
             """A weight under its name: ``layer.kernel``, ``layer.moving_mean``."""
-            for arrays in ("params", "state"):
-                if name in vars(self).get(arrays, ()):
-                    return vars(self)[arrays][name]
-            if vars(self).get(LEFT_OUT_BY.get(name, "")) is False:
-                return None
-            hint = "" if vars(self).get("built", True) else "; the layer is not built, and has no weights yet"
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+            return _missing(self, name)
+
+
+def _missing(layer: Any, name: str) -> Any:
+    if "params" not in vars(layer) and not name.startswith("__"):
+        raise UninitializedError(
+            f"{type(layer).__name__}: has no {name}: its __init__ has to call super().__init__(**kwargs) first"
+        )
+    for arrays in ("params", "state"):
+        if name in vars(layer).get(arrays, ()):
+            return vars(layer)[arrays][name]
+    if vars(layer).get(LEFT_OUT_BY.get(name, "")) is False:
+        return None
+    hint = "" if vars(layer).get("built", True) else "; the layer is not built, and has no weights yet"
+    raise AttributeError(f"{type(layer).__name__!r} object has no attribute {name!r}{hint}")

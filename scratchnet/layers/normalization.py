@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
-from ..checks import number
+from ..checks import flag, number
 from ..errors import ShapeError
-from .arguments import batch_shape, label
+from .arguments import axis_number, batch_shape, label
 from .base import Layer, Shape, ops
 
 
@@ -20,6 +20,16 @@ class BatchNormalization(Layer):
     ones: ``moving = momentum moving + (1 - momentum) batch``. In inference, and where the layer is not ``trainable``,
     they are the moving ones.
     Source: Ioffe and Szegedy, ICML 2015; arguments, defaults and the order of the arrays are Keras 3's.
+
+    Parameters
+    ----------
+    axis : int
+        That of the channels: the last one, -1 or its number.
+    momentum, epsilon : float
+        See the formulas.
+    center, scale : bool
+        Whether there is a beta, and a gamma.
+    beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer : str or Initializer
 
     Raises
     ------
@@ -35,9 +45,10 @@ class BatchNormalization(Layer):
         moving_mean_initializer: Any = "zeros", moving_variance_initializer: Any = "ones", **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
-        self.axis, self.momentum = axis, float(number(self, "momentum", momentum, "[0, 1]"))
+        self.axis = axis_number("BatchNormalization", axis)
+        self.momentum = float(number(self, "momentum", momentum, "[0, 1]"))
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
-        self.center, self.scale = bool(center), bool(scale)
+        self.center, self.scale = flag(self, "center", center), flag(self, "scale", scale)
         self.initializers = {
             "gamma": initializers.get(gamma_initializer),
             "beta": initializers.get(beta_initializer),

@@ -18,6 +18,7 @@ class ZeroPadding2D(Layer):
     ----------
     padding : int, (int, int) or ((top, bottom), (left, right))
         The same on all sides, (rows, columns) on both sides, or each by itself.
+    data_format : {None, "channels_last"}
 
     Raises
     ------
@@ -32,7 +33,7 @@ class ZeroPadding2D(Layer):
         channels_last("ZeroPadding2D", data_format)
         sides = padding if isinstance(padding, (tuple, list)) else (padding, padding)
         if len(sides) != 2:
-            raise ConfigError(f"ZeroPadding2D: padding: expected an integer or two of them, got {padding!r}")
+            raise ConfigError(f"ZeroPadding2D: padding: expected an integer or two of them, got {padding!r:.80}")
         rows, columns = (pair("ZeroPadding2D", "padding", side, least=0) for side in sides)
         self.padding = (rows, columns)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import refuse_unknown
+from ..checks import flag, refuse_unknown
 from ..kernels.pooling import argmax_dtype
 from ..kernels.window import plan
 from .arguments import channels_last, image_shape, label, padding_mode, pair
@@ -60,6 +60,7 @@ class MaxPooling2D(_Pooling2D):
         ``"valid"``: ``oh = floor((h - kh) / sh) + 1``. ``"same"``: ``oh = ceil(h / sh)`` as in TensorFlow,
         an odd border having its extra row at the bottom and its extra column at the right.
         The border counts as -inf.
+    data_format : {None, "channels_last"}
 
     Of equal values in a window the first one gets the gradient, as in TensorFlow.
 
@@ -99,6 +100,7 @@ class AveragePooling2D(_Pooling2D):
         ``"valid"``: ``oh = floor((h - kh) / sh) + 1``. ``"same"``: ``oh = ceil(h / sh)`` as in TensorFlow,
         an odd border having its extra row at the bottom and its extra column at the right.
         The border is left out of the count.
+    data_format : {None, "channels_last"}
 
     Raises
     ------
@@ -128,7 +130,7 @@ class _Global(_Pooling2D):
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         refuse_unknown(self, {"pool_size", "strides", "padding"} & set(kwargs), layer_arguments(type(self)))
         super().__init__(data_format=data_format, **kwargs)
-        self.keepdims = bool(keepdims)
+        self.keepdims = flag(self, "keepdims", keepdims)
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         h, w, c = image_shape(self, input_shape)
@@ -146,6 +148,12 @@ class GlobalMaxPooling2D(_Global, MaxPooling2D):
     Of equal values the first one gets the gradient, as in `MaxPooling2D`; Keras divides it among them here (and not
     in its MaxPooling2D).
 
+    Parameters
+    ----------
+    data_format : {None, "channels_last"}
+    keepdims : bool
+        Keep the two axes that the image had, of extent 1.
+
     Raises
     ------
     ShapeError
@@ -155,6 +163,12 @@ class GlobalMaxPooling2D(_Global, MaxPooling2D):
 
 class GlobalAveragePooling2D(_Global, AveragePooling2D):
     """The mean of each channel: x (n, h, w, c), y (n, c), or (n, 1, 1, c) with ``keepdims``.
+
+    Parameters
+    ----------
+    data_format : {None, "channels_last"}
+    keepdims : bool
+        Keep the two axes that the image had, of extent 1.
 
     Raises
     ------

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import number
 from ..errors import ConfigError, ShapeError
-from .arguments import batch_shape, channels_last, is_integer, label
+from .arguments import channels_last, is_integer, label
 from .base import Layer, Shape, ops
 
 
@@ -44,7 +45,7 @@ class Input(Layer):
             shape = batch_shape[1:]
         shape = kwargs.get("input_shape") if shape is None else shape
         if not isinstance(shape, (tuple, list)) or not all(is_integer(e) and e > 0 for e in shape):
-            raise ConfigError(f"Input: shape: expected positive integers, no batch axis, got {shape!r}")
+            raise ConfigError(f"Input: shape: expected positive integers, no batch axis, got {shape!r:.80}")
         super().__init__(**{**kwargs, "input_shape": shape})
         self.shape = tuple(int(extent) for extent in shape)
 
@@ -80,7 +81,7 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         shape = target_shape if isinstance(target_shape, (tuple, list)) else (target_shape,)
         if not all(is_integer(e) and (e > 0 or e == -1) for e in shape) or list(shape).count(-1) > 1:
-            raise ConfigError(f"Reshape: target_shape: expected extents >= 1, one -1 at most, got {shape!r}")
+            raise ConfigError(f"Reshape: target_shape: expected extents >= 1, one -1 at most, got {shape!r:.80}")
         self.target_shape = tuple(int(extent) for extent in shape)
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
@@ -89,8 +90,8 @@ class Reshape(Layer):
         self.output_shape = tuple(size // known if e == -1 else e for e in self.target_shape)
         if math.prod(self.output_shape) != size:
             raise ShapeError(
-                f"layer {label(self)!r}: expected a target of {size} elements, as the input "
-                f"{batch_shape(self.input_shape)} has, got {batch_shape(self.target_shape)}"
+                f"layer {label(self)!r}: expected a target of {size} elements per sample, as the input "
+                f"{self.input_shape} has, got {self.target_shape}"
             )
 
     def forward(self, x: Any, training: bool = False) -> Any:
@@ -106,7 +107,13 @@ class Reshape(Layer):
 
 
 class Flatten(Layer):
-    """Every sample as one row: x (n, ...), y (n, size), in C order; no copy is made."""
+    """Every sample as one row: x (n, ...), y (n, size), in C order; no copy is made.
+
+    Parameters
+    ----------
+    data_format : {None, "channels_last"}
+        Keras's; channels are last.
+    """
 
     returns_view = True
 
@@ -130,6 +137,10 @@ class Flatten(Layer):
 class Rescaling(Layer):
     """``y = scale x + offset`` with two numbers: ``Rescaling(1 / 255)`` turns pixels into [0, 1].
 
+    Parameters
+    ----------
+    scale, offset : float
+
     Raises
     ------
     ConfigError
@@ -138,10 +149,7 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for argument, value in (("scale", scale), ("offset", offset)):
-            if not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
-                raise ConfigError(f"Rescaling: {argument}: expected a finite number, got {value!r}")
-        self.scale, self.offset = float(scale), float(offset)
+        self.scale, self.offset = float(number(self, "scale", scale)), float(number(self, "offset", offset))
 
     def forward(self, x: Any, training: bool = False) -> Any:
         x = self.check_input(x)

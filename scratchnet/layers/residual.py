@@ -54,11 +54,11 @@ class Residual(Layer):
     @staticmethod
     def _layer(name: str, value: Any) -> Layer:
         if isinstance(value, (list, tuple)):
-            value = Stack(value, name=name, dtype=value[0].dtype if value else None)
+            value = Stack(value, name=name, dtype=getattr(value[0], "dtype", None) if value else None)
         if isinstance(value, dict):
             value = deserialize(value)
         if not isinstance(value, Layer):
-            raise ConfigError(f"Residual: {name}: expected a layer or a list of layers, got {value!r}")
+            raise ConfigError(f"Residual: {name}: expected a layer or a list of layers, got {value!r:.80}")
         value.name = value.name or name
         return value
 

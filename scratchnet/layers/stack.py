@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .. import initializers
-from ..errors import ConfigError, ShapeError
-from .arguments import label
+from ..checks import snake_case
+from ..errors import ConfigError
+from ..names import unknown
+from .arguments import is_integer, label
 from .base import Layer, Shape
 from .building import build_inside
 from .reshaping import Input
@@ -39,7 +40,9 @@ class Stack(Layer):
         # Looked up instead of walking the stack for each new layer: 8,000 layers took 32 s that way, and take 0.2.
         self._inside: set[int] = set()
         self._names: dict[str | None, int] = {}
-        for layer in layers or []:
+        if layers is not None and (isinstance(layers, str | bytes | Mapping) or not isinstance(layers, Iterable)):
+            raise ConfigError(f"{label(self)}: expected a list of layers, got {layers!r:.80}")
+        for layer in () if layers is None else layers:
             self.add(layer)
 
     @property
@@ -50,7 +53,7 @@ class Stack(Layer):
     def add(self, layer: Layer) -> None:
         """Put a layer on top; it is built at once if the model's input shape is known."""
         if not isinstance(layer, Layer):
-            raise ConfigError(f"{label(self)}: expected a layer, got {layer!r}")
+            raise ConfigError(f"{label(self)}: expected a layer, got {layer!r:.80}")
         inner = {id(one): one for one in layer.walk()}
         if id(self) in inner:
             raise ConfigError(f"{label(self)}: a model cannot be inside itself")
@@ -105,8 +108,7 @@ class Stack(Layer):
 
     def _give_name(self, layer: Layer) -> None:
         if layer.name is None or (layer.unnamed and layer.name in self._names):
-            words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)  # Keras's rule: conv2d, max_pooling2d
-            snake = name = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+            snake = name = snake_case(type(layer).__name__)
             while name in self._names:
                 self._names[snake] += 1  # the number of the last layer that was named after this one
                 name = f"{snake}_{self._names[snake]}"
@@ -120,11 +122,8 @@ class Stack(Layer):
 
         Layers that are built already keep their weights.
         """
-        shape = tuple(input_shape)
-        if not all(isinstance(extent, (int, np.integer)) and extent > 0 for extent in shape):
-            raise ShapeError(f"{label(self)}: expected an input shape of positive integers, got {tuple(input_shape)}")
         self._rng = rng or initializers.default_rng()
-        super().build(shape)
+        super().build(input_shape)
         for layer in self._layers:
             self._build_layer(layer, self.output_shape)
 
@@ -136,13 +135,15 @@ class Stack(Layer):
         return list(self._layers)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer with this name, or at this index."""
+        """The layer with this name, or at this index; ConfigError if there is none."""
+        n, names = len(self._layers), [str(layer.name) for layer in self._layers]
         if index is not None:
+            if not is_integer(index) or not -n <= index < n:
+                raise ConfigError(f"get_layer: index: expected an integer from {-n} to {n - 1}, got {index!r:.80}")
             return self._layers[index]
-        for layer in self._layers:
-            if layer.name == name:
-                return layer
-        raise ConfigError(f"no layer is named {name!r}; there are: {', '.join(str(one.name) for one in self._layers)}")
+        if not isinstance(name, str) or name not in names:
+            raise unknown("get_layer: name", name, names)
+        return self._layers[names.index(name)]
 
     def forward(self, x: Any, training: bool = False) -> Any:
         x = self.check_input(x)
@@ -179,6 +180,11 @@ class Stack(Layer):
         from .serialization import serialize
 
         return {**super().config(), "layers": [serialize(layer) for layer in self._layers]}
+
+    def __repr__(self) -> str:
+        names = [str(layer.name) for layer in self._layers]
+        shown = [*names[:8], *([f"... {len(names) - 8} more"] if len(names) > 8 else [])]
+        return f"{type(self).__name__}(name={self.name!r}, layers=[{', '.join(shown)}])"
 
     def get_config(self) -> dict[str, Any]:
         """What `config` says, and the shape of the input where it is known: `from_config` then gives a built stack."""

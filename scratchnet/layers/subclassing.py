@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
+
+from ..checks import sample_shape
+from ..custom import ours
+from ..errors import ConfigError, ShapeError
 
 KERAS_HOOKS = {
     "call": "define forward(x, training=False) and backward(dy)",
@@ -22,11 +27,29 @@ MODEL_HOOKS = {
 
 
 def taking_batch_axis(build: Callable[..., None]) -> Callable[..., None]:
-    """A layer's ``build`` that takes ``(None, 28, 28, 1)``, as Keras's do, for ``(28, 28, 1)``."""
+    """A layer's ``build`` that takes ``(None, 28, 28, 1)``, as Keras's do, for ``(28, 28, 1)``; and nothing else than a
+    shape: ShapeError.
+    """
 
     @functools.wraps(build)
     def wrapped(self: Any, input_shape: Any, *args: Any, **kwargs: Any) -> None:
-        shape = tuple(input_shape)
-        build(self, shape[1:] if shape and shape[0] is None else shape, *args, **kwargs)
+        if isinstance(input_shape, tuple | list) and input_shape and input_shape[0] is None:
+            input_shape = input_shape[1:]
+        shape = sample_shape(f"layer {self.name or type(self).__name__!r}", input_shape, ShapeError)
+        build(self, shape, *args, **kwargs)
 
     return wrapped
+
+
+def check_signatures(cls: type) -> None:
+    """Raise ConfigError for a class of a user's own whose ``forward`` or ``backward`` cannot be called."""
+    for name, arguments in (("forward", "x, training=False"), ("backward", "dy")):
+        method = vars(cls).get(name)
+        if not inspect.isfunction(method) or ours(cls):
+            continue
+        signature = inspect.signature(method)
+        given = ", ".join(str(one.replace(annotation=one.empty)) for one in signature.parameters.values())
+        try:
+            signature.bind(None, *[None] * (arguments.count(",") + 1))
+        except TypeError:
+            raise ConfigError(f"{cls.__name__}: expected {name}(self, {arguments}), got {name}({given})") from None

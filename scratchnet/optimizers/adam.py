@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from ..backend import ops
-from ..checks import number, refuse_unknown
+from ..checks import flag, number, refuse_unknown
 from .base import Optimizer
 
 
@@ -42,7 +42,8 @@ class Adam(Optimizer):
         super().__init__(learning_rate, weight_decay, **kwargs)
         self.beta_1 = float(number(self, "beta_1", beta_1, "[0, 1)"))
         self.beta_2 = float(number(self, "beta_2", beta_2, "[0, 1)"))
-        self.epsilon, self.amsgrad = float(number(self, "epsilon", epsilon, "(0, inf)")), bool(amsgrad)
+        self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
+        self.amsgrad = flag(self, "amsgrad", amsgrad)
 
     def slot_values(self) -> dict[str, float]:
         return dict.fromkeys(["momentum", "velocity", *(["velocity_hat"] if self.amsgrad else [])], 0.0)

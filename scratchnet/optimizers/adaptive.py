@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import ops
-from ..checks import number
+from ..checks import flag, number
 from .base import Optimizer
 
 
@@ -35,7 +35,8 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, weight_decay, **kwargs)
         self.rho = float(number(self, "rho", rho, "[0, 1)"))
         self.momentum = float(number(self, "momentum", momentum, "[0, 1]"))
-        self.epsilon, self.centered = float(number(self, "epsilon", epsilon, "(0, inf)")), bool(centered)
+        self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
+        self.centered = flag(self, "centered", centered)
 
     def slot_values(self) -> dict[str, float]:
         slots = {"velocity": True, "momentum": self.momentum > 0, "average_gradient": self.centered}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ..backend import array_module, ops, to_numpy
 from ..checks import number, refuse_unknown
 from ..configured import Configured
-from ..custom import refuse_keras_hooks
+from ..custom import ours, refuse_keras_hooks
 from ..errors import ConfigError, ShapeError
 from ..workspace import empty, nothing
 from . import schedules
@@ -222,8 +223,19 @@ class Optimizer(Configured):
         raise TypeError(f"{type(self).__name__} does not define update(params, grads, rate, decay)")
 
     def slot(self, name: str) -> Any:
-        """A slot, or the array of size 0 where the settings do not need it."""
-        return self.slots[name] if name in self.slots else nothing(self.dtype)
+        """A slot, or the array of size 0 where the settings do not need it.
+
+        Raises
+        ------
+        ConfigError
+            If `slot_values` has no slot of this name, whatever the settings.
+        """
+        if name in self.slots:
+            return self.slots[name]
+        if not ours(type(self)) and name not in _named_in(type(self)):
+            there = f"slot_values(), which names each with its start, has {', '.join(self.slots) or 'none'}"
+            raise ConfigError(f"{type(self).__name__}: there is no slot {name!r}: {there}")
+        return nothing(self.dtype)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
@@ -237,6 +249,17 @@ class Optimizer(Configured):
     def __repr__(self) -> str:
         settings = {key: value for key, value in self.config().items() if value is not None and key != "name"}
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in settings.items())})"
+
+
+def _named_in(cls: type) -> set[Any]:
+    """What the text of the class's `slot_values` has of names, for those that it gives under other settings."""
+    codes = [code for one in cls.__mro__ if (code := getattr(vars(one).get("slot_values"), "__code__", None))]
+    found: set[Any] = set()
+    for code in codes:
+        for constant in code.co_consts:
+            codes += [constant] if isinstance(constant, CodeType) else []
+            found |= set(constant) if isinstance(constant, tuple) else {constant}
+    return found
 
 
 def _scalar(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import ops
-from ..checks import number
+from ..checks import flag, number
 from .base import Optimizer
 
 
@@ -30,7 +30,8 @@ class SGD(Optimizer):
         weight_decay: float | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(learning_rate, weight_decay, **kwargs)
-        self.momentum, self.nesterov = float(number(self, "momentum", momentum, "[0, 1]")), bool(nesterov)
+        self.momentum = float(number(self, "momentum", momentum, "[0, 1]"))
+        self.nesterov = flag(self, "nesterov", nesterov)
 
     def slot_values(self) -> dict[str, float]:
         return {"momentum": 0.0} if self.momentum else {}

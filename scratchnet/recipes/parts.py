@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from .. import initializers, layers, losses, optimizers
-from ..configured import folded
 from ..datasets.files import shown
 from ..errors import RecipeError
+from ..names import folded
 from .schema import refusal, suggest
 from .toml import Path
 

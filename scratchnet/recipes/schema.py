@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -10,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from ..datasets.catalog import module_name
 from ..datasets.files import shown
 from ..errors import RecipeError
+from ..names import closest
 from . import MOST_BATCH, MOST_EPOCHS, MOST_STEPS
 from .toml import Path, line_of
 
@@ -167,11 +167,8 @@ def _inside(rest: list[str | int]) -> list[str]:
 
 def suggest(word: str, choices: list[str]) -> str:
     """`` (did you mean 'X'?)``, or the choices where none is close."""
-    by_folded = {choice.lower().replace("_", "").replace("-", ""): choice for choice in choices}
-    close = get_close_matches(word.lower().replace("_", "").replace("-", ""), by_folded, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {by_folded[close[0]]!r}?"
-    return f"expected one of {', '.join(choices)}"
+    meant = closest(word, choices)
+    return f"did you mean {meant!r}?" if meant else f"expected one of {', '.join(choices)}"
 
 
 def _explain(kind: str, message: str, path: Path, given: Any) -> str:
