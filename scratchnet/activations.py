@@ -104,7 +104,7 @@ def _named(x: Any, name: str) -> Any:
 
 
 def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
-    """What a layer makes of an array of any shape: to the layer it is one sample."""
+    """Apply a layer to an array of any shape, as one sample."""
     xp, x = array_module(), _array(x)
     dtype = x.dtype if x.dtype in (np.float32, np.float64) else config.floatx()
     return make(np.dtype(dtype).name)(xp.asarray(x, dtype=dtype)[None])[0]

@@ -103,7 +103,7 @@ def set_backend(name: str) -> None:
         If the name is unknown, or the backend's library or hardware is missing; the message says how to get it.
     """
     global _current
-    known = isinstance(name, str)  # to compare an array with a word raises an error of its own
+    known = isinstance(name, str)  # comparing an array with a string raises an error of its own
     if known and name == "auto":
         name = os.environ.get("SCRATCHNET_BACKEND") or "auto"
     if known and name == "auto":

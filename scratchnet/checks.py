@@ -22,7 +22,7 @@ def is_number(value: Any) -> bool:
     kinds = int | float | np.integer | np.floating
     try:
         return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # an integer that no float holds
+    except OverflowError:  # an integer too large for a float
         return False
 
 
@@ -32,7 +32,7 @@ def number(owner: Any, name: str, value: Any, interval: str = "(-inf, inf)") -> 
     Raises
     ------
     ConfigError
-        Naming the owner's class, the argument, what was expected and what came.
+        Naming the owner's class, the argument, what was expected and what was given.
     """
     low, high = (float(end) for end in interval[1:-1].split(","))
     if (
@@ -45,7 +45,7 @@ def number(owner: Any, name: str, value: Any, interval: str = "(-inf, inf)") -> 
 
 
 def warn(message: str) -> None:
-    """A UserWarning at the line of the user's code from which all this was called."""
+    """A UserWarning at the line of user code that led here."""
     frame, depth = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == __name__.partition(".")[0]:
         frame, depth = frame.f_back, depth + 1
@@ -63,7 +63,7 @@ def whole(name: str, value: Any, least: int = 1) -> int:
     Raises
     ------
     ConfigError
-        Naming the argument, what was expected and what came.
+        Naming the argument, what was expected and what was given.
     """
     if not is_whole(value, least):
         raise ConfigError(f"{name}: expected an integer of at least {least}, got {value!r:.80}")
@@ -73,12 +73,12 @@ def whole(name: str, value: Any, least: int = 1) -> int:
 def flag(owner: Any, name: str, value: Any) -> bool:
     """A truth value: True, False, or the numbers 1 and 0.
 
-    The owner is an object of the class that was asked for, or the name of a function.
+    The owner is an object of the called class, or the name of a function.
 
     Raises
     ------
     ConfigError
-        Naming the owner, the argument and what came.
+        Naming the owner, the argument and what was given.
     """
     if isinstance(value, bool | np.bool_) or (isinstance(value, int | np.integer) and value in (0, 1)):
         return bool(value)
@@ -90,7 +90,7 @@ def refuse_beyond_memory(need: int, name: str, refusal: type[ScratchnetError] = 
     """Refuse content larger than the machine's memory before it is read or made (Linux would kill the process)."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows, or a system that does not say
+    except (AttributeError, ValueError, OSError):  # Windows, or a system that does not tell
         memory = sys.maxsize
     if need > memory > 0:
         raise refusal(f"{name}: would take {need:,} bytes of memory, this machine has {memory:,}")
@@ -102,11 +102,11 @@ def sample_shape(what: str, shape: Any, refusal: type[ScratchnetError] = ConfigE
     Raises
     ------
     ScratchnetError
-        Of the class ``refusal``, naming what the shape is of, and what came.
+        Of the class ``refusal``, naming what the shape is of, and what was given.
     """
     try:
         extents = None if isinstance(shape, str | bytes | Mapping | Set) else tuple(shape)
-    except TypeError:  # no sequence, or an array without axes
+    except TypeError:  # not a sequence, or an array without axes
         extents = None
     if extents is None or not all(map(is_whole, extents)):
         expected = "a shape of positive integers such as (28, 28, 1), without the batch axis"
@@ -143,7 +143,7 @@ def arguments_of(cls: type | Callable[..., Any]) -> list[str]:
 def refuse_unknown(owner: Any, unknown: Iterable[str], known: Iterable[str]) -> None:
     """Raise ConfigError for the first unknown keyword argument, suggesting the one that was probably meant.
 
-    The owner is an object of the class that was asked for, or the name of a function.
+    The owner is an object of the called class, or the name of a function.
     """
     for name in unknown:
         meant = closest(name, known)

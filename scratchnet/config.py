@@ -21,7 +21,7 @@ def as_float_dtype(dtype: Any) -> np.dtype[Any]:
     """
     try:
         result = np.dtype(object if dtype is None else dtype)  # NumPy would take None for float64
-    except Exception:  # it may raise anything, for what is no dtype
+    except Exception:  # for anything but a dtype it may raise any error
         result = np.dtype(object)
     if result not in (np.float32, np.float64):
         raise ConfigError(f"dtype: expected 'float32' or 'float64', got {dtype!r:.80}")

@@ -28,11 +28,11 @@ class Configured:
     def __repr__(self) -> str:
         try:
             return described(self, self._told())
-        except Exception:  # half made, in its own constructor, or of a user's whose config fails
+        except Exception:  # half constructed, or user-defined with a config that fails
             return f"{type(self).__name__}(...)"
 
     def _told(self) -> dict[str, Any]:
-        """The settings that `repr` looks at."""
+        """The settings that `repr` shows."""
         return self.get_config()
 
     @classmethod
@@ -52,7 +52,7 @@ class Configured:
 
 
 def described(part: Any, settings: Mapping[str, Any]) -> str:
-    """How a part is made, ``Dense(3, activation='relu')``: the settings that are not the constructor's defaults."""
+    """The call that makes a part, ``Dense(3, activation='relu')``, with the settings that are not defaults."""
     parameters: dict[str, inspect.Parameter] = {}
     for cls in type(part).__mro__[:-1]:
         if "__init__" in vars(cls):

@@ -19,9 +19,9 @@ __all__ = [
 
 
 class ScratchnetError(Exception):
-    """The base of them all: ``except sn.errors.ScratchnetError`` catches every refusal of this package.
+    """The base class: ``except sn.errors.ScratchnetError`` catches every error that this package raises.
 
-    A message is one line: where it quotes something of several lines, such as a matrix, they are joined.
+    A message is one line: if it quotes something of several lines, such as a matrix, they are joined.
     """
 
     def __init__(self, *arguments: Any) -> None:

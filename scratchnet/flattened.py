@@ -134,7 +134,7 @@ class Flattened(Stack):
                 self.optimizer.follow_backend()
 
     def __call__(self, x: Any, training: bool = False, mask: None = None) -> Any:
-        """What `Layer` does; ShapeError for a model that has no layers and was not built without them."""
+        """As `Layer` does; ShapeError for a model that has no layers and was not built without them."""
         if not self.built and not self._layers:
             raise ShapeError(f"model {self.name!r} cannot be built: it has no layers; add(layer) comes first")
         return super().__call__(x, training, mask)

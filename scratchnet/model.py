@@ -206,7 +206,7 @@ class Sequential(Flattened):
 
 
 def require_model(who: str, model: Any) -> None:
-    """Raise ConfigError, in the name of a function, unless this is a model."""
+    """Raise ConfigError, naming the function that was called, unless this is a model."""
     if not isinstance(model, Sequential):
         raise ConfigError(f"{who}: expected a Sequential, got {model!r:.80}")
 

@@ -11,12 +11,12 @@ __all__ = ["Sequential", "clone_model", "load_model"]
 
 
 def clone_model(model: Sequential, **others: Any) -> Sequential:
-    """A model of the same layers with weights of its own, newly drawn, as in Keras; it is not compiled.
+    """A model of the same layers with newly drawn weights, as in Keras; it is not compiled.
 
     Raises
     ------
     ConfigError
-        If it is no model, or for an argument of Keras's that asks for other layers.
+        If ``model`` is not a model, or for an argument of Keras's that requests other layers.
     """
     refuse_others(clone_model, others, CLONE)
     require_model("clone_model", model)

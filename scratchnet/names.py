@@ -1,4 +1,4 @@
-"""Names that somebody types: which one was probably meant, and which ones a module has to offer."""
+"""Names that a user types: which one was probably meant, and which ones a module offers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import ConfigError
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that was probably meant, whatever its letters' case and underscores; None where none is close."""
+    """The choice that was probably meant, regardless of case and underscores; None if none is close."""
     spelled: dict[str, list[str]] = {}
     for choice in choices:
         spelled.setdefault(folded(choice), []).append(choice)
@@ -20,22 +20,22 @@ def closest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def folded(name: str) -> str:
-    """What ``"adam_w"``, ``"adamw"`` and ``"AdamW"`` have in common."""
+    """A common form of ``"adam_w"``, ``"adamw"`` and ``"AdamW"``."""
     return name.lower().replace("_", "").replace("-", "")
 
 
 def unknown(what: str, given: Any, choices: Iterable[str], others: str = "") -> ConfigError:
-    """The refusal of what is none of the choices: "expected one of relu, tanh, got 'rellu': did you mean 'relu'?"."""
+    """The error for an unknown choice: "expected one of relu, tanh, got 'rellu': did you mean 'relu'?"."""
     meant = closest(given, choices) if isinstance(given, str) else None
     hint = f": did you mean {meant!r}?" if meant else ""
     return ConfigError(f"{what}: expected one of {', '.join(choices)}{others}, got {given!r:.80}{hint}")
 
 
 def public(module: str) -> dict[str, Callable[..., Any]]:
-    """``__getattr__`` and ``__dir__`` of one of our modules: a wrong name gets a hint, and Tab shows what is for users.
+    """``__getattr__`` and ``__dir__`` of one of our modules: a wrong name gets a hint, and Tab shows public names.
 
-    That is ``__all__`` or, where there is none, what is made in it (or, for a package, in scratchnet) and has no
-    underscore in front.
+    Those are ``__all__`` or, without it, the names defined in the module (for a package, in scratchnet) that do not
+    start with an underscore.
     """
     content = vars(sys.modules[module])
     home = __name__.partition(".")[0] if "__path__" in content else module
@@ -48,7 +48,7 @@ def public(module: str) -> dict[str, Callable[..., Any]]:
     def missing(name: str) -> Any:
         meant = None if name.startswith("_") else closest(name, names())
         hint = f": did you mean {meant!r}?" if meant else ""
-        # Without a name Python adds no hint of its own, which a traceback would have, but no notebook.
+        # Without a name Python adds no hint of its own, which would appear in a traceback but not in a notebook.
         raise AttributeError(f"module {module!r} has no attribute {name!r}{hint}", name=None)
 
     return {"__getattr__": missing, "__dir__": names}

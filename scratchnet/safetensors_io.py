@@ -53,7 +53,7 @@ def require_path(path: Any) -> None:
 
 
 def require_name(path: Any) -> None:
-    """Raise SaveError unless this is a path, and not one that promises a file of Keras's; any other name will do."""
+    """Raise SaveError unless this is a path, and not one with a suffix of Keras's; any other name will do."""
     require_path(path)
     if str(os.fspath(path)).lower().endswith(_KERAS):
         raise SaveError(

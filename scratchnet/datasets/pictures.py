@@ -43,7 +43,7 @@ def require_pillow() -> Any:
 
 
 def check_color_mode(color_mode: Any) -> str:
-    """Pillow's name of ``"grayscale"`` or ``"rgb"``, or ConfigError."""
+    """Pillow's name for ``"grayscale"`` or ``"rgb"``, or ConfigError."""
     if not isinstance(color_mode, str) or color_mode not in COLOR_MODES:
         raise ConfigError(f"color_mode: expected {' or '.join(map(repr, COLOR_MODES))}, got {color_mode!r:.80}")
     return COLOR_MODES[color_mode]

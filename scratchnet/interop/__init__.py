@@ -1,4 +1,4 @@
-"""scratchnet at home elsewhere: scikit-learn, Keras and ONNX. Each is imported when it is first looked at."""
+"""Interoperability with scikit-learn, Keras and ONNX. Each module is imported on first access."""
 
 from __future__ import annotations
 

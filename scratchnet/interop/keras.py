@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def load_weights(model: Sequential, source: Any) -> None:
-    """Put the weights of a Keras model of the same architecture in place; all of them, or none.
+    """Load the weights of a Keras model of the same architecture; all of them, or none.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def load_weights(model: Sequential, source: Any) -> None:
     Raises
     ------
     ConfigError
-        If the one is no model, or the other neither a Keras model nor a path.
+        If ``model`` is not a model, or ``source`` neither a Keras model nor a path.
     DependencyError
         If a file is given and ``h5py`` is not installed.
     ShapeError
-        If the weights do not fit: names the first that does not.
+        If the weights do not fit (naming the first that does not).
     CheckpointError
-        If the file is damaged or none of Keras's.
+        If the file is damaged or not one of Keras's.
     """
     require_model("interop.keras.load_weights", model)
     model.require_built()
@@ -55,14 +55,14 @@ def load_weights(model: Sequential, source: Any) -> None:
 def to_keras(model: Sequential) -> Any:
     """A ``keras.Sequential`` with the same layers and weights.
 
-    Keras can save it, but for ``GELU(approximate=True)``, which is a function with an argument there.
+    Keras can save it, except with ``GELU(approximate=True)``, which is a function with an argument there.
 
     Raises
     ------
     DependencyError
         If Keras is not installed.
     ConfigError
-        If this is no model, or Keras does not have a layer: names it.
+        If this is not a model, or Keras lacks a layer (naming it).
     """
     require_model("interop.keras.to_keras", model)
     keras = require("keras", "interop.keras.to_keras", "benchmark")
@@ -95,7 +95,7 @@ def _layer(keras: Any, layer: Layer) -> Any:
         return keras.layers.Activation(partial(keras.activations.gelu, approximate=True), **shared)
     if name not in _SAME:
         raise ConfigError(f"layer {layer.name!r}: Keras has no {name}")
-    # The weights are there already, so how they would be drawn is left out; so is the dropout masks' key.
+    # The weights already exist, so initializers are omitted; so is the dropout masks' key.
     kept = {key: value for key, value in settings.items() if not key.endswith("_initializer") and key != "seed"}
     if isinstance(kept.get("activation"), dict):
         (inner,) = layer.sublayers()

@@ -27,8 +27,8 @@ def read_weights(path: str | os.PathLike[str], model: Stack) -> list[np.ndarray]
     """The weights in a file in the order of ``model.get_weights()``, each of the shape that the model has.
 
     Groups are found by Keras 3's rule: the class's name in snake case, numbered in the order of the layers; or as Keras
-    2 lists them. Links out of the file, and arrays that lie elsewhere, are refused; an array's shape is compared before
-    memory is taken for it.
+    2 lists them. Links out of the file, and arrays stored elsewhere, are refused; an array's shape is compared before
+    memory is allocated for it.
     """
     h5py, name = require("h5py", "interop.keras.load_weights"), shown(path)
     try:
@@ -110,7 +110,7 @@ def _legacy(h5py: Any, tree: Any, model: Stack) -> Iterator[np.ndarray]:
     for layer, (name, group, paths) in zip(layers, saved, strict=True):
         if not isinstance(layer, Stack) and any(inner.weights for inner in layer.sublayers()):
             raise CheckpointError(f"layer {layer.name!r}: Keras has no {type(layer).__name__}")
-        # All that is trained stands before all that is not, in a model inside the model, too.
+        # All trained weights come before all others, in a nested model, too.
         inside = layer.walk()
         targets = [(inner, key, a) for inner in inside for key, a in inner.params.items()]
         targets += [(inner, key, a) for inner in inside for key, a in inner.state.items()]
@@ -129,7 +129,7 @@ def _names(group: Any, attribute: str) -> list[str]:
 
 
 def _item(h5py: Any, tree: Any, path: str) -> Any:
-    """What lies at a path, followed link by link; None where there is nothing."""
+    """The object at a path, followed link by link; None if there is nothing."""
     for part in path.split("/"):
         if not isinstance(tree, h5py.Group) or part not in tree:
             return None

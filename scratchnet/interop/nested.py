@@ -19,7 +19,7 @@ NESTED = ("layers", *_MODULES)
 
 
 def inner_parameters(owner: str, value: Any) -> dict[str, Any]:
-    """What can be set inside the parameter ``owner``, by name; nothing where its value makes no sense."""
+    """What can be set inside the parameter ``owner``, by name; nothing if its value is invalid."""
     try:
         if owner in _MODULES:
             return {name: setting for name, setting in _MODULES[owner].get(value).config().items() if name != "name"}

@@ -24,9 +24,9 @@ OPSET = 26
 def export(model: Sequential, path: str | os.PathLike[str], dtype: str | None = None) -> None:
     """Write a model for inference as an ONNX file.
 
-    The graph takes and gives what ``model.predict`` does: NHWC images with a free batch size. It turns them to ONNX's
-    NCHW at its first convolution or pooling and back where the axes' order matters; SAME becomes explicit padding,
-    with the odd row and column at the bottom and at the right.
+    The graph takes and returns what ``model.predict`` does: NHWC images with a free batch size. It transposes them to
+    ONNX's NCHW at its first convolution or pooling, and back where the order of axes matters; SAME becomes explicit
+    padding, with the odd row and column at the bottom and at the right.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def export(model: Sequential, path: str | os.PathLike[str], dtype: str | None = 
         Built.
     path : path-like
     dtype : {"float32", "float64"}, optional
-        Of the file's numbers; the model's when left out. ONNX has all operators in both, but onnxruntime does not run
+        Of the file's numbers; by default the model's. ONNX has all operators in both, but onnxruntime does not run
         convolutions, means, global pooling, leaky ReLU and the exact GELU in float64: a warning names those that a
         float64 file has, and ``dtype="float32"`` writes one that runs.
 
@@ -45,7 +45,7 @@ def export(model: Sequential, path: str | os.PathLike[str], dtype: str | None = 
     ShapeError
         If the model is not built.
     ConfigError
-        If this is no model, the dtype is neither, or a layer is one that ONNX operators are not written for: names it.
+        If this is not a model, the dtype is neither, or a layer has no form in ONNX operators (naming it).
     CheckpointError
         If the file cannot be written.
     """
@@ -74,15 +74,15 @@ def import_model(path: str | os.PathLike[str]) -> Sequential:
     """The model in an ONNX file, if it is made of operators that scratchnet has layers for.
 
     Graphs are chains, or chains with sums of two branches (`Residual`). Images are taken as NHWC whatever the file
-    takes; where a file from an NCHW framework flattens images, the rows of the next kernel are put in our order.
+    takes; if a file from an NCHW framework flattens images, the rows of the next kernel are reordered.
 
     Raises
     ------
     DependencyError
         If ``onnx`` is not installed.
     CheckpointError
-        If the file is damaged or no ONNX file, or an operator or attribute in it has no layer: names it. Nothing in
-        the file is executed, and no other file that it may name is read.
+        If the file is damaged or not an ONNX file, or an operator or attribute in it has no layer (naming it). Nothing
+        in the file is executed, and no other file that it may name is read.
     """
     require("onnx", "interop.onnx.import_model")
     from .onnx_import import read_onnx

@@ -1,4 +1,4 @@
-"""Activations for which ONNX has an operator of its own: their names here and there, written and read by one table."""
+"""Activations for which ONNX has an operator: the names in both, one table for writing and reading."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from .. import layers as L  # noqa: N812
 from ..errors import CheckpointError
 
-# Name here: the operator, and the attributes that make it the same function.
+# Our name: the operator, and the attributes that make it the same function.
 OPERATORS: dict[str, tuple[str, dict[str, float]]] = {
     "sigmoid": ("Sigmoid", {}),
     "tanh": ("Tanh", {}),
@@ -19,7 +19,7 @@ OPERATORS: dict[str, tuple[str, dict[str, float]]] = {
     "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
 }
 NAMES = {operator: name for name, (operator, _) in OPERATORS.items()}
-# What ONNX takes for an attribute that is not there, where that is not what we have.
+# ONNX's default for an absent attribute, where it differs from ours.
 DEFAULTS = {"HardSigmoid": {"alpha": 0.2, "beta": 0.5}}
 
 

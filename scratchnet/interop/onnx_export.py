@@ -21,7 +21,7 @@ from .onnx_activations import OPERATORS
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor of the graph: its name, a sample's shape as scratchnet has it, and whether channels come first."""
+    """A tensor of the graph: its name, a sample's shape in scratchnet, and whether channels come first."""
 
     name: str
     shape: Shape
@@ -37,7 +37,7 @@ class Graph:
         self.constants: dict[str, Any] = {}
 
     def constant(self, name: str, array: Any) -> str:
-        """A constant under this name, numbered where it is taken; floats become those of the graph."""
+        """A constant under this name, numbered if the name is taken; floats get the graph's dtype."""
         name, array = self._free(name, self.constants), np.asarray(array)
         array = np.asarray(array, self.dtype if array.dtype.kind == "f" else array.dtype, order="C")
         self.constants[name] = numpy_helper.from_array(array, name)
@@ -105,7 +105,7 @@ def make_onnx(model: Any, opset: int, dtype: Any) -> Any:
 
 
 def write(graph: Graph, layer: Layer, path: str, x: Value) -> Value:
-    """The operators of a layer; what comes out.
+    """Add the operators of a layer; returns its output.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def _pool(graph: Graph, layer: Any, label: str, x: Value) -> Value:
         if layer.keepdims:
             return Value(y, layer.output_shape, True)
         return Value(graph.node("Flatten", label, y, axis=1), layer.output_shape)
-    counting = {} if largest else {"count_include_pad": 0}  # the border is left out of the mean
+    counting = {} if largest else {"count_include_pad": 0}  # the border does not count in the mean
     y = graph.node(
         "MaxPool" if largest else "AveragePool", label, x.name, kernel_shape=layer.pool_size, strides=layer.strides,
         pads=_pads(layer.pads), **counting,
@@ -178,7 +178,7 @@ def _flatten(graph: Graph, layer: Any, label: str, x: Value) -> Value:
 
 
 def _reshape(graph: Graph, layer: Any, label: str, x: Value) -> Value:
-    shape = graph.constant(f"{label}/shape", np.array([0, *layer.output_shape], np.int64))  # 0: as it is
+    shape = graph.constant(f"{label}/shape", np.array([0, *layer.output_shape], np.int64))  # 0: unchanged
     return Value(graph.node("Reshape", label, graph.turned(x, first=False).name, shape), layer.output_shape)
 
 

@@ -23,17 +23,17 @@ from .onnx_operators import READERS
 
 @dataclass(frozen=True)
 class Chain:
-    """What computes a tensor: layers one after the other, from the input on.
+    """The layers that compute a tensor, one after the other, from the input on.
 
     Attributes
     ----------
     layers : tuple of Layer
     shape : tuple of int
-        Of one sample as scratchnet has it, channels last.
+        Of one sample in scratchnet, channels last.
     first : bool
         Whether the file has the channels first here.
     order : array of int, optional
-        Where the file has flattened images channels first: our number of each of its features.
+        If the file has flattened images with channels first: our number of each of its features.
     """
 
     layers: tuple[Layer, ...]
@@ -101,7 +101,7 @@ def _model(graph: Any, most: int) -> Sequential:
     shape = tuple(int(d.dim_value) for d in tensor.shape.dim[1:])
     if not shape or not all(extent > 0 for extent in shape):
         raise CheckpointError(f"expected an input of known shape but for the batch, got (n, {str(shape)[1:]}")
-    # ONNX has images channels first. A graph that begins with a Transpose of all axes says that its input is not so.
+    # ONNX images have channels first. A graph that begins with a Transpose of all axes tells that its input does not.
     readers = [node for node in graph.node if inputs[0].name in node.input]
     first = len(shape) == 3 and bool(readers) and all(node.op_type in _CHANNELS_FIRST for node in readers)
     shape = (*shape[1:], shape[0]) if first else shape

@@ -1,4 +1,4 @@
-"""One function per ONNX operator that a layer computes: it takes the chain of its input and gives the longer one."""
+"""One function per ONNX operator that a layer computes: it takes its input's chain and returns the longer one."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def require(module: str, needed_by: str, extra: str = "interop") -> Any:
     Raises
     ------
     DependencyError
-        If it is not installed: names the library, who needs it, and the extra that brings it.
+        If it is not installed, naming the library, what needs it, and the extra that provides it.
     """
     try:
         return importlib.import_module(module)

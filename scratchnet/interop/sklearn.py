@@ -33,8 +33,8 @@ class SequentialClassifier(ClassifierMixin, BaseEstimator):
     ----------
     layers : list of Layer or callable, optional
         The network, or a function of keyword arguments that returns the list. A `Dense` with one output per class
-        (and softmax, unless the loss is from logits) goes on top where the list does not end in softmax. When left
-        out, the network is made of ``hidden_layer_sizes``, ``activation`` and ``dropout``.
+        (and softmax, unless the loss is from logits) goes on top if the list does not end in softmax. By default the
+        network is made from ``hidden_layer_sizes``, ``activation`` and ``dropout``.
     hidden_layer_sizes : tuple of int
         Widths of the hidden `Dense` layers.
     activation : str
@@ -49,9 +49,9 @@ class SequentialClassifier(ClassifierMixin, BaseEstimator):
     batch_size : int or "auto"
         "auto" is ``min(200, n)``, as in `MLPClassifier`.
     epochs : int
-        At most so many passes over the data; see ``n_iter_no_change``.
+        The most passes over the data; see ``n_iter_no_change``.
     dtype : {"float32", "float64"}, optional
-        When left out, that of the first ``X``, as scikit-learn has it; float32 where that is neither (bytes, say).
+        By default that of the first ``X``, as in scikit-learn; float32 if that is neither (bytes, say).
     random_state : int, RandomState or None
         Draws the initial weights, the order of the samples, the dropout masks and the validation samples.
     early_stopping : bool
@@ -59,13 +59,13 @@ class SequentialClassifier(ClassifierMixin, BaseEstimator):
         and keep the weights of the best epoch. Otherwise the training loss is watched.
     validation_fraction : float in (0, 1)
     n_iter_no_change : int
-        Stop after so many epochs without an improvement of more than ``tol``.
+        Stop after this many epochs without an improvement of more than ``tol``.
     tol : float
     class_weight : dict or "balanced", optional
-        Multiplied with the sample weights. Weights are scaled to a mean of one: a weight of 2 is a sample given twice.
+        Multiplied by the sample weights. Weights are scaled to a mean of one: a weight of 2 is a sample given twice.
     shuffle : bool
     warm_start : bool
-        `fit` goes on from the fitted network.
+        `fit` continues from the fitted network.
     verbose : {0, 1, 2}
         As for `Sequential.fit`.
 
@@ -87,9 +87,9 @@ class SequentialClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    Inner parameters are reached as scikit-learn does it: ``optimizer__beta_1``, ``loss__label_smoothing``,
-    ``layers__conv2d__filters`` (a layer by its name, given or Keras's default), or, where ``layers`` is a function,
-    its arguments: ``layers__filters``.
+    Inner parameters are accessed in scikit-learn's way: ``optimizer__beta_1``, ``loss__label_smoothing``,
+    ``layers__conv2d__filters`` (a layer by its name, given or Keras's default), or, if ``layers`` is a function, its
+    arguments: ``layers__filters``.
 
     Examples
     --------
@@ -195,7 +195,7 @@ class SequentialClassifier(ClassifierMixin, BaseEstimator):
         return X, column_or_1d(y, warn=True)
 
     def _dtypes(self) -> Any:
-        """What ``X`` is converted to: the first of them where it is none of them."""
+        """The dtypes that ``X`` may have; any other is converted to the first of them."""
         return [np.float32, np.float64] if self.dtype is None else as_float_dtype(self.dtype)
 
     def _weights(self, X: np.ndarray, y: np.ndarray, sample_weight: Any) -> np.ndarray:

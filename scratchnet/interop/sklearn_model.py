@@ -1,4 +1,4 @@
-"""What stands behind `SequentialClassifier`: making its network, when to stop, and the network as plain data."""
+"""The parts of `SequentialClassifier`: making its network, when to stop, and the network as plain data."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make_model(settings: Any, X: np.ndarray, classes: int, seed: int) -> Sequent
     if model.output_shape != (classes,):
         raise ConfigError(f"layers: expected {classes} outputs, one per class, got {batch_shape(model.output_shape)}")
     optimizer = optimizers.get(settings.optimizer)
-    optimizer = type(optimizer)(**optimizer.config())  # one of its own: what the user gave is not changed
+    optimizer = type(optimizer)(**optimizer.config())  # a copy: the user's object does not change
     if settings.learning_rate is not None:
         optimizer.learning_rate = settings.learning_rate
     model.compile(optimizer, loss, metrics=["accuracy"])
@@ -52,9 +52,9 @@ def make_model(settings: Any, X: np.ndarray, classes: int, seed: int) -> Sequent
 
 
 def check_settings(settings: Any) -> None:
-    """Raise ConfigError for an argument of a `SequentialClassifier` that makes no sense and that nobody else looks at.
+    """Raise ConfigError for an invalid argument of a `SequentialClassifier` that nothing else checks.
 
-    As in scikit-learn that is for `fit` to say, not for the constructor.
+    As in scikit-learn this is up to `fit`, not the constructor.
     """
     for name in ("early_stopping", "shuffle", "warm_start"):
         flag(settings, name, getattr(settings, name))
@@ -73,7 +73,7 @@ def _hidden_layers(settings: Any) -> list[Layer]:
             raise ConfigError(f"SequentialClassifier: layers: {expected}, got {given!r:.80}")
         layers = [copy.deepcopy(layer) for layer in given if not isinstance(layer, Input)]
         for layer in layers:
-            layer.requested_input_shape = None  # the samples say it
+            layer.requested_input_shape = None  # the samples determine it
         return layers
     layers = []
     for units in np.atleast_1d(settings.hidden_layer_sizes).tolist():
@@ -84,7 +84,7 @@ def _hidden_layers(settings: Any) -> list[Layer]:
 
 
 def targets(model: Sequential, codes: np.ndarray) -> np.ndarray:
-    """Class numbers as the model's loss wants them: as they are, or as one-hot rows."""
+    """Class numbers as the model's loss wants them: unchanged, or as one-hot rows."""
     if isinstance(model.loss, losses.SparseCategoricalCrossentropy):
         return codes
     return np.asarray(np.eye(model.output_shape[0], dtype=model.dtype)[codes])
@@ -99,7 +99,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 class Stopping(Callback):
     """Stop after ``patience`` epochs in which ``monitor`` did not improve by more than ``tol``.
 
-    Where an accuracy is watched, the weights of its best epoch are put back in the end, as `MLPClassifier` does.
+    If an accuracy is watched, the weights of its best epoch are restored at the end, as in `MLPClassifier`.
     """
 
     def __init__(self, monitor: str, tol: float, patience: int) -> None:

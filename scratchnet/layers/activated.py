@@ -16,18 +16,18 @@ from .serialization import serialize
 class WithActivation(Layer):
     """A linear map, then an activation.
 
-    ReLU is fused into the linear map's kernel (one pass less over memory); any other activation is a layer of its
-    own. A subclass defines ``linear_forward(x, training)`` and ``linear_backward(dy)``, and calls `finish_build`.
+    ReLU is fused into the linear map's kernel (one pass fewer over memory); any other activation is a separate
+    layer. A subclass defines ``linear_forward(x, training)`` and ``linear_backward(dy)``, and calls `finish_build`.
 
     Attributes
     ----------
     relu : bool
-        Whether the linear map's kernel takes ReLU along.
+        Whether the linear map's kernel applies ReLU too.
     after : Layer or None
         What runs after the linear map: the activation, unless it is fused.
     """
 
-    changes = 0  # counts activations that were set: a recorded step is then another one
+    changes = 0  # counts activations that were set: a recorded step is then outdated
 
     def __init__(self, activation: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -38,8 +38,7 @@ class WithActivation(Layer):
     def activation(self) -> Layer | None:
         """The activation as a layer, fused or not; None for a linear one.
 
-        It can be set, to whatever the constructor takes. As in Keras, a model that was compiled before learns of it by
-        `compile`.
+        It can be set to whatever the constructor takes. As in Keras, a compiled model must be compiled again to notice.
         """
         return self._activation
 
@@ -48,7 +47,7 @@ class WithActivation(Layer):
         from . import activations
 
         value = activations.name_of(value)
-        if isinstance(value, activations.Activation):  # one for each layer: it keeps what went forward
+        if isinstance(value, activations.Activation):  # one for each layer: it keeps the forward pass's arrays
             value = copy.deepcopy(value)
         self._activation = activations.get(value, dtype=self.dtype.name)
         self.relu = isinstance(value, str) and value == "relu"
@@ -73,7 +72,7 @@ class WithActivation(Layer):
             raise ShapeError(f"layer {label(self)!r}: activation: expected {expected}, got {made}")
 
     def linear_forward(self, x: Any, training: bool) -> Any:
-        """The linear map and, where it is fused, ReLU."""
+        """The linear map and, if fused, ReLU."""
         raise TypeError(f"{type(self).__name__} does not define linear_forward(x, training)")
 
     def linear_backward(self, dy: Any) -> Any:
@@ -101,7 +100,7 @@ class WithActivation(Layer):
         return {"activation": fused if self.after is None else serialize(self.after), **super().config()}
 
     def get_config(self) -> dict[str, Any]:
-        """What `config` says, the activation by its name where a name makes it, as in Keras."""
+        """What `config` returns, with the activation by name if possible, as in Keras."""
         from . import activations
 
         config = super().get_config()

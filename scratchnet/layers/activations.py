@@ -19,7 +19,7 @@ from .setting import NotNegative
 
 LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
 
-# name -> kind, and the numbers that it has: of ReLU slope, threshold and ceiling, of ELU a and the scale
+# name -> kind, and its numbers: for ReLU slope, threshold and ceiling, for ELU a and the scale
 _BY_NAME: dict[str, tuple[int, tuple[float, float, float]]] = {
     "linear": (LINEAR, kernel.PLAIN),
     "relu": (kernel.RELU, kernel.PLAIN),
@@ -50,7 +50,7 @@ class Activation(Layer):
         ``"selu"``, ``"silu"`` (``"swish"``), ``"softplus"``, ``"softsign"``, ``"exponential"``, ``"hard_sigmoid"`` or
         ``"softmax"``, as in Keras: ``"leaky_relu"`` has slope 0.2 (the layer `LeakyReLU` has 0.3), ``"gelu"`` is the
         exact one, ``"softmax"`` runs over the last axis, None is ``"linear"``. A function of `sn.activations`, Keras,
-        TensorFlow or NumPy stands for its name.
+        TensorFlow or NumPy is treated like its name.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class Activation(Layer):
 
     @property
     def activation(self) -> str:
-        """The name. It can be set, to whatever the constructor takes."""
+        """The name. It can be set to whatever the constructor takes."""
         return self._name
 
     @activation.setter
@@ -76,7 +76,7 @@ class Activation(Layer):
 
     @property
     def kind(self) -> int:
-        """Which function it is, to the kernels."""
+        """The function's number in the kernels."""
         return _BY_NAME[self._name][0]
 
     @property
@@ -126,7 +126,7 @@ class Activation(Layer):
 
 
 class _Named(Activation):
-    """An activation whose class says what it is, so that its config need not."""
+    """An activation that its class determines, so its config need not name it."""
 
     def __init__(self, kind: str, /, **kwargs: Any) -> None:
         refuse_unknown(self, {"activation"} & set(kwargs), layer_arguments(type(self)))
@@ -142,7 +142,7 @@ class ReLU(_Named):
     Parameters
     ----------
     max_value : float, optional
-        The largest output; unlimited when left out.
+        The largest output; unlimited by default.
     negative_slope, threshold : float
 
     Raises
@@ -178,7 +178,7 @@ class LeakyReLU(_Named):
     Parameters
     ----------
     negative_slope : float
-        ``alpha=``, its name in Keras 2, is taken for it.
+        ``alpha=``, its name in Keras 2, is also accepted.
 
     Raises
     ------
@@ -221,7 +221,7 @@ class GELU(_Named):
     Parameters
     ----------
     approximate : bool
-        Take ``Phi(x) ~ (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
+        Use ``Phi(x) ~ (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2``.
     """
 
     def __init__(self, approximate: bool = False, **kwargs: Any) -> None:
@@ -265,12 +265,12 @@ class Softmax(_Named):
 
 
 _LAYERS: list[Any] = [Activation, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax]
-_LIBRARIES = ("keras", "tf_keras", "tensorflow", "numpy")  # whose functions of a name compute what Keras's do
+_LIBRARIES = ("keras", "tf_keras", "tensorflow", "numpy")  # whose functions compute the same as Keras's of that name
 _OURS = "scratchnet.activations"
 
 
 def name_of(identifier: Any) -> Any:
-    """The name of a function of one of these libraries, or of `sn.activations`; anything else as it is."""
+    """The name of a function of one of these libraries, or of `sn.activations`; anything else unchanged."""
     home = getattr(identifier, "__module__", None) or type(identifier).__module__  # NumPy's functions have none
     if callable(identifier) and (home.partition(".")[0] in _LIBRARIES or home == _OURS):
         return getattr(identifier, "__name__", identifier)
@@ -278,21 +278,21 @@ def name_of(identifier: Any) -> Any:
 
 
 def plain_name(layer: Any) -> str | None:
-    """The name from which `get` makes a layer like this one; None where there is none."""
+    """The name from which `get` makes a layer like this one; None if there is none."""
     name = getattr(layer, "activation", None)
     made = get(name, layer.dtype.name) if isinstance(name, str) else None
     return name if made is not None and serialize(made) == serialize(layer) else None
 
 
 def get(identifier: Any, dtype: Any = None) -> Layer | None:
-    """The layer for an ``activation=`` argument; None where there is nothing to do (None or ``"linear"``).
+    """The layer for an ``activation=`` argument; None if there is nothing to do (None or ``"linear"``).
 
     Parameters
     ----------
     identifier : None, str, function, dict or Layer
-        What `Activation` knows, a ``{"class_name", "config"}`` dict, or a layer, returned as it is.
+        What `Activation` takes, a ``{"class_name", "config"}`` dict, or a layer, returned as is.
     dtype : str, optional
-        Of a layer that is made here from a name.
+        Of a layer made here from a name.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Checks of arguments that several layers share; each says in one line what it expected and what came."""
+"""Checks of arguments that several layers share; each error says in one line what was expected and what was given."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_integer(value: Any) -> bool:
 
 
 def positive(owner: str, **arguments: Any) -> None:
-    """Refuse any of these arguments that is no integer of at least 1.
+    """Refuse any of these arguments that is not an integer of at least 1.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def positive(owner: str, **arguments: Any) -> None:
 
 
 def pair(owner: str, argument: str, value: Any, least: int = 1) -> Pair:
-    """An integer, or two, as two.
+    """One or two integers, as a pair.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def pair(owner: str, argument: str, value: Any, least: int = 1) -> Pair:
 
 
 def padding_mode(owner: str, value: Any) -> str:
-    """``"valid"`` or ``"same"``, in either case of letters.
+    """``"valid"`` or ``"same"``, in upper or lower case.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def axis_number(owner: str, value: Any) -> int:
     Raises
     ------
     ConfigError
-        If it is no integer.
+        If it is not an integer.
     """
     if not is_integer(value):
         raise ConfigError(f"{owner}: axis: expected an integer, got {value!r:.80}")
@@ -85,7 +85,7 @@ def axis_number(owner: str, value: Any) -> int:
 
 
 def label(layer: Layer) -> str:
-    """What a message calls a layer: its name, or its class where it has none yet."""
+    """A layer's name in messages: its own, or its class's if it has none yet."""
     return layer.name or type(layer).__name__
 
 

@@ -1,4 +1,4 @@
-"""What every layer is: parameters made by ``build``, a forward pass, and its exact vector-Jacobian product."""
+"""The base of every layer: parameters made by ``build``, a forward pass, and its exact vector-Jacobian product."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class Layer(KerasNames, Part):
     Parameters
     ----------
     name : str, optional
-        Keras's default otherwise: the class name in snake case, numbered by the model.
+        By default Keras's: the class name in snake case, numbered by the model.
     dtype : {"float32", "float64"}, optional
-        Of parameters and activations; ``sn.config.floatx()`` when left out.
+        Of parameters and activations; ``sn.config.floatx()`` by default.
     input_shape : tuple of int, optional
-        Shape of one sample, without the batch axis; a ``Sequential`` that starts with this layer builds itself.
-        ``input_dim=4`` stands for ``input_shape=(4,)``.
+        Shape of one sample, without the batch axis; a ``Sequential`` that starts with this layer is built at once.
+        ``input_dim=4`` means ``input_shape=(4,)``.
     trainable : bool
         See the attribute.
     **unknown
-        For a layer's weights ``kernel_regularizer``, ``bias_regularizer`` ...: what `regularizers.get` takes. Beyond
-        that what Keras's layers take (``autocast=True``, ``kernel_constraint=None`` ...), at its default.
+        For a layer's weights ``kernel_regularizer``, ``bias_regularizer`` ...: what `regularizers.get` takes. Otherwise
+        Keras's layer arguments (``autocast=True``, ``kernel_constraint=None`` ...), only at their defaults.
 
     Attributes
     ----------
@@ -55,17 +55,17 @@ class Layer(KerasNames, Part):
     input_shape, output_shape : tuple of int
         Shapes of one sample, known after `build`.
     trainable : bool
-        Whether training changes the parameters. Setting it does so for the layers inside, too. As in Keras a model
-        takes it as it is at `compile`; a `BatchNormalization` that is not trainable runs in inference mode.
+        Whether training changes the parameters. Setting it also sets it for inner layers. As in Keras a model uses the
+        value at `compile`; a `BatchNormalization` that is not trainable runs in inference mode.
 
     Raises
     ------
     ConfigError
-        For an argument that the class does not have, or one of Keras's that asks for what scratchnet does not do.
+        For an argument that the class does not have, or one of Keras's for what scratchnet does not do.
     """
 
     keras_hooks: ClassVar[dict[str, str]] = KERAS_HOOKS
-    unnamed = False  # whether its name is one that a stack may change, so that the names in it are unique
+    unnamed = False  # whether a stack may change its name, to keep names unique
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -90,7 +90,7 @@ class Layer(KerasNames, Part):
         self.input_shape: Shape = ()
         self.output_shape: Shape = ()
         self.built = False
-        self._batch: int | None = None  # samples that the last forward took: backward has to be of as many
+        self._batch: int | None = None  # samples in the last forward: backward must have as many
         self.needs_input_gradient = True
         self.workspace: Workspace | None = None
 
@@ -101,7 +101,7 @@ class Layer(KerasNames, Part):
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         """Make the parameters for inputs of this shape and set ``output_shape``.
 
-        The shape has no batch axis; Keras's ``(None, 28, 28, 1)`` is taken for ``(28, 28, 1)``, of every subclass.
+        The shape has no batch axis; in every subclass, Keras's ``(None, 28, 28, 1)`` is taken as ``(28, 28, 1)``.
         """
         self.input_shape = self.output_shape = input_shape
         self.built, self._batch = True, None
@@ -141,21 +141,21 @@ class Layer(KerasNames, Part):
         self.shapes[name] = values.shape
 
     def buffer(self, name: str, shape: Shape, dtype: Any = None) -> Any:
-        """An output array with undefined content.
+        """An uninitialized output array.
 
-        Inside a model's own loops it is a reused buffer; elsewhere, as in a lecture, it is fresh, so that the results
-        of two calls can be compared.
+        In a model's own loops it is a reused buffer; elsewhere, as in a lecture, it is fresh, so that the results of
+        two calls can be compared.
         """
         if self.workspace is None:
             return array_module().empty(shape, dtype or self.dtype)
         return self.workspace.take(self, name, shape, dtype or self.dtype)
 
     def optional(self, arrays: dict[str, Any], name: str) -> Any:
-        """``arrays[name]``, or the array of size 0 that stands for one that the layer does not have."""
+        """``arrays[name]``, or an array of size 0 if the layer has none of that name."""
         return arrays[name] if name in arrays else nothing(self.dtype)
 
     def input_gradient(self, shape: Shape) -> Any:
-        """The array for dL/dx: of size 0 when nobody asked for it."""
+        """The array for dL/dx, of size 0 if it is not wanted."""
         return self.buffer("dx", shape) if self.needs_input_gradient else nothing(self.dtype)
 
     def check_input(self, x: Any) -> Any:
@@ -165,11 +165,11 @@ class Layer(KerasNames, Part):
         ------
         ShapeError
             If the layer was not built, ``x`` is not a batch of its ``input_shape``, or a parameter was replaced by an
-            array of another shape: names the layer, what was expected and what came.
+            array of another shape: names the layer, what was expected and what was given.
         DataError
             If ``x`` does not hold numbers.
         BackendError
-            If it was built under a backend whose arrays are elsewhere.
+            If the layer was built under a backend whose arrays are elsewhere.
         """
         if not self.built:
             require_built(self)
@@ -183,7 +183,7 @@ class Layer(KerasNames, Part):
                 "backend computes; a model takes those of its layers along, a layer alone has to be built again"
             )
         settle_weights(self)
-        # Not isinstance: NumPy's matrices and masked arrays have an arithmetic of their own.
+        # Not isinstance: NumPy's matrices and masked arrays have their own arithmetic.
         if type(x) is not xp.ndarray or x.dtype != self.dtype or not x.flags.c_contiguous:
             x = self._converted(x)
         if x.shape[1:] != self.input_shape or x.ndim == 0:
@@ -198,8 +198,8 @@ class Layer(KerasNames, Part):
         Raises
         ------
         ShapeError
-            If it is not a batch of the layer's ``output_shape``, of as many samples as `check_input` saw last, or if
-            nothing has gone forward yet.
+            If it is not a batch of the layer's ``output_shape`` with as many samples as `check_input` last saw, or if
+            there was no forward pass yet.
         DataError
             If it does not hold numbers.
         """
@@ -218,7 +218,7 @@ class Layer(KerasNames, Part):
             if ours(type(self)):
                 raise ShapeError(f"layer {label!r}: backward comes after forward, and nothing has gone forward yet")
             if shape and shape[1:] == self.output_shape:
-                return  # a class of a user's own, whose forward does without check_input
+                return  # a user-defined class, whose forward does not call check_input
         expected = ", ".join(map(str, ["n" if self._batch is None else self._batch, *self.output_shape]))
         raise ShapeError(f"layer {label!r}: expected dy of shape ({expected}), got {shape}")
 
@@ -233,10 +233,10 @@ class Layer(KerasNames, Part):
             raise DataError(f"layer {label!r}: expected an array of numbers: {error!s:.200}") from None
 
     def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:
-        """``(forward, backward, activation)``: the layer without the final activation of this name, and that; None
-        where it does not end in it.
+        """``(forward, backward, activation)``: the layer without its final activation of this name, and the activation;
+        None if the layer does not end in it.
 
-        A loss that follows softmax or sigmoid uses them to be computed from the logits, in one stable step.
+        With these, a loss after softmax or sigmoid is computed from the logits, in one stable step.
         """
         return None
 
@@ -274,7 +274,7 @@ class Layer(KerasNames, Part):
 
     def _told(self) -> dict[str, Any]:
         told = self.get_config()
-        if re.fullmatch(rf"{snake_case(type(self).__name__)}(_\d+)?", self.name or ""):  # the model has given it
+        if re.fullmatch(rf"{snake_case(type(self).__name__)}(_\d+)?", self.name or ""):  # given by the model
             told.pop("name", None)
         if self.dtype == config.floatx():
             told.pop("dtype", None)

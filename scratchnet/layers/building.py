@@ -1,4 +1,4 @@
-"""Building a layer that stands inside another one."""
+"""Building a layer inside another one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .base import Layer, Shape
 
 
 def build_inside(layer: Layer, input_shape: Shape, rng: np.random.Generator | None) -> None:
-    """Build a layer of a composite, as Keras does it: one that is built, alone or in another model, keeps its weights.
+    """Build a layer of a composite, as in Keras: one already built, alone or in another model, keeps its weights.
 
     So a trained model can be put into a new one, and two models can share layers.
 
@@ -40,7 +40,7 @@ def build_inside(layer: Layer, input_shape: Shape, rng: np.random.Generator | No
 
 
 def _built_for(layer: Layer, shape: Shape, rng: np.random.Generator | None) -> list[list[Shape]]:
-    """Build it and all layers inside it anew, whatever they were; the shapes of their weights."""
+    """Rebuild it and all layers inside it; returns the shapes of their weights."""
     for inner in layer.walk():
         inner.built, inner.params, inner.grads, inner.state = False, {}, {}, {}
     layer.build(shape, rng)

@@ -28,18 +28,18 @@ class Conv2D(WithActivation):
     kernel_size, strides, dilation_rate : int or pair
         Extent, step and spacing of the window, (height, width). Not both of strides and dilation above 1, as in Keras.
     padding : {"valid", "same"}
-        As TensorFlow has them: an odd padding has its extra row at the bottom and its extra column at the right.
+        As in TensorFlow: an odd padding has its extra row at the bottom and its extra column at the right.
     data_format : {None, "channels_last"}
     groups : int
-        Channels and filters are split into so many groups that do not see each other.
+        Channels and filters are split into this many independent groups.
     activation : str or Layer, optional
     use_bias, kernel_initializer, bias_initializer
-        As in `Dense`, and so are the rest.
+        As in `Dense`, like the rest.
 
     Raises
     ------
     ConfigError
-        For values that make no sense.
+        For invalid values.
     ShapeError
         If the input is not a batch of images, its channels do not divide into the groups, or no window fits.
     """

@@ -16,7 +16,7 @@ from .base import Shape, ops
 
 
 def _matrix(x: Any) -> Any:
-    """x with all axes but the last as one."""
+    """x with all axes but the last merged into one."""
     return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
@@ -30,7 +30,7 @@ class Dense(WithActivation):
     units : int
         Number of outputs.
     activation : str or Layer, optional
-        ``"relu"`` runs inside the kernel, any other is a layer applied to the result.
+        ``"relu"`` runs inside the kernel; any other is a layer applied to the result.
     use_bias : bool
         Whether to add a bias.
     kernel_initializer, bias_initializer : str or Initializer

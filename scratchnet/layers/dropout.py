@@ -24,11 +24,11 @@ class Dropout(Layer):
     Parameters
     ----------
     rate : float
-        Fraction to drop, in [0, 1]. At 1 all is dropped: ``y = 0``.
+        Fraction to drop, in [0, 1]. At 1 everything is dropped: ``y = 0``.
     noise_shape : None
-        Keras's; every number has a mask of its own.
+        Keras's; every number has its own mask.
     seed : int, optional
-        The key; drawn from the model's generator when left out. Two layers of one seed drop alike.
+        The key; drawn from the model's generator by default. Two layers with the same seed drop alike.
 
     Attributes
     ----------

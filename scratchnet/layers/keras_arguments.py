@@ -1,4 +1,4 @@
-"""Arguments of Keras's layers: regularizers, and what scratchnet does not do, whose defaults pass."""
+"""Arguments of Keras's layers: regularizers, and those for what scratchnet does not do, accepted at their defaults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WEIGHTS = ("kernel", "bias", "beta", "gamma")  # that Keras regularizes and con
 
 
 def regularizers(layer: Any, unknown: dict[str, Any]) -> dict[str, Regularizer]:
-    """The regularizers by weight; ConfigError for the first argument that a layer does not have, or does not do."""
+    """The regularizers by weight; ConfigError for the first argument that a layer does not have or support."""
     if not unknown:
         return {}
     classes = [cls for cls in type(layer).__mro__[:-1] if "__init__" in vars(cls)]  # to see object's, code is compiled
@@ -41,19 +41,19 @@ def layer_arguments(cls: type) -> list[str]:
 
 
 def layer_name(layer: Any, name: Any) -> str | None:
-    """``name=``: a word, or None for one that the model gives."""
+    """``name=``: a string, or None to let the model choose one."""
     if name is None or (isinstance(name, str) and name):
         return None if name is None else str(name)
     raise ConfigError(f"{type(layer).__name__}: name: expected a word, or None, got {name!r:.80}")
 
 
 def input_shape(layer: Any, shape: Any, others: dict[str, Any]) -> tuple[int, ...] | None:
-    """``input_shape=`` as a tuple; ``input_dim=4``, which is taken out of the other arguments, is ``(4,)``.
+    """``input_shape=`` as a tuple; ``input_dim=4``, which is removed from the other arguments, is ``(4,)``.
 
     Raises
     ------
     ConfigError
-        If it is no shape, or ``input_dim`` no positive integer.
+        If it is not a shape, or ``input_dim`` not a positive integer.
     """
     if (dim := others.pop("input_dim", None)) is not None and shape is None:
         return (whole(f"{type(layer).__name__}: input_dim", dim),)

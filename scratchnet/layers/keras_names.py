@@ -1,4 +1,4 @@
-"""What Keras's layers are asked by name: their weights, which of them are trained, their config."""
+"""Attributes and methods of layers under Keras's names: weights, which of them are trained, config."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from .base import Layer
 
 
-LEFT_OUT_BY = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # Keras says None for a weight left out
+LEFT_OUT_BY = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # in Keras an omitted weight is None
 
 
 class UninitializedError(ConfigError, AttributeError):
-    """A layer of a user's own that does not call the constructor of `Layer`."""
+    """A user-defined layer that does not call the constructor of `Layer`."""
 
 
 def _weight(name: str) -> Any:
@@ -31,13 +31,13 @@ def _weight(name: str) -> Any:
             if name in where:
                 put_one(self, where, name, value)
                 return
-        vars(self)[name] = value  # a name of a user's own layer
+        vars(self)[name] = value  # an attribute of a user-defined layer
 
     return property(get, put, doc="The weight of this name. Numbers that are set are copied into it.")
 
 
 class KerasNames(Configured):
-    """The part of `Layer` that answers them."""
+    """The part of `Layer` with Keras's names."""
 
     kernel, bias, gamma, beta, moving_mean, moving_variance = (
         _weight(name) for name in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
@@ -52,7 +52,7 @@ class KerasNames(Configured):
 
     @property
     def weights(self) -> list[Any]:
-        """The arrays themselves, of this layer and those inside it: of each its parameters, then its state."""
+        """The arrays themselves, of this layer and those inside it: for each layer its parameters, then its state."""
         return [where[key] for _, where, key in places(self)]
 
     variables = weights
@@ -77,12 +77,12 @@ class KerasNames(Configured):
         return copies(self)
 
     def set_weights(self, arrays: Any) -> None:
-        """Put arrays in place, in the order of `get_weights`; nothing is changed unless all of them fit.
+        """Set the weights, in the order of `get_weights`; nothing changes unless all of them fit.
 
         Raises
         ------
         ShapeError
-            If the layer is not built, or their number or a shape is another.
+            If the layer is not built, or the number of arrays or a shape does not match.
         DataError
             If one does not hold numbers.
         """
@@ -95,7 +95,7 @@ class KerasNames(Configured):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer like the one that said this in `get_config`; only a model that knew its input's shape is built."""
+        """A layer like the one whose `get_config` returned this; only a model that knew its input shape is built."""
         from .serialization import make
 
         return make(cast(Any, cls), config)
@@ -111,7 +111,7 @@ class KerasNames(Configured):
             layer._trainable = flag(self, "trainable", value)
 
     def trained(self: Any) -> list[Layer]:
-        """Those of `walk` that training changes: they, and what they are inside of, are trainable."""
+        """Those of `walk` that training changes: they and all that contain them are trainable."""
         return [self, *(one for layer in self.sublayers() for one in layer.trained())] if self._trainable else []
 
     def untrained(self) -> list[Layer]:

@@ -16,15 +16,15 @@ from .base import Layer, Shape, ops
 class BatchNormalization(Layer):
     """``y = gamma (x - mean) / sqrt(variance + epsilon) + beta`` per channel; x and y (n, ..., c).
 
-    In training, mean and (biased) variance are the batch's, over all axes but the last, and move the moving
-    ones: ``moving = momentum moving + (1 - momentum) batch``. In inference, and where the layer is not ``trainable``,
+    In training, mean and (biased) variance are the batch's, over all axes but the last, and update the moving
+    ones: ``moving = momentum moving + (1 - momentum) batch``. In inference, and if the layer is not ``trainable``,
     they are the moving ones.
     Source: Ioffe and Szegedy, ICML 2015; arguments, defaults and the order of the arrays are Keras 3's.
 
     Parameters
     ----------
     axis : int
-        That of the channels: the last one, -1 or its number.
+        That of the channels: the last one, as -1 or its number.
     momentum, epsilon : float
         See the formulas.
     center, scale : bool
@@ -34,7 +34,7 @@ class BatchNormalization(Layer):
     Raises
     ------
     ConfigError
-        If ``momentum`` lies outside [0, 1] or ``epsilon`` is not positive.
+        If ``momentum`` is outside [0, 1] or ``epsilon`` is not positive.
     ShapeError
         At build, if ``axis`` is not the last one.
     """

@@ -17,7 +17,7 @@ class ZeroPadding2D(Layer):
     Parameters
     ----------
     padding : int, (int, int) or ((top, bottom), (left, right))
-        The same on all sides, (rows, columns) on both sides, or each by itself.
+        The same on all sides, (rows, columns) on both sides, or each side separately.
     data_format : {None, "channels_last"}
 
     Raises
@@ -25,7 +25,7 @@ class ZeroPadding2D(Layer):
     ConfigError
         For anything else, or a negative number.
     ShapeError
-        If the input is no image.
+        If the input is not an image.
     """
 
     def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:

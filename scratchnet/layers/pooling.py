@@ -55,21 +55,21 @@ class MaxPooling2D(_Pooling2D):
     pool_size : int or pair
         The window, (height, width).
     strides : int or pair, optional
-        How far it moves; its own size when left out.
+        How far the window moves; by default its own size.
     padding : {"valid", "same"}
         ``"valid"``: ``oh = floor((h - kh) / sh) + 1``. ``"same"``: ``oh = ceil(h / sh)`` as in TensorFlow,
-        an odd border having its extra row at the bottom and its extra column at the right.
+        where an odd border has its extra row at the bottom and its extra column at the right.
         The border counts as -inf.
     data_format : {None, "channels_last"}
 
-    Of equal values in a window the first one gets the gradient, as in TensorFlow.
+    Among equal values in a window the first one gets the gradient, as in TensorFlow.
 
     Raises
     ------
     ConfigError
-        For arguments that make no sense.
+        For invalid arguments.
     ShapeError
-        If the input is no image, or the window does not fit into it.
+        If the input is not an image, or the window does not fit into it.
     """
 
     def forward(self, x: Any, training: bool = False) -> Any:
@@ -95,19 +95,19 @@ class AveragePooling2D(_Pooling2D):
     pool_size : int or pair
         The window, (height, width).
     strides : int or pair, optional
-        How far it moves; its own size when left out.
+        How far the window moves; by default its own size.
     padding : {"valid", "same"}
         ``"valid"``: ``oh = floor((h - kh) / sh) + 1``. ``"same"``: ``oh = ceil(h / sh)`` as in TensorFlow,
-        an odd border having its extra row at the bottom and its extra column at the right.
-        The border is left out of the count.
+        where an odd border has its extra row at the bottom and its extra column at the right.
+        The border is not counted.
     data_format : {None, "channels_last"}
 
     Raises
     ------
     ConfigError
-        For arguments that make no sense.
+        For invalid arguments.
     ShapeError
-        If the input is no image, or the window does not fit into it.
+        If the input is not an image, or the window does not fit into it.
     """
 
     def forward(self, x: Any, training: bool = False) -> Any:
@@ -145,19 +145,19 @@ class _Global(_Pooling2D):
 class GlobalMaxPooling2D(_Global, MaxPooling2D):
     """The largest value of each channel: x (n, h, w, c), y (n, c), or (n, 1, 1, c) with ``keepdims``.
 
-    Of equal values the first one gets the gradient, as in `MaxPooling2D`; Keras divides it among them here (and not
-    in its MaxPooling2D).
+    Among equal values the first one gets the gradient, as in `MaxPooling2D`; Keras divides it among them here (but
+    not in its MaxPooling2D).
 
     Parameters
     ----------
     data_format : {None, "channels_last"}
     keepdims : bool
-        Keep the two axes that the image had, of extent 1.
+        Keep the image's two axes, with extent 1.
 
     Raises
     ------
     ShapeError
-        If the input is no image.
+        If the input is not an image.
     """
 
 
@@ -168,10 +168,10 @@ class GlobalAveragePooling2D(_Global, AveragePooling2D):
     ----------
     data_format : {None, "channels_last"}
     keepdims : bool
-        Keep the two axes that the image had, of extent 1.
+        Keep the image's two axes, with extent 1.
 
     Raises
     ------
     ShapeError
-        If the input is no image.
+        If the input is not an image.
     """

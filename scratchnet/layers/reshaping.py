@@ -14,18 +14,18 @@ from .base import Layer, Shape, ops
 
 
 class Input(Layer):
-    """What a model's input looks like, as its first element: ``Sequential([Input((28, 28, 1)), ...])``.
+    """The shape of a model's input, as its first element: ``Sequential([Input((28, 28, 1)), ...])``.
 
     Parameters
     ----------
     shape : tuple of int
         Of one sample, without the batch axis.
     batch_size : int, optional
-        Accepted for Keras's sake; batches of any size run.
+        Accepted for compatibility with Keras; batches of any size run.
     batch_shape : tuple, optional
         ``(None, *shape)``, instead of ``shape``.
     input_shape : tuple of int, optional
-        Keras 2's name of ``shape``, in ``InputLayer``.
+        Keras 2's name for ``shape``, in ``InputLayer``.
 
     Raises
     ------
@@ -65,7 +65,7 @@ class Reshape(Layer):
     Parameters
     ----------
     target_shape : tuple of int
-        Of one sample; one extent may be -1, which takes what is left.
+        Of one sample; one extent may be -1, which takes the rest.
 
     Raises
     ------

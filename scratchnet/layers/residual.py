@@ -24,12 +24,12 @@ class Residual(Layer):
     body : Layer or iterable of Layer
         What is learned on top of the shortcut; several layers run one after the other.
     shortcut : Layer or iterable of Layer, optional
-        Needed where the body changes the shape.
+        Needed if the body changes the shape.
 
     Raises
     ------
     ConfigError
-        If body or shortcut are not layers, share one, or have another dtype than the block.
+        If body or shortcut are not layers, share one, or have a different dtype from the block.
     ShapeError
         If the two outputs have different shapes.
 

@@ -1,5 +1,5 @@
-"""Layers as JSON-able dicts and back. Only classes that were named beforehand are ever made: nothing is imported or
-run.
+"""Layers as JSON-able dicts and back. Only classes that were named beforehand are ever instantiated: nothing is
+imported or run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["custom_objects", "deserialize", "layer_classes", "make", "register",
 
 
 def layer_classes() -> dict[str, type[Layer]]:
-    """Every class that `deserialize` may make, by name."""
+    """Every class that `deserialize` may instantiate, by name."""
     from .. import layers
 
     public = {name: cls for name, cls in vars(layers).items() if isinstance(cls, type) and issubclass(cls, Layer)}
@@ -48,12 +48,12 @@ def deserialize(spec: Any) -> Layer:
 
 
 def make(cls: type[Layer], config: Any) -> Layer:
-    """A layer of a class from what one said in `Layer.config`, not built.
+    """A layer of a class from what `Layer.config` returned, not built.
 
     Raises
     ------
     ConfigError
-        If these are no arguments of the class.
+        If these are not arguments of the class.
     """
     require_config(cls, config)
     arguments = dict(config)

@@ -1,4 +1,4 @@
-"""A setting of a layer that counts whenever it is set, and is checked whenever it is set."""
+"""A setting of a layer that takes effect, and is checked, whenever it is set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..checks import number
 
 
 class NotNegative:
-    """A number of at least 0, at any time; of an argument that may be infinite, None says so."""
+    """A number of at least 0, settable at any time; None means infinity if the argument may be infinite."""
 
     def __init__(self, infinite: bool = False) -> None:
         self.infinite = infinite

@@ -1,4 +1,4 @@
-"""What becomes of the methods of a class of layers when the class is made."""
+"""What happens to the methods of a layer class when the class is created."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KERAS_HOOKS = {
     "call": "define forward(x, training=False) and backward(dy)",
     "get_config": "define config(), which it says too",
 }
-"""Methods that Keras would call, and what takes their place."""
+"""Methods that Keras would call, and their replacements."""
 MODEL_HOOKS = {
     **KERAS_HOOKS,
     **dict.fromkeys(
@@ -27,8 +27,8 @@ MODEL_HOOKS = {
 
 
 def taking_batch_axis(build: Callable[..., None]) -> Callable[..., None]:
-    """A layer's ``build`` that takes ``(None, 28, 28, 1)``, as Keras's do, for ``(28, 28, 1)``; and nothing else than a
-    shape: ShapeError.
+    """A layer's ``build`` that also takes ``(None, 28, 28, 1)``, like Keras's, as ``(28, 28, 1)``; ShapeError for
+    anything but a shape.
     """
 
     @functools.wraps(build)
@@ -42,7 +42,7 @@ def taking_batch_axis(build: Callable[..., None]) -> Callable[..., None]:
 
 
 def check_signatures(cls: type) -> None:
-    """Raise ConfigError for a class of a user's own whose ``forward`` or ``backward`` cannot be called."""
+    """Raise ConfigError for a user-defined class whose ``forward`` or ``backward`` cannot be called."""
     for name, arguments in (("forward", "x, training=False"), ("backward", "dy")):
         method = vars(cls).get(name)
         if not inspect.isfunction(method) or ours(cls):

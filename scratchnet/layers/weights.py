@@ -1,4 +1,4 @@
-"""The weights of a layer in Keras's order, out of it and into it."""
+"""Getting and setting the weights of a layer, in Keras's order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def places(layer: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def copies(layer: Any) -> list[np.ndarray]:
-    """The weights as NumPy arrays of their own."""
+    """The weights as new NumPy arrays."""
     return [np.array(to_numpy(where[key])) for _, where, key in places(layer)]
 
 
@@ -57,8 +57,8 @@ def _assign(weight: Any, array: np.ndarray) -> None:
 
 
 def settle_weights(layer: Any) -> None:
-    """Turn what a user has put in the place of a weight into what kernels take: they know nothing but the address,
-    and read a transposed view as if it were none.
+    """Turn what a user has put in place of a weight into what kernels take: they know only the address, and would read
+    a transposed view as if it were not one.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def settle_weights(layer: Any) -> None:
 
 
 def settle_grads(layer: Any) -> None:
-    """The same for gradients, which are going to be written: one that does not fit makes room for one that does."""
+    """The same for gradients, which are about to be written: one that does not fit is replaced by one that does."""
     for name, shape in layer.shapes.items():
         array = layer.grads.get(name)
         if array is not None and (np.shape(array) != shape or not _plain(array, layer.dtype)):

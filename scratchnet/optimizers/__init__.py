@@ -42,7 +42,7 @@ def get(identifier: Any) -> Optimizer:
     return resolve("optimizer", identifier, Optimizer, _CLASSES | known(Optimizer))
 
 
-deserialize = get  # Keras's name for it, where it is given a dict
+deserialize = get  # Keras's name for it when given a dict
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:

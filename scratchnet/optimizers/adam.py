@@ -1,4 +1,4 @@
-"""Adam and what came of it: AdamW and Nadam."""
+"""Adam and its variants AdamW and Nadam."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Adam(Optimizer):
         return dict.fromkeys(["momentum", "velocity", *(["velocity_hat"] if self.amsgrad else [])], 0.0)
 
     def rounded(self, value: float) -> float:
-        """A value as the parameters' dtype has it: Keras rounds the betas before it takes powers of them."""
+        """A value rounded to the parameters' dtype: Keras rounds the betas before it takes their powers."""
         return _rounded(self.dtype, value)
 
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
@@ -85,7 +85,7 @@ class AdamW(Adam):
 
 
 class Nadam(Adam):
-    """Adam with Nesterov's look ahead: the next step's momentum is applied to the new mean already. Dozat, ICLR 2016.
+    """Adam with Nesterov's look-ahead: the next step's momentum is already applied to the new mean. Dozat, ICLR 2016.
 
     ``u_t = beta_1 (1 - 0.96^t / 2)``, ``U_t = u_1 ... u_t``,
     ``p -= rate (u_{t+1} m / (1 - U_{t+1}) + (1 - u_t) g / (1 - U_t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)``.
@@ -108,14 +108,14 @@ class Nadam(Adam):
     ) -> None:  # fmt: skip
         refuse_unknown(self, {"amsgrad"} & set(kwargs), ("learning_rate", *self.arguments))
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **kwargs)
-        self._product = (0, 1.0)  # t and U_t: not a slot, for it follows from the step count
+        self._product = (0, 1.0)  # t and U_t: not a slot, because it follows from the step count
 
     def momentum(self, t: int) -> float:
         """``u_t``."""
         return self.rounded(self.beta_1) * (1 - 0.5 * self.rounded(0.96) ** t)
 
     def momentum_product(self, t: int) -> float:
-        """``U_t``, from the last one that was asked for, or from the beginning after a jump back."""
+        """``U_t``, from the last one computed, or from the beginning after a jump back."""
         done, product = self._product if self._product[0] <= t else (0, 1.0)
         for step in range(done + 1, t + 1):
             product *= self.momentum(step)

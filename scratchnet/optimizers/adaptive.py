@@ -1,4 +1,4 @@
-"""A rate of its own for every parameter: RMSprop, Adagrad and Adadelta."""
+"""A separate rate for every parameter: RMSprop, Adagrad and Adadelta."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .base import Optimizer
 class RMSprop(Optimizer):
     """``p -= rate g / sqrt(v + epsilon)``, v the running mean of g^2; Tieleman and Hinton, Coursera lecture 6.5, 2012.
 
-    With ``centered`` the running mean of g, squared, is taken from v; with ``momentum`` the step is
+    With ``centered`` the square of the running mean of g is subtracted from v; with ``momentum`` the step is
     ``m = momentum m + step``.
 
     Parameters
@@ -56,7 +56,7 @@ class Adagrad(Optimizer):
     ----------
     learning_rate : float or LearningRateSchedule
     initial_accumulator_value : float
-        What v starts from.
+        The initial value of v.
     epsilon : float above 0
     **kwargs
         Those of `Optimizer`: weight decay, clipping.

@@ -1,4 +1,4 @@
-"""What every optimizer is: settings, slots, and a step of clipping, decay and update."""
+"""The base of every optimizer: settings, slots, and a step of clipping, decay and update."""
 
 from __future__ import annotations
 
@@ -34,32 +34,32 @@ class Optimizer(Configured):
     Parameters
     ----------
     learning_rate : float or LearningRateSchedule
-        Can be set at any time; a schedule is asked at every step. Read, it is the number of the next step.
+        Can be set at any time; a schedule is called at every step. Reading it returns the rate of the next step.
     weight_decay : float, optional
         Decoupled: of the parameters, not of the gradient (Loshchilov and Hutter, arXiv:1711.05101).
     clipnorm, global_clipnorm, clipvalue : float, optional
         Scale the gradient of each variable, or of all together, down to this norm; or limit every number to +- this
         value. At most one of them.
     **unknown
-        What Keras's optimizers take beyond that (``use_ema=False``, ``gradient_accumulation_steps=None`` ...), at its
-        default.
+        Keras's other optimizer arguments (``use_ema=False``, ``gradient_accumulation_steps=None`` ...), only at their
+        defaults.
 
     Attributes
     ----------
     iterations : int
         Steps taken.
     slots : dict of str to array
-        What the optimizer remembers: a flat vector each, under Keras's names, laid out as the parameters are.
+        What the optimizer remembers: a flat vector each, under Keras's names, laid out like the parameters.
 
     Raises
     ------
     ConfigError
-        For a value that makes no sense, or an unknown argument (suggesting the right one).
+        For an invalid value, or an unknown argument (suggesting the right one).
     """
 
-    arguments: tuple[str, ...] = ()  # a subclass's own, beside those of this class
+    arguments: tuple[str, ...] = ()  # a subclass's own, besides those of this class
     counters: tuple[str, ...] = ("iterations",)  # attributes that a step changes
-    changes = 0  # counts settings that were changed, the learning rate left out: a recorded step is then another one
+    changes = 0  # counts changed settings, except the learning rate: a recorded step is then outdated
 
     def __init__(
         self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None,
@@ -98,7 +98,7 @@ class Optimizer(Configured):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "model": None}  # a copy is that of the model's copy
+        return {**vars(self), "model": None}  # a copy belongs to the model's copy
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -112,12 +112,12 @@ class Optimizer(Configured):
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step; what it was set to, a number or a schedule, is in ``rate_or_schedule``.
+        """The learning rate of the next step; the number or schedule that was set is in ``rate_or_schedule``.
 
         Raises
         ------
         ConfigError
-            If a schedule gives something that is not a rate.
+            If a schedule returns something that is not a rate.
         """
         rate = self.rate_or_schedule
         if isinstance(rate, float):
@@ -133,11 +133,11 @@ class Optimizer(Configured):
             self.rate_or_schedule = float(number(self, "learning_rate", _scalar(value), "[0, inf)"))
 
     def slot_values(self) -> dict[str, float]:
-        """The slots by name, and the value that each starts from."""
+        """The slots by name, and the initial value of each."""
         return {}
 
     def build(self, size: int, spans: list[tuple[int, int]], dtype: Any) -> None:
-        """Start anew with vectors of this size; ``spans`` are the slices (start, stop) of the single variables."""
+        """Start afresh with vectors of this size; ``spans`` are the slices (start, stop) of the single variables."""
         xp = array_module()
         self.dtype, self.iterations, self.size = np.dtype(dtype), 0, size
         self.spans = xp.asarray(np.array(spans, np.int64).reshape(-1, 2))
@@ -145,14 +145,14 @@ class Optimizer(Configured):
         self._make_slots()
 
     def _make_slots(self) -> None:
-        """Those that the settings need and that are not there yet."""
+        """Create the slots that the settings need and that do not exist yet."""
         for name, value in self.slot_values().items():
             if name not in self.slots:
                 self.slots[name] = empty(self.size, self.dtype)
                 self.slots[name][...] = value
 
     def goes_on(self, model: Any, spans: list[tuple[int, int]]) -> bool:
-        """Whether it was built last for this model, with these variables."""
+        """Whether it was last built for this model, with these variables."""
         if self._last_model() is not model or self.dtype != model.dtype:
             return False
         return np.array_equal(to_numpy(self.spans), np.array(spans, np.int64).reshape(-1, 2))
@@ -163,7 +163,7 @@ class Optimizer(Configured):
         return None if last is model else last
 
     def _last_model(self) -> Any:
-        """The model that it was built for last, where there still is one."""
+        """The model that it was last built for, if it still exists."""
         return None if self.model is None else self.model()
 
     def require_model(self, model: Any) -> None:
@@ -175,7 +175,7 @@ class Optimizer(Configured):
             )
 
     def follow_backend(self) -> None:
-        """Take the vectors to where the backend in use computes."""
+        """Move the vectors to where the current backend computes."""
         xp = array_module()
         self.spans = xp.asarray(to_numpy(self.spans))
         self.slots = {name: xp.asarray(to_numpy(slot)) for name, slot in self.slots.items()}
@@ -188,7 +188,7 @@ class Optimizer(Configured):
         ConfigError
             If the optimizer was not built, or was built for vectors of another size.
         ShapeError
-            If there are more or less gradients than parameters, or if one of them is no contiguous vector of its dtype.
+            If there are more or fewer gradients than parameters, or one is not a contiguous vector of its dtype.
         """
         if self.dtype is None:
             raise ConfigError(f"{type(self).__name__} is not built: call build(size, spans, dtype) first")
@@ -215,15 +215,15 @@ class Optimizer(Configured):
         self.count_step()
 
     def count_step(self) -> None:
-        """A step was taken."""
+        """Count a step."""
         vars(self)["iterations"] += 1
 
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
-        """The step itself, of these clipped gradients; ``decay`` is the fraction by which parameters shrink first."""
+        """The step itself, with these clipped gradients; ``decay`` is the fraction by which parameters first shrink."""
         raise TypeError(f"{type(self).__name__} does not define update(params, grads, rate, decay)")
 
     def slot(self, name: str) -> Any:
-        """A slot, or the array of size 0 where the settings do not need it.
+        """A slot, or an array of size 0 if the settings do not need it.
 
         Raises
         ------
@@ -252,7 +252,7 @@ class Optimizer(Configured):
 
 
 def _named_in(cls: type) -> set[Any]:
-    """What the text of the class's `slot_values` has of names, for those that it gives under other settings."""
+    """The names in the code of the class's `slot_values`, including those for other settings."""
     codes = [code for one in cls.__mro__ if (code := getattr(vars(one).get("slot_values"), "__code__", None))]
     found: set[Any] = set()
     for code in codes:

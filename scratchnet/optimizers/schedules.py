@@ -29,7 +29,7 @@ class LearningRateSchedule(Configured):
     Parameters
     ----------
     name : str, optional
-        For Keras's sake.
+        For compatibility with Keras.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class LearningRateSchedule(Configured):
             self.name = name
 
     def __call__(self, step: Any) -> Any:
-        """The rate of a step, a float; of an array of steps, as for a plot, an array."""
+        """The rate of a step, a float; for an array of steps, as in a plot, an array."""
         if np.ndim(step) == 0:
             return self.rate(step)
         steps = np.asarray(step)
@@ -102,7 +102,7 @@ class InverseTimeDecay(_Decay):
 class PolynomialDecay(LearningRateSchedule):
     """``(initial - end) * (1 - step / decay_steps) ** power + end`` until ``decay_steps``, then ``end``.
 
-    With ``cycle`` the decay starts anew, over the next multiple of ``decay_steps``, whenever it has reached its end.
+    With ``cycle`` the decay restarts, over the next multiple of ``decay_steps``, whenever it has reached its end.
     """
 
     def __init__(
@@ -129,8 +129,8 @@ class CosineDecay(LearningRateSchedule):
     """Half a cosine from ``initial_learning_rate`` down to ``alpha`` times it; Loshchilov and Hutter, arXiv:1608.03983.
 
     ``rate ((1 - alpha) (1 + cos(pi step / decay_steps)) / 2 + alpha)``. With a ``warmup_target`` the rate first rises
-    on a line from ``initial_learning_rate`` to the target in ``warmup_steps``, and falls from there in the
-    ``decay_steps`` after them.
+    linearly from ``initial_learning_rate`` to the target in ``warmup_steps``, and falls from there in the following
+    ``decay_steps``.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ def get(identifier: Any) -> LearningRateSchedule:
     return resolve("schedule", identifier, LearningRateSchedule, classes | known(LearningRateSchedule))
 
 
-deserialize = get  # Keras's name for it, where it is given a dict
+deserialize = get  # Keras's name for it when given a dict
 
 
 def serialize(schedule: LearningRateSchedule) -> dict[str, Any]:

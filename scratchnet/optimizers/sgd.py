@@ -12,7 +12,7 @@ from .base import Optimizer
 class SGD(Optimizer):
     """``m = momentum m - rate g``, ``p += m``; with ``nesterov`` ``p += momentum m - rate g``.
 
-    Sutskever et al., ICML 2013. Without momentum nothing is remembered.
+    Sutskever et al., ICML 2013. Without momentum there is no state.
 
     Parameters
     ----------

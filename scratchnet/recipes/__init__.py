@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["load", "names"]
 
 MOST_EPOCHS, MOST_STEPS, MOST_BATCH = 1_000_000, 1_000_000_000, 1 << 24
-"""What a recipe, and an option in its place, may ask for."""
+"""The most that a recipe, or an option in its place, may request."""
 _FOLDER = Path(__file__).parent
 
 
@@ -35,12 +35,13 @@ def load(recipe: str | os.PathLike[str]) -> Recipe:
     Returns
     -------
     Recipe
-        ``make_model()`` gives the network, built and compiled; ``load_data()`` the samples; ``content`` what it says.
+        ``make_model()`` returns the network, built and compiled; ``load_data()`` the samples; ``content`` is what the
+        file says.
 
     Raises
     ------
     RecipeError
-        If there is no such recipe (suggesting one), or the file is wrong: names the key and its line.
+        If there is no such recipe (suggesting one), or the file is wrong (naming the key and its line).
 
     Examples
     --------

@@ -28,9 +28,10 @@ def public_classes(module: Any) -> dict[str, type]:
 
 
 def accepted_arguments(cls: type) -> dict[str, inspect.Parameter]:
-    """The constructor's arguments, those that it hands on to its base class as ``**kwargs`` included.
+    """The constructor's arguments, including those that it passes on to its base class as ``**kwargs``.
 
-    What a base class cannot do without is not among them: the constructor gives it (ReLU's name, to `Activation`).
+    Required arguments of a base class are not among them: the constructor supplies those (ReLU's name, to
+    `Activation`).
     """
     accepted: dict[str, inspect.Parameter] = {}
     constructors = [base for base in cls.__mro__ if "__init__" in vars(base)]
@@ -90,7 +91,7 @@ class Parts:
         return self._make(kind, module, table["name"], arguments, (*path, "name"), path)
 
     def refusal(self, path: Path, message: str) -> RecipeError:
-        """The error for what ``path`` leads to."""
+        """The error for the value at ``path``."""
         return refusal(self.where, self.text, path, message)
 
     def _make(self, kind: str, module: Any, name: str, arguments: dict[str, Any], name_path: Path, path: Path) -> Any:
@@ -113,7 +114,7 @@ class Parts:
             return cls(**values)
         except RecursionError:
             raise self.refusal(path, "nested too deeply") from None
-        except Exception as error:  # a value of a type that nobody thought of: anything may come out of a constructor
+        except Exception as error:  # a value of an unforeseen type: a constructor may raise anything
             raise self.refusal(path, shown(error) or type(error).__name__) from None
 
     def _value(self, key: str, value: Any, path: Path) -> Any:

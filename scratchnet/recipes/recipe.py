@@ -1,4 +1,4 @@
-"""A recipe: a network, its data and its training as one TOML file, and what is made from it."""
+"""A recipe: a network, its data and its training as one TOML file, and the objects made from it."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class RecipeData:
         return len(self.train[0]), len(self.validation[0]) if self.validation else 0, len(self.test[0])
 
     def described(self) -> dict[str, Any]:
-        """What the samples look like, so that a picture of somebody's own can be made alike.
+        """What the samples look like, so that a user's own picture can be made to resemble them.
 
-        ``background`` is the middle one of the gray levels (0 to 255) around the edge of up to 1,000 training samples;
-        None where they are no bytes, or no pictures.
+        ``background`` is the median gray level (0 to 255) around the edge of up to 1,000 training samples; None if they
+        are not bytes, or not pictures.
         """
         x, shape, background = self.train[0], self.sample_shape, None
         if isinstance(x, datasets.Pixels) and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
@@ -53,7 +53,7 @@ class RecipeData:
         return {"shape": list(shape), "scale": self.scale, "background": background, "class_names": names}
 
     def names_for(self, outputs: int) -> list[str]:
-        """A name for every output of a network: numbers where it has more outputs than the data have classes."""
+        """A name for every output of a network: numbers if it has more outputs than the data have classes."""
         return [*self.class_names, *(str(number) for number in range(len(self.class_names), outputs))]
 
     def check_labels(self, classes: int) -> None:
@@ -90,7 +90,7 @@ class Recipe:
     ------
     RecipeError
         For an unknown key, layer, argument, loss, optimizer or initializer (suggesting the right one), and for a value
-        that does not fit: names the key and its line.
+        that does not fit (naming the key and its line).
     """
 
     def __init__(self, content: dict[str, Any], text: str, where: str, folder: Path) -> None:
@@ -103,7 +103,7 @@ class Recipe:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Recipe:
-        """Read a recipe from a TOML file of any content: it is right, or refused in one line."""
+        """Read a recipe from a TOML file, which may have any content; a bad one is refused in one line."""
         content, text = toml.read(path)
         return cls(content, text, shown(path), Path(path).parent)
 
@@ -214,14 +214,14 @@ class Recipe:
         Raises
         ------
         DataError
-            If the data cannot be had or used.
+            If the data cannot be obtained or used.
         RecipeError
             If ``[data]`` does not fit them.
         """
         return self.arranged(sources.load(self.content.data, self.folder, data_dir))
 
     def arranged(self, loaded: sources.Loaded) -> RecipeData:
-        """Samples as they are stored, as `load_data` gives them."""
+        """Samples as stored, in the form that `load_data` returns."""
         section = self.content.data
         names = loaded.class_names
         shape = loaded.train[0].shape[1:]

@@ -1,4 +1,4 @@
-"""What a recipe may say: keys, types and ranges, checked by pydantic; every error names the key and its line."""
+"""What a recipe may contain: keys, types and ranges, checked by pydantic; every error names the key and its line."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class About(_Table):
 
 
 class Data(_Table):
-    """``[data]``: which samples, in which shape, and how many of them are set aside for validation.
+    """``[data]``: which samples, in which shape, and how many of them are held out for validation.
 
-    The keys from ``test_dataset`` on are for data of one's own (datasets.py); None is the default of the reader.
+    The keys from ``test_dataset`` on are for a user's own data (datasets.py); None is the default of the reader.
     """
 
     dataset: Annotated[Text, BeforeValidator(_data_set)]
@@ -68,7 +68,7 @@ class Data(_Table):
 
 
 class Training(_Table):
-    """``[training]``: loss, optimizer, batches, and for how long."""
+    """``[training]``: loss, optimizer, batches, and length."""
 
     loss: Named
     optimizer: Named
@@ -123,7 +123,7 @@ def validate(content: dict[str, Any], text: str, where: str) -> Content:
     Raises
     ------
     RecipeError
-        For the first thing that is wrong; a misspelled key before all others.
+        For the first problem; misspelled keys come first.
     """
     try:
         recipe = Content.model_validate(content)
@@ -140,7 +140,7 @@ def validate(content: dict[str, Any], text: str, where: str) -> Content:
 
 
 def refusal(where: str, text: str, path: Path, message: str) -> RecipeError:
-    """The error for what ``path`` leads to: ``FILE, line 12: [training] batch_size: expected ...``."""
+    """The error for the value at ``path``: ``FILE, line 12: [training] batch_size: expected ...``."""
     line = line_of(text, path)
     place = where if line is None else f"{where}, line {line}"
     label = describe(path)
@@ -148,7 +148,7 @@ def refusal(where: str, text: str, path: Path, message: str) -> RecipeError:
 
 
 def describe(path: Path) -> str:
-    """A path as a reader would say it: ``[training] batch_size``, ``layer 3, units``."""
+    """A path in readable form: ``[training] batch_size``, ``layer 3, units``."""
     match path:
         case ():
             return ""

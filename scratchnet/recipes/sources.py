@@ -1,4 +1,4 @@
-"""Where a recipe's samples come from: a data set by its name, or files of one's own, told apart by their kind."""
+"""Where a recipe's samples come from: a data set by its name, or the user's files, distinguished by their kind."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Loaded:
-    """Training and test samples as they are stored, what one gray level is worth, and the names of the classes."""
+    """Training and test samples as stored, the value of one gray level, and the names of the classes."""
 
     train: Arrays
     test: Arrays
@@ -37,7 +37,7 @@ class Loaded:
 
 
 def kind_of(section: Data, folder: Path) -> str | None:
-    """``"name"`` of a data set, ``"npz"``, ``"csv"``, ``"folder"``; None where it is none of them."""
+    """``"name"`` of a data set, ``"npz"``, ``"csv"``, ``"folder"``; None if it is none of them."""
     given = section.dataset
     if given in BUILT_IN:
         return "name"
@@ -57,7 +57,7 @@ def load(section: Data, folder: Path, data_dir: str | os.PathLike[str] | None) -
     Raises
     ------
     DataError
-        If they cannot be had or used.
+        If they cannot be obtained or used.
     """
     kind, path = kind_of(section, folder), folder / section.dataset
     if kind == "name":
@@ -83,7 +83,7 @@ def load(section: Data, folder: Path, data_dir: str | os.PathLike[str] | None) -
 
 
 def absent(section: Data, data_dir: str | os.PathLike[str] | None) -> Dataset | None:
-    """The data set that `load` would have to download; None where its files are here, or none are needed."""
+    """The data set that `load` would have to download; None if its files are present, or none are needed."""
     dataset = next((one for one in DATASETS if one.name == section.dataset.replace("_", "-")), None)
     if dataset is None:
         return None
@@ -95,7 +95,7 @@ def absent(section: Data, data_dir: str | os.PathLike[str] | None) -> Dataset | 
 
 
 def stand_in(dataset: Dataset) -> Loaded:
-    """Samples of the size and shape of a data set that is not here: noise, half of it black as in pictures."""
+    """Samples of the size and shape of a missing data set: noise, half of it black as in pictures."""
     noise = np.random.default_rng(0).integers(-255, 256, (1000, *dataset.files[0].shape[1:]))
     pixels = np.maximum(noise, 0).astype(np.uint8)
     x_train, y_train, x_test, y_test = (

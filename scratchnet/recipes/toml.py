@@ -1,4 +1,4 @@
-"""TOML with manners: a file of any content is read in bounded time or refused in one line, keys know their lines."""
+"""Well-behaved TOML: any file is read in bounded time or refused in one line, and keys know their lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     Raises
     ------
     RecipeError
-        One line with the file and, where it is known, the line; whatever the file holds.
+        One line with the file and, if known, the line; whatever the file holds.
     """
     name = shown(path)
     try:
@@ -47,7 +47,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
         return tomllib.loads(text), text
     except RecursionError:
         raise RecipeError(f"{name}: nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, and what int() says of a number of 5,000 digits
+    except ValueError as error:  # TOMLDecodeError, and int()'s error for a number of 5,000 digits
         raise RecipeError(f"{name}: not valid TOML: {shown(error)}") from None
 
 
@@ -103,7 +103,7 @@ def line_of(text: str, path: Path) -> int | None:
 def write(content: dict[str, Any]) -> str:
     """A dict of tables and lists of tables as TOML text, which `tomllib.loads` turns back into the same dict.
 
-    Values two levels down are written inline. None is left out: TOML has no word for it.
+    Values two levels down are written inline. None is omitted: TOML cannot express it.
     """
     blocks: list[str] = []
     for name, value in content.items():
@@ -132,7 +132,7 @@ def _value(value: Any) -> str:
         case float() if math.isfinite(value):
             return repr(value)
         case float():
-            return str(value)  # inf, -inf and nan are TOML's words too
+            return str(value)  # TOML also writes inf, -inf and nan
         case str():
             return _string(value)
         case list() | tuple():
@@ -145,7 +145,7 @@ def _value(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    """A basic string; one of several lines where the text has several."""
+    """A basic string; a multi-line one if the text has several lines."""
     if "\n" in text:
         return '"""\n' + "\n".join(map(_escaped, text.split("\n"))) + '"""'
     return f'"{_escaped(text)}"'

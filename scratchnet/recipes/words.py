@@ -1,4 +1,4 @@
-"""Recipes in words: a network in one line, and how long it is trained."""
+"""Recipes in words: a network in one line, and the length of its training."""
 
 from __future__ import annotations
 
