@@ -1,4 +1,4 @@
-"""Do the frameworks compute the same thing? Compared before a clock is read; who differs is not timed.
+"""Do the frameworks compute the same thing? Compared before a clock is read; one that differs is not timed.
 
 Tolerances, relative to the median over the frameworks, step by step:
 
@@ -29,7 +29,7 @@ STEPS = 10
 
 @dataclass(frozen=True)
 class Verdict:
-    """Largest relative difference from the median framework, where it was, and why it is refused (empty: it is not)."""
+    """Largest relative difference from the median framework, its place, and why it is refused (empty: it is not)."""
 
     worst: float
     step: int

@@ -20,7 +20,7 @@ def positive(text: str) -> int:
 
 
 def refuse_unknown(parser: argparse.ArgumentParser, kind: str, given: Sequence[str], known: Sequence[str]) -> None:
-    """End the program with one line where names are wrong, or there are none."""
+    """End the program with one line if names are wrong, or there are none."""
     unknown = [name for name in given if name not in known]
     if unknown or not given:
         parser.error(f"unknown {kind} {', '.join(unknown)!r}; known: {', '.join(known)}")

@@ -17,7 +17,7 @@ NOTE = "milliseconds per training step on the idle machine, and times as long wh
 
 SETTLE = 0.1  # seconds until the scheduler has given the hog its core
 
-# Busy, and gone soon after its parent is.
+# Busy, and ends soon after its parent.
 LOOP = """
 import os
 parent = os.getppid()
@@ -28,7 +28,7 @@ while os.getppid() == parent:
 
 
 class Hog:
-    """A process that keeps one core busy, wherever the system puts it; asleep until it is let loose."""
+    """A process that keeps one core busy, wherever the system puts it; asleep until it is released."""
 
     def __enter__(self) -> Hog:
         self.process = subprocess.Popen([sys.executable, "-S", "-c", LOOP], process_group=0)

@@ -42,7 +42,7 @@ def _groups(axes: Any, groups: Sequence[str], legend: bool) -> None:
 
 
 def _placed(series: Series) -> Iterator[tuple[str, list[float], list[Point]]]:
-    """For each name its points that exist and where they go, so that the names of a group lie beside each other."""
+    """For each name its points that exist and where they go, so that the names of a group lie side by side."""
     for slot, (name, points) in enumerate(series.items()):
         kept = [(group, point) for group, point in enumerate(points) if point is not None]
         offset = 0.8 * ((slot + 0.5) / len(series) - 0.5)

@@ -24,7 +24,7 @@ def measure_network(settings: Settings, network: Network) -> Outcome:
             batches = min(batches, settings.steps_of(network))
         rows = int(batches * network.batch)
         field.ask_all("load_rows", split="train", rows=rows)
-        # The very same call, not counted: JAX compiles anew for every number of rows, all for the last short batch.
+        # The very same call, not counted: JAX recompiles for every number of rows, all for the short last batch.
         field.ask_all("fit", rows=rows)
         field.outcome.notes["rows"] = rows
 

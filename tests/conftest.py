@@ -1,4 +1,4 @@
-"""Fixtures for all tests: both CPU backends, the real data, fixed seeds. ``auto`` is numba even beside a GPU."""
+"""Fixtures for all tests: both CPU backends, the real data, fixed seeds. ``auto`` is numba even with a GPU."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Property tests of ops: hypothesis draws shapes and settings, and the twin must compute what the reference computes.
 
-A few cases per op run by default, always the same; ``SCRATCHNET_CASES=2000`` asks for so many, drawn anew each time.
+A few cases per op run by default, always the same; ``SCRATCHNET_CASES=2000`` runs 2,000, drawn anew each time.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def scale(case: OpCase, args: tuple[Any, ...]) -> float:
 
 
 def check(case: OpCase, dtype: str, absent: int | None = None) -> None:
-    """Compare the twin with the reference; ``absent`` is the place of an output that nobody asks for."""
+    """Compare the twin with the reference; ``absent`` is the place of an unwanted output."""
     updates = len(registry.get(case.op).updates)
     args, wanted = expected(case, dtype)
     outputs = [poisoned(result) for result in wanted[updates:]]

@@ -32,7 +32,7 @@ NAMED = os.environ.get("SCRATCHNET_DATA")  # read at once: some tests take it ou
 
 
 def real_data() -> Path:
-    """The folder with the real MNIST and Fashion-MNIST; skips the test where there is none."""
+    """The folder with the real MNIST and Fashion-MNIST; skips the test if there is none."""
     folder = Path(NAMED) if NAMED else Path(__file__).resolve().parents[2] / "shared" / "data"
     if not (folder / "fashion-mnist").is_dir():
         pytest.skip(f"no real data: set SCRATCHNET_DATA (looked into {folder})")

@@ -1,4 +1,4 @@
-"""Activations as functions, beside the layers and Keras's."""
+"""Activations as functions, compared with the layers and Keras's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody means: one clear line of ours says what was expected and what came, whatever it was."""
+"""Unintended input: one clear line of ours says what was expected and what was given, whatever it was."""
 
 from __future__ import annotations
 

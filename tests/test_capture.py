@@ -1,4 +1,4 @@
-"""A captured epoch on the emulated GPU is the epoch run step by step: with parts of a user's own, with settings that
+"""A captured epoch on the emulated GPU is the epoch run step by step: with user-defined parts, with settings that
 change on the way, and when something fails.
 """
 
@@ -62,7 +62,7 @@ def fit(made: sn.Sequential, **settings: Any) -> dict[str, Any]:
     return state(made)
 
 
-# Parts of a user's own ------------------------------------------------------------------------------------------------
+# User-defined parts ---------------------------------------------------------------------------------------------------
 
 
 class Plain(sn.optimizers.Optimizer):
@@ -157,7 +157,7 @@ CHANGES: dict[str, Callable[[sn.Sequential], None]] = {
 
 
 class Change(sn.callbacks.Callback):
-    """Changes something once, after so many steps."""
+    """Changes something once, after a number of steps."""
 
     def __init__(self, change: Callable[[sn.Sequential], None], at: int) -> None:
         super().__init__()

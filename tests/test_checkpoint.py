@@ -1,4 +1,4 @@
-"""Model files: what is saved is what is loaded, with or without layers of one's own, in whatever file it was."""
+"""Model files: what is saved is what is loaded, with or without user-defined layers, whichever file it was."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_saved_model_is_the_model(tmp_path, name, dtype):
     np.testing.assert_array_equal(twin.predict(X), model.predict(X))
     assert twin.evaluate(X, Y, verbose=0, return_dict=True) == model.evaluate(X, Y, verbose=0, return_dict=True)
     assert twin.predict(X).dtype == dtype
-    # Training goes on alike: slots, steps, schedule and dropout keys are the same.
+    # Training continues alike: slots, steps, schedule and dropout keys are the same.
     for one in (model, twin):
         sn.utils.set_random_seed(9)
         one.fit(X, Y, epochs=1, batch_size=8, verbose=0)
@@ -117,7 +117,7 @@ def test_weights_alone(tmp_path):
 
 
 def test_a_model_with_another_last_layer_can_be_saved(tmp_path):
-    """The optimizer starts anew after `pop` and `add`: the file says so too."""
+    """The optimizer starts afresh after `pop` and `add`, and so says the file."""
     model = tiny()
     model.fit(X, Y, batch_size=8, verbose=0)
     model.pop()
@@ -130,7 +130,7 @@ def test_a_model_with_another_last_layer_can_be_saved(tmp_path):
 
 
 class Scale(layers.Layer):
-    """A layer of a user's own, with a weight and a state."""
+    """A user-defined layer with a weight and a state."""
 
     def __init__(self, factor=2.0, **kwargs):
         super().__init__(**kwargs)

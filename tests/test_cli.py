@@ -529,7 +529,7 @@ def test_the_time_of_everything_is_said(small, tmp_path):
 
 
 def processor_seconds(*arguments, cwd):
-    """How long the command keeps a core busy, and what came of it."""
+    """How long the command keeps a core busy, and its result."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = train(*arguments, cwd=cwd)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -115,7 +115,7 @@ def test_a_second_training_does_not_take_the_folder_away(small, tmp_path):
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=20)
-    # A process that was killed holds nothing: the run goes on at once.
+    # A killed process holds no lock: the run can be resumed at once.
     again = begun(small, tmp_path / "x")
     again.send_signal(signal.SIGTERM)
     assert again.communicate(timeout=20)[1].count("another training") == 0

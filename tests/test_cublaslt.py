@@ -85,7 +85,7 @@ def test_products_of_a_step_have_the_sizes_of_its_arrays(
 
 
 class _Streams:
-    """What is asked of ``cupy.cuda`` beside the driver."""
+    """What is used of ``cupy.cuda`` besides the driver."""
 
     class get_current_stream:  # noqa: N801
         ptr = 0

@@ -43,7 +43,7 @@ def output_dtype(case: OpCase, i: int, result: np.ndarray, dtype: str) -> Any:
 
 
 def shifted(shape: tuple[int, ...], dtype: Any, by: int) -> Array:
-    """An array without values that begins so many numbers behind an address of 16 bytes."""
+    """An array without values that begins a number of elements after a 16-byte boundary."""
     size = int(np.prod(shape))
     return empty(size + by, dtype)[by:].reshape(shape) if size else empty(shape, dtype)
 

@@ -17,7 +17,7 @@ ARCHITECTURES = (70, 80, 90, 100)
 FOLDER = Path(cuda.__file__).parent
 FAMILIES = sorted(path.stem for path in FOLDER.glob("*.cu"))
 PRODUCTS = [name for name in FAMILIES if '"gemm.cuh"' in (FOLDER / f"{name}.cu").read_text()]
-# What else a file is compiled with, beside the tile of a product.
+# What else a file is compiled with, besides the tile of a product.
 CONSTANTS: dict[str, dict[str, Any]] = {
     "pooling": {"POSITION": "u8"},
     "batching": {"SOURCE": "u8", "INDEX": "int"},

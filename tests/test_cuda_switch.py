@@ -95,7 +95,7 @@ def test_a_layer_by_itself_says_where_its_weights_are(gpu: Driver) -> None:
 
 
 class Curious(sn.callbacks.Callback):
-    """Looks at the model, and takes a step of its own, while it is trained."""
+    """Looks at the model, and takes its own step, while it is trained."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.evaluate(X, Y, batch_size=48, verbose=0)

@@ -1,4 +1,4 @@
-"""What goes wrong at first with parts of one's own, and what parts say of themselves."""
+"""First mistakes with user-defined parts, and how parts describe themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scratchnet.errors import ConfigError
 BATCH = np.ones((4, 3), np.float32)
 
 
-# Classes of one's own -------------------------------------------------------------------------------------------------
+# User-defined classes -------------------------------------------------------------------------------------------------
 
 
 class Unfinished(L.Layer):

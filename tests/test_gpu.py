@@ -1,6 +1,6 @@
 """The cupy backend on a real GPU: every kernel, tensor cores, captured steps, gradients, memory.
 
-These tests are marked ``gpu`` and skip, with the reason, where there is none. ``SCRATCHNET_GPU=emulated`` runs them on
+These tests are marked ``gpu`` and skip, with the reason, if there is none. ``SCRATCHNET_GPU=emulated`` runs them on
 the emulated GPU of tests/emulation, which takes minutes: it shows that the tests work, not that a GPU does.
 """
 
@@ -29,7 +29,7 @@ LARGE = 2_000 if EMULATED else 10**9  # numbers in the arguments of a case that 
 
 @pytest.fixture(scope="module")
 def gpu() -> Iterator[Any]:
-    """The driver of the GPU; skips where there is none."""
+    """The driver of the GPU; skips if there is none."""
     if EMULATED:
         from emulation.device import backend
 

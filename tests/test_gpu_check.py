@@ -1,4 +1,4 @@
-"""The script that checks a GPU, tried where there is none; and what the GPU's launches refuse."""
+"""The script that checks a GPU, tried without one; and what the GPU's launches refuse."""
 
 from __future__ import annotations
 

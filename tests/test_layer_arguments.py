@@ -1,4 +1,4 @@
-"""Arguments of layers: Keras's that make no difference here, those that would, and those that nobody knows."""
+"""Arguments of layers: Keras's that make no difference here, those that would, and unknown ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_arguments_of_every_layer(make: Any) -> None:
 
 
 class Mine(L.Dense):
-    """A layer of a user's own."""
+    """A user-defined layer."""
 
     def __init__(self, factor: float, **kwargs: Any) -> None:
         super().__init__(3, **kwargs)

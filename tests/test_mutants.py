@@ -1,4 +1,4 @@
-"""The list of mutants (tests/mutation) fits the code as it is; who changes a line of it changes the mutant, too."""
+"""The list of mutants (tests/mutation) fits the code: changing a mutated line means changing the mutant, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data of a user's own: folders of pictures and CSV files, good ones and hostile ones."""
+"""A user's own data: folders of pictures and CSV files, good ones and hostile ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers and losses of a user's own: how files name them, and on which backends they say they run."""
+"""User-defined layers and losses: how files name them, and on which backends they say they run."""
 
 from __future__ import annotations
 

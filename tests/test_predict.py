@@ -1,4 +1,4 @@
-"""``scratchnet-train predict``: a user's own pictures, whatever they look like, and what is said of them."""
+"""``scratchnet-train predict``: a user's own pictures, whatever they look like, and what is said about them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_it_is_put_into_the_frame_as_mnist_was(digits, tmp_path):
 
 
 def test_several_shapes_are_said(digits, tmp_path):
-    """Two digits are squeezed into one; a speck beside one digit, or a gap in its stroke, is no second one."""
+    """Two digits are squeezed into one; a speck next to one digit, or a gap in its stroke, is not a second one."""
     one, five = digits[1][0][2], digits[1][0][8]
     speck, gap = np.zeros((28, 28), np.uint8), one.copy()
     speck[3:5, 12:14] = 255

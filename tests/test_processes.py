@@ -36,7 +36,7 @@ def train(seed):
 
 
 def job(backend, seed, queue):
-    """Train in a process of its own; what went wrong goes back as it is."""
+    """Train in a separate process; an error is passed back unchanged."""
     try:
         if backend:
             sn.set_backend(backend)

@@ -220,7 +220,7 @@ def test_nested_layers_and_schedules(written):
 
 @pytest.mark.parametrize("layer", ["ReLU", "LeakyReLU", "Softmax", "Sigmoid", "Tanh", "GELU"])
 def test_activations_are_layers_of_recipes(written, layer):
-    """Each was refused for want of an argument that its constructor does not have."""
+    """Each was refused for lack of an argument that its constructor does not have."""
     text = QUICKSTART.replace(
         '[[layers]]\ntype = "Flatten"', f'[[layers]]\ntype = "{layer}"\n\n[[layers]]\ntype = "Flatten"'
     )

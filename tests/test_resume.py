@@ -128,7 +128,7 @@ def test_a_damaged_checkpoint_is_never_loaded_silently(data, tmp_path, whole):
 
 
 def test_checkpoints_of_older_formats(data, tmp_path):
-    """The first format is gone on from; one that is not known is refused in one line, and stays as it is."""
+    """The first format can be resumed; an unknown one is refused in one line, and is not changed."""
     first = Path(__file__).parent / "golden" / "format-1.safetensors"
     saved, model = sn.load_model(first), sn.load_model(first)
     model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])

@@ -1,4 +1,4 @@
-"""Learning rate schedules: golden numbers of the real Keras 3, formulas, and arguments that make no sense."""
+"""Learning rate schedules: golden numbers of the real Keras 3, formulas, and invalid arguments."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def test_a_layer_that_does_not_fit_is_not_left_in_the_model(started: bool) -> No
 
 @pytest.mark.parametrize("make", [L.LeakyReLU, L.Sigmoid, lambda: L.Activation("elu"), L.Softmax])
 def test_an_activation_layer_for_several_layers(backend: str, make: Any) -> None:
-    """As in Keras. Each has one of its own: the second forward pass overwrote what the first one needs."""
+    """As in Keras. Each has its own: the second forward pass would overwrite what the first one needs."""
     act = make()
     model = sn.Sequential(
         [L.Input((6, 5, 2)), L.Conv2D(3, 2, activation=act), L.Flatten(), L.Dense(6, activation=act), L.Dense(4, act)]

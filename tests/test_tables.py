@@ -15,7 +15,7 @@ from scratchnet.commands.tables import Column, show
 
 @pytest.fixture
 def terminal(monkeypatch, capsys):
-    """What is printed on a terminal so many characters wide."""
+    """What is printed on a terminal of this width."""
 
     def printed(width, action):
         with monkeypatch.context() as patch:

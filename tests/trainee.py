@@ -1,4 +1,4 @@
-"""A training run in a process of its own, to be killed, stopped and starved: ``python trainee.py DATA FOLDER ...``.
+"""A training run in a separate process, to be killed, stopped and starved: ``python trainee.py DATA FOLDER ...``.
 
 A small CNN on real digits with everything that a checkpoint has to keep: dropout, batch normalization, a schedule,
 Adam's slots, early stopping with its best weights, a metric of its own, ModelCheckpoint, CSVLogger. Called again it

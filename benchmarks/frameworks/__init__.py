@@ -1,4 +1,4 @@
-"""Which frameworks are compared, what each name means, and which of them are installed here."""
+"""The frameworks that are compared, the meaning of each name, and which are installed here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Framework:
-    """A way of training that gets a column of its own: an adapter's module and one of its variants.
+    """A way of training with its own column: an adapter's module and one of its variants.
 
     ``sweeps``: it is a line in the scaling part. ``by_default``: it is timed without being asked for by name.
     """

@@ -1,4 +1,4 @@
-"""What a worker asks of a framework."""
+"""What a worker requires of a framework."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Adapter(ABC):
         return float(loss)
 
     def losses(self, steps: int) -> list[float]:
-        """The first ``steps`` losses from where the network stands."""
+        """The first ``steps`` losses from the network's current state."""
         return [self.value(self.step(index)) for index in range(steps)]
 
     def run(self, start: int, steps: int) -> tuple[float, float]:

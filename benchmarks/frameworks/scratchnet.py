@@ -46,7 +46,7 @@ def sequential(network: Network, weights: list[np.ndarray]) -> sn.Sequential:
 class ScratchnetStep(Adapter):
     """The model's own trainer for the bare step; ``fit`` and ``predict`` for the rest."""
 
-    settings: dict[str, Any] = {}  # noqa: RUF012 (what `compile` is told besides)
+    settings: dict[str, Any] = {}  # noqa: RUF012 (further arguments of `compile`)
 
     def build(self, network: Network, weights: list[np.ndarray]) -> None:
         self.network = network
@@ -85,7 +85,7 @@ class ScratchnetStep(Adapter):
             began = perf_counter()
             for index in range(start, start + steps - 1):
                 self._step(index)
-            self.trainer.reset()  # the others tell the loss of the last step, too
+            self.trainer.reset()  # the others also report the loss of the last step
             self._step(start + steps - 1)
             seconds = perf_counter() - began
         return seconds, float(self.trainer.totals[0] / self.network.batch)

@@ -32,7 +32,7 @@ from .training import TRAININGS
 PARTS = ("step", "train", "kernels", "products")
 PRECISIONS = ("float32", "tf32")
 STEPS = {"dense": 4096, "cnn": 512}  # in a turn: a tenth of a second of the fastest, and whole graphs of 32
-LARGE_BATCH = 1024  # of the networks whose kernels are measured a second time, so that they are large ones
+LARGE_BATCH = 1024  # for measuring the kernels a second time, with large ones
 QUICK = 8  # times fewer steps
 
 
@@ -113,7 +113,7 @@ class Run:
         }
 
     def go(self) -> None:
-        """All parts; one that fails is noted, and the others go on."""
+        """All parts; one that fails is noted, and the others continue."""
         parts: dict[str, Callable[[], None]] = {part: getattr(self, part) for part in PARTS}
         data.lay_down(self.settings.folder, (network.data for network in self.settings.networks))
         for name in PARTS:
@@ -127,7 +127,7 @@ class Run:
                     self.result["failures"][name] = str(error)
 
     def aim(self, found: list[targets.Target]) -> None:
-        """Note targets beside their figures."""
+        """Note targets next to their figures."""
         self.result["targets"] += [target.to_json() for target in found]
 
     def steps_of(self, network: Network) -> int:
@@ -145,7 +145,7 @@ class Run:
                 self.aim(targets.steps(precision, network.name, outcome["times"]))
 
     def worker(self, name: str, precision: str) -> Peer:
-        """A worker of one framework that is started."""
+        """A started worker of one framework."""
         peer = Peer(
             FRAMEWORKS[name], self.settings.threads, self.settings.folder, device=self.settings.device,
             precision=precision,
@@ -158,7 +158,7 @@ class Run:
         return peer
 
     def train(self) -> None:
-        """Whole trainings, each twice with the same seed and in a process of its own."""
+        """Whole trainings, each twice with the same seed and in its own process."""
         precision = self.options.precisions[-1]
         for name in dict.fromkeys(self.options.trainings):
             wanted, runs = TRAININGS[name], list[dict[str, Any]]()
@@ -205,7 +205,7 @@ class Run:
                 self.result["parts"]["products"].append(named)
 
     def product_rates(self, precision: str) -> dict[str, float]:
-        """FLOP/s of a large product: cuBLAS's where PyTorch is at hand, and ours."""
+        """FLOP/s of a large product: cuBLAS's if PyTorch is available, and ours."""
         rates: dict[str, float] = {}
         present: dict[str, Framework] = {framework.name: framework for framework in self.settings.frameworks}
         if "torch" in present:
@@ -221,7 +221,7 @@ class Run:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The program; returns its exit status: 2 where there is no GPU. What was measured is shown in any case."""
+    """The program; returns its exit status: 2 without a GPU. What was measured is shown in any case."""
     options = parse(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -19,7 +19,7 @@ from scratchnet.errors import BackendError
 WORKSPACE = 32 * 2**20  # bytes, NVIDIA's recommendation for Hopper
 MOST_ALGORITHMS = 8  # that the library may propose for a product, the best first
 
-# Of cublasLt.h, library_types.h and cublas_api.h.
+# From cublasLt.h, library_types.h and cublas_api.h.
 REAL_32F, NORMAL, TRANSPOSED = 0, 0, 1
 COMPUTE = {"float32": 68, "tf32": 77, "mixed_bfloat16": 75}
 DESC_TRANSA, DESC_TRANSB, DESC_EPILOGUE, DESC_BIAS_POINTER, PREF_MAX_WORKSPACE_BYTES = 3, 4, 7, 8, 1
@@ -36,7 +36,7 @@ class Heuristic(ctypes.Structure):
 
 
 class Product(NamedTuple):
-    """C (m, n) = A (m, k) B (k, n), all by rows in memory; an operand may stand there transposed."""
+    """C (m, n) = A (m, k) B (k, n), all by rows in memory; an operand may be stored transposed."""
 
     name: str
     m: int
@@ -149,5 +149,5 @@ class CublasLt:
 
 
 def address(array: Any) -> int:
-    """Where an array on the GPU begins."""
+    """The address of an array on the GPU."""
     return int(array.__cuda_array_interface__["data"][0])

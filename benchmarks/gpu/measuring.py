@@ -15,14 +15,14 @@ from .. import opcalls
 from .stopwatch import Stopwatch
 
 COPY_BYTES = tuple(2**power for power in range(20, 32, 2))  # 1 MiB, in the cache, to 1 GiB, in memory
-CALLS = 20  # of a kernel in one graph: Python needs longer to ask for a launch than a small kernel takes
+CALLS = 20  # of a kernel in one graph: Python needs longer for a launch than a small kernel takes
 SIDE = 8192  # of the product whose rate counts as the peak
 
 
 def device_seconds(call: Callable[[], Any], least: float = 0.02) -> float:
     """Seconds of one call on the GPU, the best of several graphs of many calls each."""
     driver = cuda.driver()
-    call()  # compiles and takes memory, which a capture must not
+    call()  # compiles and allocates memory, which a capture must not do
     graph = driver.capture(lambda: [call() for _ in range(CALLS)])
     graph.launch()
     best = total = 0.0
@@ -47,12 +47,12 @@ def limits(adapter: Any) -> dict[str, Any]:
 
 
 def peak(adapter: Any, seconds: float, side: int = SIDE) -> dict[str, Any]:
-    """FLOP/s of a large product by cuBLAS, through PyTorch (asked of PyTorch's worker)."""
+    """FLOP/s of a large product by cuBLAS, through PyTorch (in PyTorch's worker)."""
     return {"flops": adapter.peak(side, seconds)}
 
 
 def own_peak(adapter: Any, side: int = SIDE) -> dict[str, Any]:
-    """FLOP/s of our own product at the same size, in float32 or on tensor cores as the adapter has it."""
+    """FLOP/s of our own product at the same size, in float32 or on tensor cores, as the adapter is set."""
     xp, products = array_module(), registry.get("dense_forward").implementation("cupy")
     # Random numbers: on ones, as on zeros, fewer of a chip's bits switch, and it runs faster than on data.
     x, w = (xp.asarray(np.random.default_rng(i).standard_normal((side, side), dtype=np.float32)) for i in range(2))
@@ -84,7 +84,7 @@ def kernels(adapter: Any) -> dict[str, Any]:
 
 
 def products(adapter: Any) -> dict[str, Any]:
-    """Every product of a training step beside cuBLASLt's, see `products.measure`."""
+    """Every product of a training step, compared with cuBLASLt's, see `products.measure`."""
     from .products import measure
 
     return measure(adapter)

@@ -18,7 +18,7 @@ import scratchnet as sn
 from scratchnet import environment
 
 TESTS = Path(__file__).resolve().parents[2] / "tests"
-# What a source is compiled with beside its dtype, where it is not the tile of a product.
+# What a source is compiled with besides its dtype, if it is not the tile of a product.
 CONSTANTS: dict[str, dict[str, Any]] = {
     "pooling": {"POSITION": "u8"},
     "batching": {"SOURCE": "u8", "INDEX": "int"},
@@ -74,7 +74,7 @@ def probe_capture() -> str:
 
 
 def variants(capability: int) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every source with every set of options that a GPU may be asked to compile it with: products with every tile."""
+    """Every source with every set of options that it may be compiled with: products with every tile."""
     for path in sorted(cuda.FOLDER.glob("*.cu")):
         name, product = path.stem, '"gemm.cuh"' in path.read_text()
         for kind in list(gemm_cuda.TILES) if product else ["float32", "float64"]:

@@ -77,7 +77,7 @@ def kernel_tables(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def product_tables(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A row per op call with products, ours beside cuBLASLt's."""
+    """A row per op call with products, ours next to cuBLASLt's."""
     blocks = []
     for result in results:
         rows = [
@@ -113,7 +113,7 @@ def shown(target: Mapping[str, Any], key: str) -> str:
 
 
 def target_table(targets: Sequence[Mapping[str, Any]]) -> str:
-    """Every target beside its figure."""
+    """Every target next to its figure."""
     rows = [
         [
             target["what"],

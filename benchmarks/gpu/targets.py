@@ -1,4 +1,4 @@
-"""What is to be reached on one H200, and whether a measurement reaches it."""
+"""The targets for one H200, and whether a measurement reaches them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OF_COPY, OF_PEAK = 0.8, 0.7
 
 @dataclass(frozen=True)
 class Target:
-    """One line of the table: a figure against what is asked for; ``met`` is None where it was not measured."""
+    """One line of the table: a figure and its target; ``met`` is None if it was not measured."""
 
     what: str
     figure: float | None

@@ -54,7 +54,7 @@ class Tally:
     failures: list[str] = field(default_factory=list)
 
     def numbers(self, count: int) -> Iterator[int]:
-        """0, 1, 2 ... until so many trials were counted."""
+        """0, 1, 2 ... until enough trials were counted."""
         number = 0
         while self.trials < count and number < 2 * count + 10:
             yield number

@@ -1,4 +1,4 @@
-"""The five tutorials beside TensorFlow, from the same weights over the same batches, dropout off."""
+"""The five tutorials compared with TensorFlow, from the same weights over the same batches, dropout off."""
 
 from __future__ import annotations
 

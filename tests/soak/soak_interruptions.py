@@ -33,13 +33,13 @@ def _stopped_once(
     command: list[Any], folder: Path, random: np.random.Generator, number: int, longest: float,
     after: str = "training\n",
 ) -> None:  # fmt: skip
-    """Stop a run once at a random moment and let it go on; where it had ended before that moment, begin anew."""
+    """Stop a run once at a random moment and resume it; if it had ended before that moment, start again."""
     while not runs.stopped_until_done(command, random, 1, number, longest, after):
         shutil.rmtree(folder)
 
 
 def kills_training(context: Context) -> Iterator[Figure]:
-    """kill -9 at random moments of a training; each run then goes on to its end."""
+    """kill -9 at random moments of a training; each run is then resumed to its end."""
     these = Runs(context)
     for kind, count in ((("trainee", "numpy"), 60), (("trainee", "numba"), 40)):
         tally = Tally()

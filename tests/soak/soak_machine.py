@@ -48,7 +48,7 @@ def memory(context: Context) -> Iterator[Figure]:
 
 
 def bits(context: Context) -> Iterator[Figure]:
-    """The same bits for any number of threads, again and again, and beside a busy process."""
+    """The same bits for any number of threads, repeatedly, and next to a busy process."""
     results = {threads: digest_of_a_run(threads) for threads in (1, 2, 3, 4)}
     digests = set(results.values())
     yield Figure("the same bits for 1, 2, 3 and 4 threads", f"{len(digests)} result", len(digests) == 1)

@@ -16,7 +16,7 @@ LEFT = ("metrics.csv", "metrics.jsonl", "model.safetensors")  # of the command l
 
 
 class Runs:
-    """The two kinds of runs that are interrupted, and what they leave when nobody interrupts them."""
+    """The two kinds of runs that are interrupted, and what they leave when uninterrupted."""
 
     def __init__(self, context: Context) -> None:
         self.folder = context.folder

@@ -36,7 +36,7 @@ class Quiet:
 
 
 class CapturedStep(ScratchnetStep):
-    """The step as ``fit`` runs it on a GPU: batches out of the device's memory, graphs of many steps, one read-back."""
+    """The step as ``fit`` runs it on a GPU: batches from the device's memory, graphs of many steps, one read-back."""
 
     def __init__(self, precision: str) -> None:
         self.settings = {"precision": precision}
@@ -45,7 +45,7 @@ class CapturedStep(ScratchnetStep):
     def build(self, network: Network, weights: list[np.ndarray]) -> None:
         super().build(network, weights)
         self.model.stop_training = False
-        if self.loaded is not None:  # the same rows go on with the new network
+        if self.loaded is not None:  # the same rows continue with the new network
             self.load(*self.loaded)
 
     def load(self, x: np.ndarray, y: np.ndarray) -> None:

@@ -21,7 +21,7 @@ def make(variant: str, threads: int, device: str, precision: str) -> TorchOnDevi
     torch.set_num_threads(threads)
     tf32 = precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cudnn.benchmark = True  # the fastest algorithm that cuDNN has, found during the warm-up
+    torch.backends.cudnn.benchmark = True  # cuDNN's fastest algorithm, found during the warm-up
     return TorchGraph(device) if variant == "graph" else TorchOnDevice(device, variant == "compile")
 
 
@@ -82,7 +82,7 @@ class TorchGraph(TorchOnDevice):
         self.optimizer.step()
 
     def warm_up(self) -> None:
-        """Steps that take all memory and leave no trace: weights and Adam are put back."""
+        """Steps that allocate all memory and leave no trace: weights and Adam are restored."""
         before = [parameter.detach().clone() for parameter in self.model.parameters()]
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
