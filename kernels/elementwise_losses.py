@@ -120,7 +120,7 @@ def _logits_single(task, x, targets, weights, kind, smoothing, parts, dx, wanted
     for i in range(task * ROWS, min((task + 1) * ROWS, n)):
         source, target, slope = at(x, i * features), at(targets, i * features), at(dx, i * features)
         scale, loss = np.float32(weights[i] / n / features), 0.0
-        for k in range(features):  # if nobody wants dx, it is scratch memory
+        for k in range(features):  # if dx is not wanted, it is scratch memory
             t = target[k] * keep + shift
             e = exp32(-abs(source[k]))
             loss += np.float64((source[k] if source[k] > 0 else zero) - source[k] * t + log1p32(e))

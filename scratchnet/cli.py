@@ -69,7 +69,7 @@ def _app(first: str) -> typer.Typer:
 
 
 def _first_word(arguments: list[str]) -> str:
-    """The first word of the command line, or of the one that a shell wants completed (its script says it)."""
+    """The first word of the command line, or of the one that a shell wants completed (passed by its script)."""
     line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS")
     if line and f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE" in os.environ:
         arguments = line.split()[1:]

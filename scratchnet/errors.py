@@ -41,7 +41,7 @@ class ShapeError(ScratchnetError, ValueError):
 
 
 class ConfigError(ScratchnetError, ValueError):
-    """An argument has a value that makes no sense (a negative rate, an unknown name)."""
+    """An argument has an invalid value (a negative rate, an unknown name)."""
 
 
 class BackendError(ScratchnetError):
