@@ -27,13 +27,13 @@ COMMANDS = {
     "show": ("recipes:show_recipe", "prints one as TOML, a starting point for your own"),
     "compare": ("compare:compare", "puts finished runs side by side on one page"),
     "ladder": ("ladder:ladder", "replays how a tutorial got from 29% to 90%"),
-    "predict": ("predict:predict", "names the classes of your own pictures"),
+    "predict": ("predict:predict", "classifies your own pictures"),
     "data": ("data:app", "(export, verify) makes and checks a bundle of the data for a classroom without internet"),
 }
 """First words: where the command is (a function, or a Typer of several), and what it does."""
 EPILOG = (
     "Exit codes: 0 fine; 1 the run could not be completed (a full disk, numbers that became NaN); 2 bad input: an "
-    "option, a recipe, data, a folder that cannot be written or that another training writes into; 130 and 143: "
+    "option, a recipe, data, a folder that cannot be written or that another run is writing into; 130 and 143: "
     "stopped by Ctrl-C or SIGTERM, after finishing the step and saving everything so far (a second signal ends it at "
     "once). "
     "NO_COLOR=1 in the environment turns colors off."

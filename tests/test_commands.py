@@ -75,7 +75,7 @@ def test_a_zip_has_to_be_unpacked_and_the_command_says_so(bundle, capsys):
     _, errors = said(capsys, "mnist-mlp", "--data-dir", bundle / "file.zip", code=2)
     assert "file.zip: expected a folder, this is a file; unpack it first" in errors
     text = " ".join(said(capsys, "data", "export", "--help")[0].split())
-    assert "--data-dir DIR trains from it as it is. Where a .zip was made, unpack it first" in text
+    assert "From a folder, --data-dir DIR trains directly. Unpack a .zip first" in text
 
 
 def test_verify_names_every_file_that_is_not_as_it_should_be(bundle, tmp_path, capsys):
