@@ -315,7 +315,7 @@ OPS: list[OpCase] = [
     *conv2d("tall", (2, 6, 5, 3), 2, (3, 1), padding="same"),
     *conv2d("strides-beyond-the-window", (2, 9, 3, 2), 3, (2, 1), (4, 5)),
     *conv2d("scattered-groups", (2, 9, 8, 4), 6, (4, 4), groups=2, relu=True),
-    *conv2d("scattered-strides", (9, 12, 11, 2), 4, (3, 3), (2, 1), dilation=(2, 2), padding=(1, 0, 2, 0)),
+    *conv2d("scattered-strides", (9, 12, 11, 1), 4, (3, 3), (2, 1), dilation=(2, 2), padding=(1, 0, 2, 0)),
     *conv2d("scattered-blocks", (2, 14, 14, 1), 16, (3, 3), padding="same"),
     *conv2d("dilation", (1, 9, 8, 2), 2, (3, 3), dilation=(2, 3)),
     *conv2d("dilation-same", (2, 7, 6, 4), 4, (3, 2), padding="same", dilation=(2, 3)),
