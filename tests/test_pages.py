@@ -19,7 +19,7 @@ from browser import browser, chromium
 from scratchnet import ladder, recipes, run, run_report
 from scratchnet.cli import main
 from scratchnet.datasets import digits, fashion_mnist
-from scratchnet.pages import charts, files, network, pictures
+from scratchnet.pages import charts, files, measures, network, pictures
 from scratchnet.recipes.recipe import Recipe
 
 HOSTILE = '<script>alert("0")</script><img src=x onerror=alert(1)>'
@@ -573,3 +573,19 @@ def test_points_do_not_hide_each_other(runs, tab):
     tab.open(runs / "compare.html", 1280)
     inside = "[...document.querySelectorAll('.mark')].map((mark) => getComputedStyle(mark).fill)"
     assert set(tab.value(inside)) == {"none"}
+
+
+def test_layers_are_timed_as_they_are_trained(monkeypatch):
+    """The first layer's input gradient, which training does without, was timed as well, and its kernels compiled."""
+    recipe, asked = recipes.load("quickstart"), []
+    timed = measures._timed_step
+
+    def step(trainer, x, targets):
+        asked.append(trainer.first_trainable.needs_input_gradient)
+        return timed(trainer, x, targets)
+
+    monkeypatch.setattr(measures, "_timed_step", step)
+    times, batch = measures.layer_times(recipe.make_model(), recipe, recipe.load_data())
+    assert len(times) == len(recipe.make_model().layers)
+    assert batch == recipe.content.training.batch_size
+    assert set(asked) == {False}

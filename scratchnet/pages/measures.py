@@ -49,9 +49,9 @@ def layer_times(model: Sequential, recipe: Recipe, data: RecipeData) -> tuple[li
     x = xp.asarray(np.asarray(x[:batch]), dtype=twin.dtype)
     targets = twin.loss.prepare_targets(y[:batch], twin.output_shape)
     rounds: list[tuple[list[float], list[float]]] = []
-    began = (
-        time.process_time()
-    )  # not the wall clock: if others use the cores, an interrupted round must remain one of many
+    # Not the wall clock: if others use the cores, an interrupted round must remain one of many.
+    began = time.process_time()
+    trainer.first_trainable.needs_input_gradient = False  # as in training; its kernels would also have to be compiled
     with trainer.running(), np.errstate(all="ignore"):
         while len(rounds) < FEWEST_ROUNDS or (
             time.process_time() - began < TIMING_SECONDS and len(rounds) < MOST_ROUNDS
