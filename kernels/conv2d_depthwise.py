@@ -8,10 +8,10 @@ on two cores; as products it took 8.1. The padded image and the tables of offset
 from __future__ import annotations
 
 from .addresses import at
-from .conv2d_im2col import SLICES, add_slices, masked, pad, prepare, unpad
-from .jit import kernel, max_threads, thread_id
+from .conv2d_im2col import add_gradients, masked, over_images, pad, prepare, room_for_slices, unpad
+from .jit import kernel, thread_id
 from .launching import launch
-from .scratch import clear, scratch
+from .scratch import clear
 
 
 def fits(w_shape, groups):
@@ -71,19 +71,14 @@ def _backward(s, x, w, y, dy, pads, pixels, taps, relu, images, dzs, dws, dbs, d
 def run_forward(x, w, b, strides, pads, dilation, relu, y):
     """Get the scratch memory and launch `_forward`."""
     images, pixels, taps = prepare(x, w, y, strides, pads, dilation)
-    tasks = min(len(x), max(SLICES, 4 * max_threads()))
+    tasks = over_images(len(x))
     launch(_forward, tasks, tasks, x, w, b, pads, pixels, taps, relu, images, y)
 
 
 def run_backward(x, w, y, dy, strides, pads, dilation, relu, dw, db, dx):
     """Get the scratch memory, launch `_backward` and add up the slices."""
-    slices, c = min(SLICES, len(x)), x.shape[3]
     images, pixels, taps = prepare(x, w, y, strides, pads, dilation)
-    dzs = scratch("conv2d.dz", (max_threads(), *y.shape[1:]), x.dtype)
-    dws = scratch("conv2d.dws", (slices, w.size), x.dtype)
-    dbs = scratch("conv2d.dbs", (slices, c), x.dtype)
+    dzs, dws, dbs = room_for_slices(w, y)
     dx = dx.reshape(-1, *x.shape[1:])
-    launch(_backward, slices, x, w, y, dy, pads, pixels, taps, relu, images, dzs, dws, dbs, dx)
-    add_slices(dws, dw.reshape(-1))
-    if db.size:
-        add_slices(dbs, db)
+    launch(_backward, len(dws), x, w, y, dy, pads, pixels, taps, relu, images, dzs, dws, dbs, dx)
+    add_gradients(dws, dbs, dw, db)

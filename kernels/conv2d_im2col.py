@@ -129,6 +129,25 @@ def add_slices(parts, total):
     launch(_add_slices, -(-total.size // ADDED), parts, total, serial=parts.size < FEW)
 
 
+def add_gradients(dws, dbs, dw, db):
+    """The slices' gradients of filters and, if wanted, biases, added up."""
+    add_slices(dws, dw.reshape(-1))
+    if db.size:
+        add_slices(dbs, db)
+
+
+def over_images(n):
+    """How many tasks share n images out whose results do not depend on each other."""
+    return min(n, max(SLICES, 4 * max_threads()))
+
+
+def room_for_slices(w, y):
+    """Scratch memory of a backward pass: dz for each thread, the gradients of filters and biases for each slice."""
+    slices = min(SLICES, len(y))
+    dzs = scratch("conv2d.dz", (max_threads(), *y.shape[1:]), y.dtype)
+    return dzs, scratch("conv2d.dws", (slices, w.size), y.dtype), scratch("conv2d.dbs", (slices, w.shape[3]), y.dtype)
+
+
 def prepare(x, w, y, strides, pads, dilation):
     """The padded images, one for each thread, and the tables."""
     _, h, width, c = x.shape
@@ -141,18 +160,13 @@ def prepare(x, w, y, strides, pads, dilation):
 def run_forward(x, w, b, strides, pads, dilation, relu, y):
     """Get the scratch memory and launch `_forward`."""
     images, pixels, taps = prepare(x, w, y, strides, pads, dilation)
-    tasks = min(len(x), max(SLICES, 4 * max_threads()))
+    tasks = over_images(len(x))
     launch(_forward, tasks, tasks, x, w, b, pads, pixels, taps, relu, images, y)
 
 
 def run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db):
     """Get the scratch memory, launch `_filter_gradient` and add up the slices."""
-    slices, filters = min(SLICES, len(x)), w.shape[3]
     borders, pixels, taps = prepare(x, w, y, strides, pads, dilation)
-    dzs = scratch("conv2d.dz", (max_threads(), *y.shape[1:]), x.dtype)
-    dws = scratch("conv2d.dws", (slices, w.size), x.dtype)
-    dbs = scratch("conv2d.dbs", (slices, filters), x.dtype)
-    launch(_filter_gradient, slices, x, y, dy, groups, pads, pixels, taps, relu, borders, dzs, dws, dbs)
-    add_slices(dws, dw.reshape(-1))
-    if db.size:
-        add_slices(dbs, db)
+    dzs, dws, dbs = room_for_slices(w, y)
+    launch(_filter_gradient, len(dws), x, y, dy, groups, pads, pixels, taps, relu, borders, dzs, dws, dbs)
+    add_gradients(dws, dbs, dw, db)

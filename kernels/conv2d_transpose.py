@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .addresses import at
-from .conv2d_im2col import SLICES, masked, prepare, unpad
+from .conv2d_im2col import masked, over_images, prepare, unpad
 from .gemm import ZERO, gemm, gemm_at
 from .jit import host_vector_bytes, jit, kernel, max_threads, thread_id
 from .launching import launch
@@ -156,7 +156,7 @@ def _scatter(task, tasks, wt, y, dy, relu, pads, pixels, taps, run, images, wind
 
 def run(w, y, dy, strides, pads, dilation, groups, relu, dx):
     """Choose the way, get its scratch memory, transpose the filters and launch it."""
-    tasks = min(len(dx), max(SLICES, 4 * max_threads()))
+    tasks = over_images(len(dx))
     no_db = scratch("conv2d.no_db", (0,), dx.dtype)
     way = _run_gather if gathers(dx.shape[1:3], y.shape[1:3], w.shape, strides, groups, dx.itemsize) else _run_scatter
     way(tasks, w, y, dy, strides, pads, dilation, groups, relu, no_db, dx)

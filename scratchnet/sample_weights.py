@@ -31,6 +31,12 @@ def sample_weights(
     return array.reshape(n).astype(dtype)
 
 
+def for_each(weights: Any, n: int) -> Any:
+    """Weights of n samples; a single number weights all of them alike."""
+    alone = isinstance(weights, int | float) or getattr(weights, "ndim", 1) == 0
+    return np.repeat(to_numpy(weights), n) if alone else weights
+
+
 def class_weights(y: Any, weights: Any) -> np.ndarray:
     """The weight of each sample's class; 1 for a class without one. Targets are class numbers or one-hot rows.
 

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import config as settings
-from ..backend import array_module, to_numpy
+from ..backend import array_module
 from ..checks import arguments_of, refuse_unknown, snake_case
 from ..configured import Configured
 from ..custom import Part
 from ..errors import DataError, ShapeError
 from ..host_arrays import numbers
 from ..keras_defaults import LOSS, Rules, take
-from ..sample_weights import sample_weights
+from ..sample_weights import for_each, sample_weights
 from ..workspace import nothing
 
 
@@ -107,9 +107,7 @@ class Loss(Configured, Part):
             raise ShapeError(f"{self.name}: {n} predictions but {len(targets)} targets")
         weights = np.ones(n, dtype)
         if sample_weight is not None:
-            alone = isinstance(sample_weight, int | float) or getattr(sample_weight, "ndim", 1) == 0
-            each = np.repeat(to_numpy(sample_weight), n) if alone else sample_weight
-            weights = sample_weights(each, n, dtype, f"{self.name}: sample_weight", ShapeError)
+            weights = sample_weights(for_each(sample_weight, n), n, dtype, f"{self.name}: sample_weight", ShapeError)
         totals = xp.zeros(2, np.float64)
         logits, dy = getattr(self, "from_logits", False), xp.empty_like(y_pred) if wanted else nothing(y_pred.dtype)
         self.evaluate(y_pred, targets, xp.asarray(weights), logits, totals, dy)

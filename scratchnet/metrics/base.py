@@ -12,7 +12,7 @@ from ..configured import Configured
 from ..errors import ConfigError, ShapeError
 from ..keras_defaults import METRIC, take
 from ..losses.base import as_numbers
-from ..sample_weights import sample_weights
+from ..sample_weights import for_each, sample_weights
 
 
 class Metric(Configured):
@@ -79,7 +79,7 @@ class Metric(Configured):
             raise ConfigError(f"metric {self.name!r}: expected a number per sample or their mean, got {text}")
         weights = np.ones(len(y_pred))
         if sample_weight is not None:
-            each = np.full(len(y_pred), sample_weight) if np.ndim(sample_weight) == 0 else sample_weight
+            each = for_each(sample_weight, len(y_pred))
             weights = sample_weights(each, len(y_pred), np.float64, f"{self.name}: sample_weight", ShapeError)
         each = values.reshape(len(y_pred), -1).mean(axis=1, dtype=np.float64) if values.ndim else values
         self.total += float((each * weights).sum())
