@@ -95,6 +95,7 @@ class CapturedSteps:
     def _run(self, progress: Progress, run: Any) -> None:
         while progress.step < self.steps:
             run.on_train_batch_begin(progress.step)
+            self.model.reclaim()
             if not self.settings.hold():
                 self._forget()
             n = int(self.sizes[progress.step])

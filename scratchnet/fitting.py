@@ -174,6 +174,7 @@ def _run_epoch(trainer: Trainer, feed: Feed, order: Shuffle, steps: int, progres
     most = 1 if run.watches_batches else TOGETHER
     while progress.step < steps:
         run.on_train_batch_begin(progress.step)
+        trainer.model.reclaim()
         indices = order.together(progress.epoch * steps + progress.step, min(most, steps - progress.step))
         taken = trainer.stepper.steps(feed, indices)
         progress.step += taken

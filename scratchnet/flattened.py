@@ -79,10 +79,21 @@ class Flattened(Stack):
         self._views = [(where, name, where[name]) for where, name in params + grads]
 
     def reclaim(self) -> None:
-        """Lay out the vectors again if another model that shares layers with this one has done so since."""
-        if self.flat_params is not None and any(where.get(name) is not view for where, name, view in self._views):
-            self._lay_out()
-            self._trainer = None
+        """Copy into the vectors what has taken the place of one of their parts: an array that a user put into
+        ``params``, or the part of another model's vectors, if that model shares layers with this one.
+        """
+        if self.flat_params is None:
+            return
+        for where, name, view in self._views:
+            array = where.get(name)
+            if array is view:
+                continue
+            if np.shape(array) != view.shape:  # the layer was built again, for other inputs
+                self._lay_out()
+                self._trainer = None
+                return
+            view[...] = array_module().asarray(array)
+            where[name] = view
 
     def _joined(self) -> bool:
         """Whether each layer is built for the output of the one before it."""

@@ -153,6 +153,7 @@ CHANGES: dict[str, Callable[[sn.Sequential], None]] = {
     "key of Dropout": lambda made: setattr(made.layers[3], "key", 7),
     "momentum of BatchNormalization": lambda made: setattr(made.layers[1], "momentum", 0.5),
     "smoothing of a loss": lambda made: setattr(made.loss, "label_smoothing", 0.3),
+    "array of a weight": lambda made: made.layers[-1].params.update(kernel=made.layers[-1].kernel / 2),
 }
 
 

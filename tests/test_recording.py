@@ -401,6 +401,26 @@ def test_few_recordings_are_kept_and_none_after_a_fit() -> None:
     assert gone() is None
 
 
+@pytest.mark.parametrize("capture", [True, False])
+def test_an_array_put_in_place_of_a_weight_is_trained_from_then_on(capture: bool) -> None:
+    """In the middle of fit, as if its numbers had been copied into the weight."""
+
+    def put(model: sn.Sequential) -> None:
+        model.layers[1].params["kernel"] = np.full((30, 40), 0.01)
+
+    def copy(model: sn.Sequential) -> None:
+        model.layers[1].kernel = np.full((30, 40), 0.01)
+
+    models = []
+    for change in (put, copy):
+        model = build(mlp, optimizers.Adam(0.01), capture=capture)
+        sn.utils.set_random_seed(8)
+        model.fit(X, LABELS, batch_size=BATCH, epochs=5, verbose=0, callbacks=[Change(change)])
+        models.append(model)
+    assert_same(*models)
+    assert np.ptp(models[0].layers[1].kernel) > 0.01
+
+
 @pytest.mark.parametrize("change", ["a NumPy number", "a list in place", "other statistics", "another slot"])
 def test_what_is_changed_in_other_ways_counts_at_once(change: str) -> None:
     models = []  # the optimizer's numbers are worked out for steps 9 to 16 at once
