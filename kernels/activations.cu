@@ -1,4 +1,4 @@
-// Activations selected by a number (as in activations.py), and softmax over rows.
+// Activations selected by a number (as in smooth.py), and softmax over rows.
 
 #include "common.cuh"
 
@@ -51,7 +51,7 @@ __device__ __forceinline__ REAL derivative(REAL x, REAL y, int kind, REAL alpha_
             return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x * x);
         }
         case ELU: return alpha_1 * (x > 0 ? REAL(1) : alpha_0 * exp(x));
-        case SILU: return sigmoid(x) * (1 + x * sigmoid(-x));
+        case SILU: return sigmoid(x) * (1 + x * (1 - sigmoid(x)));
         case SOFTPLUS: return sigmoid(x);
         case SOFTSIGN: return 1 / ((1 + fabs(x)) * (1 + fabs(x)));
         case EXPONENTIAL: return y;

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .addresses import at
-from .elementwise import CHUNK, everywhere
+from .elementwise import CHUNK, everywhere, span
 from .jit import kernel
 from .launching import launch
 from .registry import reference, twin
@@ -36,7 +36,7 @@ def clip_by_norm_reference(g, spans, limit, together):
 
 @kernel
 def _clip_values(task, limit, g):
-    start, count = task * CHUNK, min(CHUNK, g.size - task * CHUNK)
+    start, count = span(task, g.size)
     d = at(g, start)
     for k in range(count):
         x = d[k]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .addresses import at
-from .jit import kernel
+from .jit import jit, kernel
 from .launching import launch
 from .registry import reference, twin
 
@@ -22,9 +22,15 @@ def rescale_reference(x, scale, offset):
     return scale * x + offset
 
 
+@jit
+def span(task, size):
+    """The first element of a task, and how many it has."""
+    return task * CHUNK, min(CHUNK, size - task * CHUNK)
+
+
 @kernel
 def _add(task, a, b, y):
-    start, count = task * CHUNK, min(CHUNK, y.size - task * CHUNK)
+    start, count = span(task, y.size)
     p, q, r = at(a, start), at(b, start), at(y, start)
     for k in range(count):
         r[k] = p[k] + q[k]
@@ -32,7 +38,7 @@ def _add(task, a, b, y):
 
 @kernel
 def _rescale(task, x, scale, offset, y):
-    start, count = task * CHUNK, min(CHUNK, y.size - task * CHUNK)
+    start, count = span(task, y.size)
     p, r = at(x, start), at(y, start)
     for k in range(count):
         r[k] = scale * p[k] + offset

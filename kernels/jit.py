@@ -89,6 +89,16 @@ def intrinsic(function: F) -> F:
     return function
 
 
+def float32_version(double: Callable[[float], float]) -> Callable[[F], F]:
+    """Mark a function of a float32. Kernels call it by its name for a float64 too, and then get ``double``."""
+
+    def mark(function: F) -> F:
+        _marked.append((function, functools.partial(_by_type, double=double)))
+        return function
+
+    return mark
+
+
 def exported(arguments: str) -> Callable[[F], F]:
     """Mark a helper on addresses and integers that is compiled once, for all kernels that call it.
 
@@ -177,6 +187,21 @@ def compile_function(function: Callable[..., Any], folder: Path | None, parallel
     options = {"nogil": True, "parallel": parallel, "forceinline": not parallel, **OPTIONS}
     with caching_in(folder):
         return _numba().njit(cache=folder is not None, **options)(function)
+
+
+def _by_type(function: Callable[..., Any], folder: Path | None, double: Callable[..., Any]) -> Any:
+    """What compiled code sees as one function, and compiles as ``function`` or ``double`` for the type it is given."""
+    numba = _numba()
+    single = compile_function(function, folder, False)
+    if inspect.isfunction(double):
+        double = compile_function(double, folder, False)
+
+    def either(x: Any) -> Any:
+        raise TypeError(f"{function.__name__} exists in compiled code only")
+
+    overload = numba.extending.overload(either, jit_options={"forceinline": True, **OPTIONS})
+    overload(lambda x: (lambda x: single(x)) if x == numba.types.float32 else (lambda x: double(x)))
+    return either
 
 
 _slots: list[Any] = []  # the addresses that exported helpers are called through, kept alive

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .addresses import at
-from .elementwise import CHUNK
+from .elementwise import CHUNK, span
 from .jit import kernel
 from .launching import launch
 from .registry import reference, twin
@@ -25,7 +25,7 @@ def penalize_reference(w, l1, l2, n, totals, g):
 
 @kernel
 def _penalize(task, w, l1, l2, n, parts, g):
-    start, count = task * CHUNK, min(CHUNK, w.size - task * CHUNK)
+    start, count = span(task, w.size)
     source, target = at(w, start), at(g, start)
     zero, one, two = w.dtype.type(0), w.dtype.type(l1), w.dtype.type(2 * l2)
     absolute, squares = 0.0, 0.0

@@ -1,7 +1,6 @@
-"""The smooth activations: number by number in double precision, and for float32 a loop for each.
+"""The smooth activations, each as a formula of NumPy and as a loop of the CPU's kernels (the GPU's: activations.cu).
 
-Each loop over float32 has a single activation, so it is vectorized (exponentials.py): a million sigmoids and their
-derivatives take 0.7 ms on two cores; number by number, in doubles, they took 6.2.
+A loop has a single activation, and in float32 its functions are polynomials (exponentials.py), so it is vectorized.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ import math
 
 import numpy as np
 
-from .exponentials import exp32, expm1_32, log1p32, normal_cdf32, sigmoid32, tanh32
+from .addresses import like
+from .exponentials import exp, expm1, log1p, normal_cdf, sigmoid, tanh
 from .jit import jit
 
 RELU, SIGMOID, TANH, GELU, GELU_TANH, ELU, SILU, SOFTPLUS, SOFTSIGN, EXPONENTIAL, HARD_SIGMOID = range(11)
@@ -20,102 +20,89 @@ CUBIC = 0.044715  # of GELU's tanh approximation
 DENSITY = 1 / math.sqrt(2 * math.pi)  # of a standard normal at 0
 
 
-@jit
-def _sigmoid(x):
-    e = math.exp(-abs(x))
-    return (e if x < 0 else 1.0) / (1.0 + e)
+def logistic(x):
+    """``1 / (1 + exp(-x))``; exponents are never positive, so nothing overflows."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+def normal_below(x):
+    """The standard normal distribution below x. NumPy has no error function; Python's math module does."""
+    return np.frompyfunc(math.erfc, 1, 1)(-x / math.sqrt(2)).astype(x.dtype) / 2
+
+
+def _gelu_tanh_slope(x, t):
+    return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x**2)
+
+
+# f(x, a, scale), and df/dx as a function of x, y, a, scale.
+VALUES = {
+    SIGMOID: lambda x, *_: logistic(x),
+    TANH: lambda x, *_: np.tanh(x),
+    GELU: lambda x, *_: x * normal_below(x),
+    GELU_TANH: lambda x, *_: x * (1 + np.tanh(SQRT_2_PI * (x + CUBIC * x**3))) / 2,
+    ELU: lambda x, a, scale: scale * np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
+    SILU: lambda x, *_: x * logistic(x),
+    SOFTPLUS: lambda x, *_: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    SOFTSIGN: lambda x, *_: x / (1 + np.abs(x)),
+    EXPONENTIAL: lambda x, *_: np.exp(x),
+    HARD_SIGMOID: lambda x, *_: np.clip(x / 6 + 0.5, 0, 1),
+}
+SLOPES = {
+    SIGMOID: lambda x, y, *_: y * (1 - y),
+    TANH: lambda x, y, *_: 1 - y * y,
+    GELU: lambda x, *_: normal_below(x) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    GELU_TANH: lambda x, *_: _gelu_tanh_slope(x, np.tanh(SQRT_2_PI * (x + CUBIC * x**3))),
+    ELU: lambda x, y, a, scale: scale * np.where(x > 0, 1, a * np.exp(np.minimum(x, 0))),
+    SILU: lambda x, *_: logistic(x) * (1 + x * (1 - logistic(x))),
+    SOFTPLUS: lambda x, *_: logistic(x),
+    SOFTSIGN: lambda x, *_: 1 / (1 + np.abs(x)) ** 2,
+    EXPONENTIAL: lambda x, y, *_: y,
+    HARD_SIGMOID: lambda x, *_: (np.abs(x) < 3) / 6,
+}
 
 
 @jit
-def smooth(x, kind, a, scale):
-    """One value of a smooth activation, in double precision whatever the arrays' dtype."""
-    if kind == SIGMOID:
-        return _sigmoid(x)
-    if kind == TANH:
-        return math.tanh(x)
-    if kind == GELU:
-        return x * math.erfc(-x / math.sqrt(2.0)) / 2
-    if kind == GELU_TANH:
-        return x * (1 + math.tanh(SQRT_2_PI * (x + CUBIC * x**3))) / 2
-    if kind == ELU:
-        return scale * (x if x > 0 else a * math.expm1(x))
-    if kind == SILU:
-        return x * _sigmoid(x)
-    if kind == SOFTPLUS:
-        return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-    if kind == SOFTSIGN:
-        return x / (1 + abs(x))
-    if kind == EXPONENTIAL:
-        return math.exp(x)
-    line = x / 6 + 0.5
-    return 0.0 if line < 0 else 1.0 if line > 1 else line  # NaN stays
-
-
-@jit
-def smooth_slope(x, y, kind, a, scale):
-    if kind == SIGMOID:
-        return y * (1 - y)
-    if kind == TANH:
-        return 1 - y * y
-    if kind == GELU:
-        return math.erfc(-x / math.sqrt(2.0)) / 2 + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-    if kind == GELU_TANH:
-        t = math.tanh(SQRT_2_PI * (x + CUBIC * x**3))
-        return (1 + t) / 2 + x * (1 - t * t) / 2 * SQRT_2_PI * (1 + 3 * CUBIC * x**2)
-    if kind == ELU:
-        return scale * (1.0 if x > 0 else a * math.exp(x))
-    if kind == SILU:
-        return _sigmoid(x) * (1 + x * _sigmoid(-x))
-    if kind == SOFTPLUS:
-        return _sigmoid(x)
-    if kind == SOFTSIGN:
-        return 1 / ((1 + abs(x)) * (1 + abs(x)))
-    if kind == EXPONENTIAL:
-        return y
-    return 1 / 6 if abs(x) < 3 else 0.0
-
-
-@jit
-def smooth32(x, kind, a, scale, y, count):
-    """``y[:count]``, with x and y addresses of float32."""
-    one, half, zero = np.float32(1), np.float32(0.5), np.float32(0)
+def smooth(x, kind, a, scale, y, count):
+    """``y[:count] = f(x)``, with x and y addresses."""
+    one, half, zero = like(x, 1), like(x, 0.5), like(x, 0)
     if kind == SIGMOID:
         for k in range(count):
-            y[k] = sigmoid32(x[k])
+            y[k] = sigmoid(x[k])
     elif kind == TANH:
         for k in range(count):
-            y[k] = tanh32(x[k])
+            y[k] = tanh(x[k])
     elif kind == GELU:
         for k in range(count):
-            y[k] = x[k] * normal_cdf32(x[k])
+            y[k] = x[k] * normal_cdf(x[k])
     elif kind == GELU_TANH:
         for k in range(count):
-            y[k] = x[k] * half * (one + tanh32(_inner(x[k])))
+            y[k] = x[k] * half * (one + tanh(_inner(x[k])))
     elif kind == ELU:
         for k in range(count):
-            y[k] = scale * (x[k] if x[k] > 0 else a * expm1_32(x[k]))
+            y[k] = scale * (x[k] if x[k] > 0 else a * expm1(x[k]))
     elif kind == SILU:
         for k in range(count):
-            y[k] = x[k] * sigmoid32(x[k])
+            y[k] = x[k] * sigmoid(x[k])
     elif kind == SOFTPLUS:
         for k in range(count):
-            y[k] = (x[k] if x[k] > 0 else zero) + log1p32(exp32(-abs(x[k])))
+            y[k] = (x[k] if x[k] > 0 else zero) + log1p(exp(-abs(x[k])))
     elif kind == SOFTSIGN:
         for k in range(count):
             y[k] = x[k] / (one + abs(x[k]))
     elif kind == EXPONENTIAL:
         for k in range(count):
-            y[k] = exp32(x[k])
+            y[k] = exp(x[k])
     else:
         for k in range(count):
-            line = x[k] * np.float32(1 / 6) + half
-            y[k] = zero if line < zero else one if line > one else line
+            line = x[k] * like(x, 1 / 6) + half
+            y[k] = zero if line < zero else one if line > one else line  # NaN stays
 
 
 @jit
-def smooth_slope32(x, y, dy, kind, a, scale, dx, count):
+def smooth_slope(x, y, dy, kind, a, scale, dx, count):
     """``dx[:count] = dy f'(x)``."""
-    one, half = np.float32(1), np.float32(0.5)
+    one, half, zero = like(x, 1), like(x, 0.5), like(x, 0)
     if kind == SIGMOID:
         for k in range(count):
             dx[k] = dy[k] * (y[k] * (one - y[k]))
@@ -124,23 +111,23 @@ def smooth_slope32(x, y, dy, kind, a, scale, dx, count):
             dx[k] = dy[k] * (one - y[k] * y[k])
     elif kind == GELU:
         for k in range(count):
-            bell = np.float32(DENSITY) * exp32(-half * x[k] * x[k])
-            dx[k] = dy[k] * (normal_cdf32(x[k]) + x[k] * bell)
+            bell = like(x, DENSITY) * exp(-half * x[k] * x[k])
+            dx[k] = dy[k] * (normal_cdf(x[k]) + x[k] * bell)
     elif kind == GELU_TANH:
         for k in range(count):
-            t = tanh32(_inner(x[k]))
-            inner = np.float32(SQRT_2_PI) * (one + np.float32(3 * CUBIC) * x[k] * x[k])
+            t = tanh(_inner(x[k]))
+            inner = like(x, SQRT_2_PI) * (one + like(x, 3 * CUBIC) * x[k] * x[k])
             dx[k] = dy[k] * half * (one + t + x[k] * (one - t * t) * inner)
     elif kind == ELU:
         for k in range(count):
-            dx[k] = dy[k] * scale * (one if x[k] > 0 else a * exp32(x[k]))
+            dx[k] = dy[k] * scale * (one if x[k] > 0 else a * exp(x[k]))
     elif kind == SILU:
         for k in range(count):
-            s = sigmoid32(x[k])
+            s = sigmoid(x[k])
             dx[k] = dy[k] * s * (one + x[k] * (one - s))
     elif kind == SOFTPLUS:
         for k in range(count):
-            dx[k] = dy[k] * sigmoid32(x[k])
+            dx[k] = dy[k] * sigmoid(x[k])
     elif kind == SOFTSIGN:
         for k in range(count):
             dx[k] = dy[k] / ((one + abs(x[k])) * (one + abs(x[k])))
@@ -149,9 +136,9 @@ def smooth_slope32(x, y, dy, kind, a, scale, dx, count):
             dx[k] = dy[k] * y[k]
     else:
         for k in range(count):
-            dx[k] = dy[k] * (np.float32(1 / 6) if abs(x[k]) < np.float32(3) else np.float32(0))
+            dx[k] = dy[k] * (like(x, 1 / 6) if abs(x[k]) < like(x, 3) else zero)
 
 
 @jit
 def _inner(x):
-    return np.float32(SQRT_2_PI) * (x + np.float32(CUBIC) * x * x * x)
+    return like(x, SQRT_2_PI) * (x + like(x, CUBIC) * x * x * x)

@@ -85,7 +85,7 @@ class Flattened(Stack):
         if self.flat_params is None:
             return
         for where, name, view in self._views:
-            array = where.get(name)
+            array: Any = where.get(name)
             if array is view:
                 continue
             if np.shape(array) != view.shape:  # the layer was built again, for other inputs

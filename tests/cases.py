@@ -26,7 +26,8 @@ from op_arguments import (
     pooling,
     run,
 )
-from scratchnet.kernels.activations import (
+from scratchnet.kernels.elementwise_losses import ABSOLUTE, BINARY, BINARY_LOGITS, SQUARED
+from scratchnet.kernels.smooth import (
     ELU,
     EXPONENTIAL,
     GELU,
@@ -39,7 +40,6 @@ from scratchnet.kernels.activations import (
     SOFTSIGN,
     TANH,
 )
-from scratchnet.kernels.elementwise_losses import ABSOLUTE, BINARY, BINARY_LOGITS, SQUARED
 
 from scratchnet import layers as L  # noqa: N812
 from scratchnet import losses

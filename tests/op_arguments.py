@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 from scratchnet.kernels import registry
-from scratchnet.kernels.activations import PLAIN, SIGMOID
+from scratchnet.kernels.activations import PLAIN
 from scratchnet.kernels.elementwise_losses import BINARY
+from scratchnet.kernels.smooth import SIGMOID
 from scratchnet.kernels.window import plan
 
 Rng = np.random.Generator

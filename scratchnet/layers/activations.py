@@ -9,7 +9,8 @@ import numpy as np
 
 from ..checks import flag, refuse_unknown
 from ..errors import ShapeError
-from ..kernels import activations as kernel
+from ..kernels import smooth as kinds
+from ..kernels.activations import PLAIN
 from ..names import unknown
 from .arguments import axis_number, label
 from .base import Layer, Shape, ops
@@ -21,22 +22,22 @@ LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
 
 # name -> kind, and its numbers: for ReLU slope, threshold and ceiling, for ELU a and the scale
 _BY_NAME: dict[str, tuple[int, tuple[float, float, float]]] = {
-    "linear": (LINEAR, kernel.PLAIN),
-    "relu": (kernel.RELU, kernel.PLAIN),
-    "relu6": (kernel.RELU, (0.0, 0.0, 6.0)),
-    "leaky_relu": (kernel.RELU, (0.2, 0.0, math.inf)),
-    "sigmoid": (kernel.SIGMOID, kernel.PLAIN),
-    "tanh": (kernel.TANH, kernel.PLAIN),
-    "gelu": (kernel.GELU, kernel.PLAIN),
-    "elu": (kernel.ELU, (1.0, 1.0, 0.0)),
-    "selu": (kernel.ELU, (1.6732632423543772, 1.0507009873554805, 0.0)),
-    "silu": (kernel.SILU, kernel.PLAIN),
-    "swish": (kernel.SILU, kernel.PLAIN),
-    "softplus": (kernel.SOFTPLUS, kernel.PLAIN),
-    "softsign": (kernel.SOFTSIGN, kernel.PLAIN),
-    "exponential": (kernel.EXPONENTIAL, kernel.PLAIN),
-    "hard_sigmoid": (kernel.HARD_SIGMOID, kernel.PLAIN),
-    "softmax": (SOFTMAX, kernel.PLAIN),
+    "linear": (LINEAR, PLAIN),
+    "relu": (kinds.RELU, PLAIN),
+    "relu6": (kinds.RELU, (0.0, 0.0, 6.0)),
+    "leaky_relu": (kinds.RELU, (0.2, 0.0, math.inf)),
+    "sigmoid": (kinds.SIGMOID, PLAIN),
+    "tanh": (kinds.TANH, PLAIN),
+    "gelu": (kinds.GELU, PLAIN),
+    "elu": (kinds.ELU, (1.0, 1.0, 0.0)),
+    "selu": (kinds.ELU, (1.6732632423543772, 1.0507009873554805, 0.0)),
+    "silu": (kinds.SILU, PLAIN),
+    "swish": (kinds.SILU, PLAIN),
+    "softplus": (kinds.SOFTPLUS, PLAIN),
+    "softsign": (kinds.SOFTSIGN, PLAIN),
+    "exponential": (kinds.EXPONENTIAL, PLAIN),
+    "hard_sigmoid": (kinds.HARD_SIGMOID, PLAIN),
+    "softmax": (SOFTMAX, PLAIN),
 }
 
 
@@ -230,7 +231,7 @@ class GELU(_Named):
 
     @property
     def kind(self) -> int:
-        return kernel.GELU_TANH if self.approximate else kernel.GELU
+        return kinds.GELU_TANH if self.approximate else kinds.GELU
 
     def config(self) -> dict[str, Any]:
         return {"approximate": self.approximate, **super().config()}
