@@ -8,6 +8,7 @@
 """
 
 import os
+import sys
 from typing import Any
 
 # kernels/ is a package next to this folder in a checkout, and inside it once installed. A program run in the checkout's
@@ -73,7 +74,11 @@ _names = public(__name__)
 
 
 def __getattr__(name: str) -> Any:
-    """`interop` on first use: it depends on libraries that `import scratchnet` must not load."""
+    """`interop` on first use: it depends on libraries that `import scratchnet` must not load. And `keras`, which is
+    scratchnet itself: ``from scratchnet import keras`` is all that many a program written for Keras needs.
+    """
+    if name == "keras":
+        return sys.modules[__name__]
     if name == "interop":
         import importlib
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ConfigError, DataError, ScratchnetError
-from .names import closest
+from .names import hint
 
 
 def is_number(value: Any) -> bool:
@@ -141,12 +141,11 @@ def arguments_of(cls: type | Callable[..., Any]) -> list[str]:
 
 
 def refuse_unknown(owner: Any, unknown: Iterable[str], known: Iterable[str]) -> None:
-    """Raise ConfigError for the first unknown keyword argument, suggesting the one that was probably meant.
+    """Raise ConfigError for the first unknown keyword argument, saying what to write instead.
 
     The owner is an object of the called class, or the name of a function.
     """
     for name in unknown:
-        meant = closest(name, known)
-        hint = f"did you mean {meant!r}?" if meant else f"it has: {', '.join(known) or 'none'}"
+        help = hint(name, known) or f"it has: {', '.join(known) or 'none'}"
         label = owner if isinstance(owner, str) else type(owner).__name__
-        raise ConfigError(f"{label} has no argument {name[:80]!r}: {hint}")
+        raise ConfigError(f"{label} has no argument {name[:80]!r}: {help}")

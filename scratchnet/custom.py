@@ -15,6 +15,9 @@ T = TypeVar("T")
 HOST = ("numpy", "numba")
 """The backends whose arrays are NumPy's."""
 
+Hooks = Mapping[str, tuple[str, tuple[str, ...]]]
+"""For each method that Keras calls and scratchnet does not: what to do instead, and the methods that do it."""
+
 _registered: list[type] = []
 _for_now: ContextVar[Mapping[str, type]] = ContextVar("custom_objects", default=MappingProxyType({}))
 
@@ -30,7 +33,7 @@ class Part:
     """
 
     backends: tuple[str, ...] = BACKENDS
-    keras_hooks: ClassVar[dict[str, str]] = {}  # see `refuse_keras_hooks`
+    keras_hooks: ClassVar[Hooks] = {}  # see `refuse_keras_hooks`
     name: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -56,14 +59,13 @@ def ours(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-def refuse_keras_hooks(cls: type, hooks: Mapping[str, str]) -> None:
-    """Raise ConfigError for a user-defined class with a method that Keras would call and scratchnet does not.
+def refuse_keras_hooks(cls: type, hooks: Hooks) -> None:
+    """Raise ConfigError for a user-defined class with a method that Keras would call: it would be silently ignored.
 
-    ``hooks`` names the replacement of each ("define forward(x, ...) ..."); otherwise the method would be silently
-    ignored. A class that has both is written for both libraries.
+    A class that also has what replaces it is written for both libraries.
     """
-    for name, instead in hooks.items():
-        if name in vars(cls) and not ours(cls) and not any(f"define {own}(" in instead for own in vars(cls)):
+    for name, (instead, methods) in hooks.items():
+        if name in vars(cls) and not ours(cls) and not any(own in vars(cls) for own in methods):
             raise ConfigError(f"{cls.__name__}: {name} is a hook of Keras's, which is not called here: {instead}")
 
 

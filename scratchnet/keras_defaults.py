@@ -34,6 +34,13 @@ LOSS: Rules = {
 METRIC: Rules = {"dtype": ((None, "float32", "float64"), "a metric is summed in doubles")}
 CROSSENTROPY: Rules = {**LOSS, "axis": ((-1,), "classes are along the last axis")}
 SPARSE_CROSSENTROPY: Rules = {**CROSSENTROPY, "ignore_class": ((None,), "sample_weight leaves samples out")}
+OPTIMIZER: Rules = {
+    "use_ema": ((False,), "there are no moving averages of weights"),
+    "ema_momentum": ((0.99,), "there are no moving averages of weights"),
+    "ema_overwrite_frequency": ((None,), "there are no moving averages of weights"),
+    "loss_scale_factor": ((None,), "losses are not scaled"),
+    "gradient_accumulation_steps": ((None,), "every batch is a step"),
+}
 TENSORBOARD: Rules = {
     "write_images": ((False,), "images=(x, y) shows those that are misclassified"),
     "write_steps_per_second": ((False,), "steps are not timed"),

@@ -9,13 +9,41 @@ from typing import Any
 
 from .errors import ConfigError
 
+CUTOFF = 0.75  # of difflib's similarity: "tahn" for "tanh" has it, most other words of Keras's are below
+
+# What takes the place of names that Keras has, or had.
+INSTEAD = {
+    "addweight": "make it in build, with add_param(name, shape, initializer, rng)",
+    "backupandrestore": "TrainingCheckpoint does this",
+    "clearsession": "it is not needed: nothing is kept between models",
+    "convolution2d": "it is called Conv2D",
+    "decay": "a schedule does this: learning_rate=InverseTimeDecay(rate, 1, decay)",
+    "fitgenerator": "fit takes arrays",
+    "functional": "there is no functional API: Sequential, and Residual for a way around layers",
+    "gradienttape": "layers have backward(dy), and models loss_and_gradients(x, y)",
+    "init": "it is called kernel_initializer",
+    "layernormalization": "the only normalization is BatchNormalization",
+    "lr": "it is called learning_rate",
+    "model": "there is no functional API: Sequential, and Residual for a way around layers",
+    "nbepoch": "it is called epochs",
+    "predictproba": "predict returns probabilities if the model ends in softmax or sigmoid",
+}
+
+
+def hint(word: str, choices: Iterable[str]) -> str:
+    """What to write instead of a word that is not one of the choices; empty if nothing is known."""
+    if folded(word) in INSTEAD:
+        return INSTEAD[folded(word)]
+    meant = closest(word, choices)
+    return f"did you mean {meant!r}?" if meant else ""
+
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that was probably meant, regardless of case and underscores; None if none is close."""
     spelled: dict[str, list[str]] = {}
     for choice in choices:
         spelled.setdefault(folded(choice), []).append(choice)
-    found = get_close_matches(folded(word), spelled, n=1)
+    found = get_close_matches(folded(word), spelled, n=1, cutoff=CUTOFF)
     return get_close_matches(word, spelled[found[0]], n=1, cutoff=0)[0] if found else None
 
 
@@ -26,9 +54,8 @@ def folded(name: str) -> str:
 
 def unknown(what: str, given: Any, choices: Iterable[str], others: str = "") -> ConfigError:
     """The error for an unknown choice: "expected one of relu, tanh, got 'rellu': did you mean 'relu'?"."""
-    meant = closest(given, choices) if isinstance(given, str) else None
-    hint = f": did you mean {meant!r}?" if meant else ""
-    return ConfigError(f"{what}: expected one of {', '.join(choices)}{others}, got {given!r:.80}{hint}")
+    help = hint(given, choices) if isinstance(given, str) else ""
+    return ConfigError(f"{what}: expected one of {', '.join(choices)}{others}, got {given!r:.80}{help and f': {help}'}")
 
 
 def public(module: str) -> dict[str, Callable[..., Any]]:
@@ -46,9 +73,8 @@ def public(module: str) -> dict[str, Callable[..., Any]]:
         return sorted(content.get("__all__") or ours)
 
     def missing(name: str) -> Any:
-        meant = None if name.startswith("_") else closest(name, names())
-        hint = f": did you mean {meant!r}?" if meant else ""
+        help = "" if name.startswith("_") else hint(name, names())
         # Without a name Python adds no hint of its own, which would appear in a traceback but not in a notebook.
-        raise AttributeError(f"module {module!r} has no attribute {name!r}{hint}", name=None)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{help and f': {help}'}", name=None)
 
     return {"__getattr__": missing, "__dir__": names}

@@ -83,8 +83,8 @@ class Sometimes(sn.optimizers.Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.memory = memory
 
-    def slot_values(self) -> dict[str, float]:
-        return {"w": 0.0, **({"v": 1.0, "u": 0.0} if self.memory else {})}
+    def slot_values(self) -> dict[str, float | None]:
+        return {"w": 0.0, "v": 1.0 if self.memory else None, "u": 0.0 if self.memory else None}
 
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
         params -= rate * (self.slot("v") if self.memory else grads)
@@ -104,7 +104,7 @@ def test_a_slot_that_is_not_declared_is_refused_by_its_name() -> None:
     train(Sometimes())
     train(Sometimes(memory=True))
     Sometimes.update = lambda self, *_: self.slot("vv")  # type: ignore[method-assign, assignment]
-    with pytest.raises(ConfigError, match=r"^Sometimes: there is no slot 'vv': slot_values\(\), which .* has w$"):
+    with pytest.raises(ConfigError, match=r"^Sometimes: there is no slot 'vv': slot_values\(\), which .* has w, v, u$"):
         train(Sometimes())
     train(sn.optimizers.SGD(momentum=0.0))
     train(sn.optimizers.RMSprop(centered=False))
@@ -119,7 +119,7 @@ def test_a_slot_that_is_not_declared_is_refused_by_its_name() -> None:
         (L.Dense(3, activation="relu"), "Dense(3, activation='relu')"),
         (L.Dense(3, kernel_initializer="he_normal"), "Dense(3, kernel_initializer=HeNormal())"),
         (L.Dense(3, L.LeakyReLU(0.2)), "Dense(3, activation=LeakyReLU(negative_slope=0.2))"),
-        (L.Dense(3, kernel_regularizer="l2", name="x"), "Dense(3, name='x', kernel_regularizer=L2(l2=0.01))"),
+        (L.Dense(3, kernel_regularizer="l2", name="x"), "Dense(3, kernel_regularizer=L2(l2=0.01), name='x')"),
         (L.Dense(3, dtype="float64", trainable=False), "Dense(3, dtype='float64', trainable=False)"),
         (L.Conv2D(32, 3, padding="same"), "Conv2D(32, (3, 3), padding='same')"),
         (L.ReLU(), "ReLU()"),

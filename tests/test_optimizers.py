@@ -397,7 +397,7 @@ def test_keras_arguments_for_what_is_not_there_pass_at_their_defaults(name: str)
     cls = getattr(optimizers, name)
     assert cls(**KERAS_DEFAULTS).config() == cls().config()
     for argument, default in KERAS_DEFAULTS.items():
-        with pytest.raises(sn.errors.ConfigError, match=rf"{name}: {argument}: expected {default}, .* got 4$"):
+        with pytest.raises(sn.errors.ConfigError, match=rf"{name}: {argument}: expected {default}, got 4: "):
             cls(**{argument: 4})
 
 

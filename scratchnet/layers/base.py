@@ -10,7 +10,7 @@ import numpy as np
 from .. import config, initializers
 from ..backend import array_module, get_backend, ops
 from ..checks import flag, snake_case
-from ..custom import Part, ours
+from ..custom import Hooks, Part, ours
 from ..errors import BackendError, ConfigError, DataError, ShapeError
 from ..host_arrays import batch_expected, numbers
 from ..regularizers import serialize
@@ -43,8 +43,8 @@ class Layer(KerasNames, Part):
     trainable : bool
         See the attribute.
     **unknown
-        For a layer's weights ``kernel_regularizer``, ``bias_regularizer`` ...: what `regularizers.get` takes. Otherwise
-        Keras's layer arguments (``autocast=True``, ``kernel_constraint=None`` ...), only at their defaults.
+        ``kernel_regularizer`` if the class has a ``kernel_initializer``, and so on: what `regularizers.get` takes.
+        Otherwise Keras's layer arguments (``autocast=True``, ``kernel_constraint=None`` ...), only at their defaults.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Layer(KerasNames, Part):
         For an argument that the class does not have, or one of Keras's for what scratchnet does not do.
     """
 
-    keras_hooks: ClassVar[dict[str, str]] = KERAS_HOOKS
+    keras_hooks: ClassVar[Hooks] = KERAS_HOOKS
     unnamed = False  # whether a stack may change its name, to keep names unique
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -123,11 +123,13 @@ class Layer(KerasNames, Part):
     # What subclasses use ------------------------------------------------------------------------------------------
 
     def add_param(
-        self, name: str, shape: Shape, initializer: initializers.Initializer, rng: np.random.Generator
+        self, name: str, shape: Shape, initializer: str | initializers.Initializer, rng: np.random.Generator
     ) -> None:
         """Make the parameter ``name`` and its gradient."""
         self.require_backend()
         try:
+            if isinstance(initializer, str):
+                initializer = initializers.get(initializer)
             values = initializer(shape, rng=rng, dtype=self.dtype)
         except ConfigError as error:
             raise ConfigError(f"layer {self.name or type(self).__name__!r}: {name}: {error}") from None

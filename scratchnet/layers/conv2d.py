@@ -33,7 +33,7 @@ class Conv2D(WithActivation):
     groups : int
         Channels and filters are split into this many independent groups.
     activation : str or Layer, optional
-    use_bias, kernel_initializer, bias_initializer
+    use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
         As in `Dense`, like the rest.
 
     Raises
@@ -48,9 +48,9 @@ class Conv2D(WithActivation):
         self, filters: int, kernel_size: Any, strides: Any = (1, 1), padding: str = "valid",
         data_format: str | None = None, dilation_rate: Any = (1, 1), groups: int = 1, activation: Any = None,
         use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
-        **kwargs: Any,
+        kernel_regularizer: Any = None, bias_regularizer: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(activation, **kwargs)
+        super().__init__(activation, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, **kwargs)
         channels_last("Conv2D", data_format)
         positive("Conv2D", filters=filters, groups=groups)
         if filters % groups:

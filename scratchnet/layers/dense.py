@@ -35,8 +35,10 @@ class Dense(WithActivation):
         Whether to add a bias.
     kernel_initializer, bias_initializer : str or Initializer
         Initial values; Keras's defaults.
+    kernel_regularizer, bias_regularizer : str or Regularizer, optional
+        What large weights add to the loss.
     **kwargs
-        Those of `Layer`: name, dtype, input_shape, kernel_regularizer, bias_regularizer ...
+        Those of `Layer`: name, dtype, input_shape ...
 
     Raises
     ------
@@ -53,9 +55,11 @@ class Dense(WithActivation):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activation, **kwargs)
+        super().__init__(activation, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, **kwargs)
         positive("Dense", units=units)
         self.units, self.use_bias = int(units), flag(self, "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -9,6 +9,7 @@ import numpy as np
 from ..checks import flag
 from ..configured import Configured
 from ..errors import ConfigError
+from ..names import INSTEAD, folded
 from .weights import copies, places, put, put_one, require_built
 
 if TYPE_CHECKING:
@@ -136,5 +137,6 @@ def _missing(layer: Any, name: str) -> Any:
             return vars(layer)[arrays][name]
     if vars(layer).get(LEFT_OUT_BY.get(name, "")) is False:
         return None
-    hint = "" if vars(layer).get("built", True) else "; the layer is not built, and has no weights yet"
-    raise AttributeError(f"{type(layer).__name__!r} object has no attribute {name!r}{hint}")
+    unbuilt = "" if vars(layer).get("built", True) else "the layer is not built, and has no weights yet"
+    help = INSTEAD.get(folded(name), unbuilt)
+    raise AttributeError(f"{type(layer).__name__!r} object has no attribute {name!r}{help and f': {help}'}")

@@ -30,21 +30,21 @@ class BatchNormalization(Layer):
     center, scale : bool
         Whether there is a beta, and a gamma.
     beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer : str or Initializer
+    beta_regularizer, gamma_regularizer : str or Regularizer, optional
 
     Raises
     ------
-    ConfigError
-        If ``momentum`` is outside [0, 1] or ``epsilon`` is not positive.
-    ShapeError
-        At build, if ``axis`` is not the last one.
+    ConfigError, ShapeError
+        If ``momentum`` is outside [0, 1] or ``epsilon`` is not positive; at build, if ``axis`` is not the last one.
     """
 
     def __init__(
         self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True,
         scale: bool = True, beta_initializer: Any = "zeros", gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros", moving_variance_initializer: Any = "ones", **kwargs: Any,
+        moving_mean_initializer: Any = "zeros", moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None, gamma_regularizer: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(**kwargs)
+        super().__init__(beta_regularizer=beta_regularizer, gamma_regularizer=gamma_regularizer, **kwargs)
         self.axis = axis_number("BatchNormalization", axis)
         self.momentum = float(number(self, "momentum", momentum, "[0, 1]"))
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))

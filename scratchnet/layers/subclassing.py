@@ -8,22 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 from ..checks import sample_shape
-from ..custom import ours
+from ..custom import Hooks, ours
 from ..errors import ConfigError, ShapeError
 
-KERAS_HOOKS = {
-    "call": "define forward(x, training=False) and backward(dy)",
-    "get_config": "define config(), which it says too",
+KERAS_HOOKS: Hooks = {
+    "call": ("define forward(x, training=False) and backward(dy)", ("forward", "backward")),
+    "get_config": ("define config(), which it says too", ("config",)),
 }
-"""Methods that Keras would call, and their replacements."""
-MODEL_HOOKS = {
+MODEL_HOOKS: Hooks = {
     **KERAS_HOOKS,
     **dict.fromkeys(
         ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
-        "write the loop yourself, with train_on_batch, or with loss_and_gradients and optimizer.apply",
+        ("write the loop yourself, with train_on_batch, or with loss_and_gradients and optimizer.apply", ()),
     ),
 }
-"""Those of a model."""
 
 
 def taking_batch_axis(build: Callable[..., None]) -> Callable[..., None]:
@@ -42,8 +40,9 @@ def taking_batch_axis(build: Callable[..., None]) -> Callable[..., None]:
 
 
 def check_signatures(cls: type) -> None:
-    """Raise ConfigError for a user-defined class whose ``forward`` or ``backward`` cannot be called."""
-    for name, arguments in (("forward", "x, training=False"), ("backward", "dy")):
+    """Raise ConfigError for a user-defined class with a method that cannot be called as `Layer` says."""
+    methods = {"build": "input_shape, rng=None", "forward": "x, training=False", "backward": "dy"}
+    for name, arguments in methods.items():
         method = vars(cls).get(name)
         if not inspect.isfunction(method) or ours(cls):
             continue

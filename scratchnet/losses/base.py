@@ -10,7 +10,7 @@ from .. import config as settings
 from ..backend import array_module
 from ..checks import arguments_of, refuse_unknown, snake_case
 from ..configured import Configured
-from ..custom import Part
+from ..custom import Hooks, Part
 from ..errors import DataError, ShapeError
 from ..host_arrays import numbers
 from ..keras_defaults import LOSS, Rules, take
@@ -41,9 +41,12 @@ class Loss(Configured, Part):
         For an argument that the class does not have, or one of Keras's for what it does not do.
     """
 
-    keras_hooks: ClassVar[dict[str, str]] = {
-        "call": "define prepare_targets(y, output_shape) and evaluate(y_pred, targets, weights, logits, totals, dy)",
-        "get_config": "define config(), which it says too",
+    keras_hooks: ClassVar[Hooks] = {
+        "call": (
+            "define prepare_targets(y, output_shape) and evaluate(y_pred, targets, weights, logits, totals, dy)",
+            ("prepare_targets", "evaluate"),
+        ),
+        "get_config": ("define config(), which it says too", ("config",)),
     }
     keras_arguments: ClassVar[Rules] = LOSS  # Keras's for what it does not do, and the accepted values
     counts_correct = False

@@ -45,8 +45,8 @@ class Adam(Optimizer):
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
         self.amsgrad = flag(self, "amsgrad", amsgrad)
 
-    def slot_values(self) -> dict[str, float]:
-        return dict.fromkeys(["momentum", "velocity", *(["velocity_hat"] if self.amsgrad else [])], 0.0)
+    def slot_values(self) -> dict[str, float | None]:
+        return {"momentum": 0.0, "velocity": 0.0, "velocity_hat": 0.0 if self.amsgrad else None}
 
     def rounded(self, value: float) -> float:
         """A value rounded to the parameters' dtype: Keras rounds the betas before it takes their powers."""

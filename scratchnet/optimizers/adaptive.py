@@ -38,9 +38,9 @@ class RMSprop(Optimizer):
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
         self.centered = flag(self, "centered", centered)
 
-    def slot_values(self) -> dict[str, float]:
-        slots = {"velocity": True, "momentum": self.momentum > 0, "average_gradient": self.centered}
-        return {name: 0.0 for name, needed in slots.items() if needed}
+    def slot_values(self) -> dict[str, float | None]:
+        needed = {"velocity": True, "momentum": self.momentum > 0, "average_gradient": self.centered}
+        return {name: 0.0 if value else None for name, value in needed.items()}
 
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
         ops.rmsprop(
@@ -73,7 +73,7 @@ class Adagrad(Optimizer):
         self.initial_accumulator_value = float(value)
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
 
-    def slot_values(self) -> dict[str, float]:
+    def slot_values(self) -> dict[str, float | None]:
         return {"accumulator": self.initial_accumulator_value}
 
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
@@ -104,7 +104,7 @@ class Adadelta(Optimizer):
         self.rho = float(number(self, "rho", rho, "[0, 1)"))
         self.epsilon = float(number(self, "epsilon", epsilon, "(0, inf)"))
 
-    def slot_values(self) -> dict[str, float]:
+    def slot_values(self) -> dict[str, float | None]:
         return {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}
 
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -11,19 +10,11 @@ import numpy as np
 from ..backend import array_module, ops, to_numpy
 from ..checks import number, refuse_unknown
 from ..configured import Configured
-from ..custom import ours, refuse_keras_hooks
+from ..custom import refuse_keras_hooks
 from ..errors import ConfigError, ShapeError
+from ..keras_defaults import OPTIMIZER, take
 from ..workspace import empty, nothing
 from . import schedules
-
-# Keras's arguments for what scratchnet's optimizers do not do.
-KERAS_DEFAULTS = {
-    "use_ema": False,
-    "ema_momentum": 0.99,
-    "ema_overwrite_frequency": None,
-    "loss_scale_factor": None,
-    "gradient_accumulation_steps": None,
-}
 
 
 class Optimizer(Configured):
@@ -66,11 +57,7 @@ class Optimizer(Configured):
         clipvalue: float | None = None, global_clipnorm: float | None = None, name: str | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
         known = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "name")
-        for argument in KERAS_DEFAULTS.keys() & unknown.keys():
-            value = unknown.pop(argument)
-            if value is not KERAS_DEFAULTS[argument] and value != KERAS_DEFAULTS[argument]:
-                expected = f"{KERAS_DEFAULTS[argument]}, as there is no such thing"
-                raise ConfigError(f"{type(self).__name__}: {argument}: expected {expected}, got {value!r:.80}")
+        take(self, unknown, OPTIMIZER)
         refuse_unknown(self, unknown, ("learning_rate", *self.arguments, *known))
         self.name = name or type(self).__name__.lower()
         self.learning_rate = learning_rate
@@ -92,8 +79,8 @@ class Optimizer(Configured):
         refuse_keras_hooks(
             cls,
             {
-                "update_step": "define update(params, grads, rate, decay), a step of all parameters at once",
-                "get_config": "name the arguments in the class's `arguments`, or define config()",
+                "update_step": ("define update(params, grads, rate, decay), a step of all parameters", ("update",)),
+                "get_config": ("name the arguments in the class's `arguments`, or define config()", ("config",)),
             },
         )
 
@@ -132,8 +119,8 @@ class Optimizer(Configured):
         else:
             self.rate_or_schedule = float(number(self, "learning_rate", _scalar(value), "[0, inf)"))
 
-    def slot_values(self) -> dict[str, float]:
-        """The slots by name, and the initial value of each."""
+    def slot_values(self) -> dict[str, float | None]:
+        """The slots by name, and the initial value of each; None for one that the settings do not need."""
         return {}
 
     def build(self, size: int, spans: list[tuple[int, int]], dtype: Any) -> None:
@@ -147,7 +134,7 @@ class Optimizer(Configured):
     def _make_slots(self) -> None:
         """Create the slots that the settings need and that do not exist yet."""
         for name, value in self.slot_values().items():
-            if name not in self.slots:
+            if value is not None and name not in self.slots:
                 self.slots[name] = empty(self.size, self.dtype)
                 self.slots[name][...] = value
 
@@ -228,13 +215,13 @@ class Optimizer(Configured):
         Raises
         ------
         ConfigError
-            If `slot_values` has no slot of this name, whatever the settings.
+            If `slot_values` has no slot of this name.
         """
         if name in self.slots:
             return self.slots[name]
-        if not ours(type(self)) and name not in _named_in(type(self)):
-            there = f"slot_values(), which names each with its start, has {', '.join(self.slots) or 'none'}"
-            raise ConfigError(f"{type(self).__name__}: there is no slot {name!r}: {there}")
+        if name not in (there := self.slot_values()):
+            has = f"slot_values(), which names each with its start, has {', '.join(there) or 'none'}"
+            raise ConfigError(f"{type(self).__name__}: there is no slot {name!r}: {has}")
         return nothing(self.dtype)
 
     def config(self) -> dict[str, Any]:
@@ -249,17 +236,6 @@ class Optimizer(Configured):
     def __repr__(self) -> str:
         settings = {key: value for key, value in self.config().items() if value is not None and key != "name"}
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in settings.items())})"
-
-
-def _named_in(cls: type) -> set[Any]:
-    """The names in the code of the class's `slot_values`, including those for other settings."""
-    codes = [code for one in cls.__mro__ if (code := getattr(vars(one).get("slot_values"), "__code__", None))]
-    found: set[Any] = set()
-    for code in codes:
-        for constant in code.co_consts:
-            codes += [constant] if isinstance(constant, CodeType) else []
-            found |= set(constant) if isinstance(constant, tuple) else {constant}
-    return found
 
 
 def _scalar(value: Any) -> Any:

@@ -33,8 +33,8 @@ class SGD(Optimizer):
         self.momentum = float(number(self, "momentum", momentum, "[0, 1]"))
         self.nesterov = flag(self, "nesterov", nesterov)
 
-    def slot_values(self) -> dict[str, float]:
-        return {"momentum": 0.0} if self.momentum else {}
+    def slot_values(self) -> dict[str, float | None]:
+        return {"momentum": 0.0 if self.momentum else None}
 
     def update(self, params: Any, grads: Any, rate: float, decay: float) -> None:
         ops.sgd(params, grads, self.slot("momentum"), rate, self.momentum, self.nesterov, decay)
