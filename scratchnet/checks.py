@@ -47,7 +47,7 @@ def number(owner: Any, name: str, value: Any, interval: str = "(-inf, inf)") -> 
 def warn(message: str) -> None:
     """A UserWarning at the line of user code that led here."""
     frame, depth = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == __name__.partition(".")[0]:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
         frame, depth = frame.f_back, depth + 1
     warnings.warn(message, stacklevel=depth)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -33,6 +34,18 @@ def watch(report: Callable[[str], None]) -> Iterator[Compilation]:
     done = Compilation()
     watcher = {"numba": _numba, "cupy": _cupy}.get(get_backend())
     with watcher(report, done) if watcher else nullcontext():
+        yield done
+
+
+@contextmanager
+def announced(wanted: bool) -> Iterator[Compilation]:
+    """`watch`, with one line on stderr, if wanted, when the first kernel is compiled."""
+
+    def told(kernel: str) -> None:
+        if wanted and len(done.kernels) == 1:
+            print("compiling kernels (first run only) ...", file=sys.stderr, flush=True)
+
+    with watch(told) as done:
         yield done
 
 

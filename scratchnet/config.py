@@ -33,7 +33,7 @@ def floatx() -> str:
     return _floatx
 
 
-def set_floatx(dtype: str) -> None:
+def set_floatx(value: str) -> None:
     """Set the dtype of layers made from now on: ``"float32"`` or ``"float64"``."""
     global _floatx
-    _floatx = as_float_dtype(dtype).name
+    _floatx = as_float_dtype(value).name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import capture, fit_data, gpu_memory, initializers
+from . import capture, compiling, fit_data, gpu_memory, initializers
 from .batches import Feed, Shuffle
 from .callbacks import CallbackList, verbosity
 from .checks import arguments_of, refuse_unknown, warn, whole
@@ -100,7 +100,7 @@ def fit(
         if value is not None:
             whole(name, value)
     is_due, held_out = fit_data.due(validation_freq), fit_data.fraction(validation_split)
-    verbosity(verbose, 2)
+    shown = verbosity(verbose, 2)
     if progress is not None and not isinstance(progress, Progress):
         raise ConfigError(f"progress: expected what checkpoint.resume gives, got {progress!r:.80}")
     if held_out and validation_data is None:
@@ -141,7 +141,8 @@ def fit(
     run.load_state(progress.callbacks)
     progress.callbacks, logs = {}, {}
     explained = gpu_memory.explained(self, batch_size, partial(trainer.take_memory, targets))
-    with explained, trainer.running(), trainer.stepper.recording_anew():
+    announced = compiling.announced(shown > 0)
+    with explained, announced as run.compiled, trainer.running(), trainer.stepper.recording_anew():
         while progress.epoch < epochs and not self.stop_training:
             self.turns.offer()
             run.call("on_epoch_begin", progress.epoch, {})

@@ -13,10 +13,9 @@ Rules = Mapping[str, tuple[tuple[Any, ...], str]]
 
 COMPILE: Rules = {
     "loss_weights": ((None,), "a model has one loss"),
-    "weighted_metrics": ((None,), "metrics are not weighted"),
-    "run_eagerly": ((False, None), "capture=False runs each step from Python"),
+    "weighted_metrics": ((None, []), "metrics are not weighted"),
     "steps_per_execution": ((1,), "fit takes many steps at a time by itself"),
-    "jit_compile": (("auto", None, False), "kernels are compiled, whatever the model"),
+    "jit_compile": (("auto", None, False, True), "kernels are compiled, whatever the model"),
     "auto_scale_loss": ((True,), "losses are not scaled"),
 }
 SUMMARY: Rules = {
@@ -26,6 +25,7 @@ SUMMARY: Rules = {
     "layer_range": ((None,), "all layers are shown"),
 }
 SAVE: Rules = {"overwrite": ((True,), "a file of that name is replaced")}
+LOAD: Rules = {"safe_mode": ((True,), "nothing in a file is ever executed")}
 SAVE_MODEL: Rules = {**SAVE, "include_optimizer": ((True,), "save_weights leaves the optimizer out")}
 LOSS: Rules = {
     "reduction": (("sum_over_batch_size",), "a loss is the mean over the batch"),

@@ -93,7 +93,7 @@ class Sequential(Flattened):
 
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, *,
-        precision: str = "float32", capture: bool = True, **others: Any,
+        precision: str = "float32", capture: bool = True, run_eagerly: bool | None = False, **others: Any,
     ) -> None:  # fmt: skip
         """Set the optimizer, the loss and the metrics, by name or as objects.
 
@@ -108,7 +108,8 @@ class Sequential(Flattened):
             inputs to 10 or 7 fraction bits, for tensor cores; sums, weights and everything else stay float32.
         capture : bool
             Replay a training step instead of running it from Python: a captured graph on a GPU (capture.py), a program
-            on a CPU (recording.py). False is for lectures and debugging; the results are the same.
+            on a CPU (recording.py). False is for lectures and debugging; the results are the same. Keras's
+            ``run_eagerly=True`` means ``capture=False``.
 
         Raises
         ------
@@ -120,7 +121,7 @@ class Sequential(Flattened):
         if not isinstance(precision, str) or precision not in PRECISIONS:
             raise ConfigError(f"compile: precision: expected one of {', '.join(PRECISIONS)}, got {precision!r:.80}")
         self.optimizer, self.loss, self.metrics = chosen  # all of them, or nothing is changed
-        self.precision, self.capture = precision, bool(capture)
+        self.precision, self.capture = precision, bool(capture) and run_eagerly is not True
         self.frozen = self.untrained()
         self.flat_params = None  # the next step lays out the vectors
 
@@ -176,7 +177,7 @@ class Sequential(Flattened):
 
     # Saving -------------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path, **others: Any) -> None:
+    def save(self, filepath: str | Path, **others: Any) -> None:
         """Write architecture, weights, compile settings and optimizer state into one ``.safetensors`` file.
 
         Raises
@@ -189,20 +190,20 @@ class Sequential(Flattened):
         from . import checkpoint
 
         keras_defaults.refuse_others(Sequential.save, others, keras_defaults.SAVE_MODEL)
-        checkpoint.save_model(self, path)
+        checkpoint.save_model(self, filepath)
 
-    def save_weights(self, path: str | Path, **others: Any) -> None:
+    def save_weights(self, filepath: str | Path, **others: Any) -> None:
         """Write only the weights into a ``.safetensors`` file. Raises as `save` does."""
         from . import checkpoint
 
         keras_defaults.refuse_others(Sequential.save_weights, others, keras_defaults.SAVE)
-        checkpoint.save_weights(self, path)
+        checkpoint.save_weights(self, filepath)
 
-    def load_weights(self, path: str | Path) -> None:
+    def load_weights(self, filepath: str | Path) -> None:
         """Read weights that `save_weights` or `save` wrote for a model of the same architecture."""
         from . import checkpoint
 
-        checkpoint.load_weights(self, path)
+        checkpoint.load_weights(self, filepath)
 
 
 def require_model(who: str, model: Any) -> None:
@@ -211,7 +212,9 @@ def require_model(who: str, model: Any) -> None:
         raise ConfigError(f"{who}: expected a Sequential, got {model!r:.80}")
 
 
-def load_model(path: str | Path, custom_objects: dict[str, type] | None = None, compile: bool = True) -> Sequential:
+def load_model(
+    path: str | Path, custom_objects: dict[str, type] | None = None, compile: bool = True, **others: Any
+) -> Sequential:
     """Load the model that ``model.save(path)`` wrote: architecture, weights, compile settings and optimizer state.
 
     Parameters
@@ -227,8 +230,11 @@ def load_model(path: str | Path, custom_objects: dict[str, type] | None = None, 
     ------
     CheckpointError
         If the file is missing, damaged, or not one of ours.
+    ConfigError
+        For an argument of Keras's that requests something else.
     """
     from . import checkpoint
 
+    keras_defaults.refuse_others(load_model, others, keras_defaults.LOAD)
     model: Sequential = checkpoint.load_model(path, custom_objects, compile)
     return model

@@ -35,26 +35,31 @@ class ProgressBar(EpochLines):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self.drawn = 0.0
+        self.kernels, self.since, self.first = self._compiled(), self.started, 0
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        now = time.perf_counter()
+        now, kernels = time.perf_counter(), self._compiled()
+        if kernels > self.kernels:  # what the steps so far took says nothing about those to come
+            self.kernels, self.since, self.first = kernels, now, batch + 1
         if now - self.drawn < REDRAW_SECONDS:
             return
         self.drawn = now
         steps = self.params["steps"]
         filled = self.width * (batch + 1) // steps
-        left = (now - self.started) / (batch + 1) * (steps - batch - 1)
+        done = batch + 1 - self.first
+        left = f"{(now - self.since) / done * (steps - batch - 1):.0f}s left - " if done else ""
         bar = "=" * filled + "." * (self.width - filled)
         means = _means(self.model.trainer().results(self.model.progress.samples))
-        text = (
-            f"Epoch {self.epoch + 1}/{self.params['epochs']} [{bar}] {batch + 1}/{steps} - {left:.0f}s left - {means}"
-        )
+        text = f"Epoch {self.epoch + 1}/{self.params['epochs']} [{bar}] {batch + 1}/{steps} - {left}{means}"
         self._write("\r\x1b[K" + text)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._write("\r\x1b[K")
         super().on_epoch_end(epoch, logs)
+
+    def _compiled(self) -> int:
+        return len(self.model.callbacks.compiled.kernels)
 
     @staticmethod
     def _write(text: Any) -> None:

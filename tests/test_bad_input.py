@@ -234,13 +234,60 @@ def test_a_matrix_in_a_message_makes_no_lines_of_it() -> None:
         (sn.optimizers, "Adamm", ": did you mean 'Adam'?"),
         (activations, "Tahn", ": did you mean 'tanh'?"),
         (sn.initializers, "__wrapped__", ""),
+        (sn, "Model", ": there is no functional API: Sequential, and Residual for a way around layers"),
+        (L, "LayerNormalization", ": the only normalization is BatchNormalization"),
+        (L, "UpSampling2D", ""),
     ],
 )
 def test_misspelt_names_of_modules(module: Any, name: str, hint: str) -> None:
     with pytest.raises(AttributeError) as caught:
         getattr(module, name)
     assert str(caught.value) == f"module {module.__name__!r} has no attribute {name!r}{hint}"
-    assert "".join(traceback.format_exception(caught.value)).count("id you mean") == bool(hint)
+    assert "".join(traceback.format_exception(caught.value)).count("id you mean") == hint.count("id you mean")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda: sn.optimizers.SGD(0.1, decay=1e-6),
+            "SGD has no argument 'decay': a schedule does this: learning_rate=",
+        ),
+        (lambda: sn.optimizers.Adam(lr=0.1), "Adam has no argument 'lr': it is called learning_rate"),
+        (lambda: L.Dense(3, init="zeros"), "Dense has no argument 'init': it is called kernel_initializer"),
+        (lambda: model().fit(BATCH, BATCH, nb_epoch=3), "fit has no argument 'nb_epoch': it is called epochs"),
+    ],
+)
+def test_what_keras_has_under_another_name(make: Callable[[], Any], said: str) -> None:
+    assert refusal(make).startswith(said)
+
+
+def test_methods_of_keras_and_keras_itself() -> None:
+    with pytest.raises(
+        AttributeError, match=r"'Sequential' object has no attribute 'fit_generator': fit takes arrays$"
+    ):
+        _ = sn.Sequential([L.Dense(3)]).fit_generator
+    with pytest.raises(AttributeError, match="'Dense' object has no attribute 'kernel': the layer is not built, and"):
+        _ = L.Dense(3).kernel
+    with pytest.raises(AttributeError, match=r"'Dense' object has no attribute 'kernle'$"):
+        _ = L.Dense(3).kernle
+    assert sn.keras is sn
+
+
+class ThatBuildsAsInKeras(L.Layer):
+    def build(self, input_shape: Any, rng: Any = None) -> None:
+        self.add_param("w", (input_shape[-1], 2), "glorot_uniform", rng or np.random.default_rng(0))
+        super().build(input_shape, rng)
+
+
+def test_build_of_a_class_of_ones_own() -> None:
+    layer = ThatBuildsAsInKeras()
+    layer.build((3,))
+    assert layer.w.shape == (3, 2)
+    assert np.ptp(layer.w) > 0
+    build = {"build": lambda self, input_shape: None}
+    said = refusal(lambda: type("Short", (L.Layer,), build))
+    assert said == "Short: expected build(self, input_shape, rng=None), got build(self, input_shape)"
 
 
 def test_modules_show_what_is_for_users() -> None:

@@ -412,10 +412,13 @@ def test_refusals(make, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_schedule_leaves_nothing_to_reduce():
+@pytest.mark.parametrize(
+    "callback", [sn.callbacks.ReduceLROnPlateau(), sn.callbacks.LearningRateScheduler(lambda epoch, rate: 0.1)]
+)
+def test_a_schedule_is_not_silently_replaced(callback):
     model = small(sn.optimizers.schedules.CosineDecay(0.1, 10))
-    with pytest.raises(ConfigError, match="follows a schedule"):
-        fit(model, sn.callbacks.ReduceLROnPlateau())
+    with pytest.raises(ConfigError, match="the optimizer follows a schedule: expected a number to be changed, got Cos"):
+        fit(model, callback)
 
 
 @pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_end", "on_epoch_end"])

@@ -10,7 +10,7 @@ import pytest
 import scratchnet as sn
 from scratchnet import callbacks as C  # noqa: N812
 from scratchnet import layers as L  # noqa: N812
-from scratchnet.errors import ConfigError
+from scratchnet.errors import ConfigError, ShapeError
 
 BATCH = np.ones((4, 3), np.float32)
 
@@ -174,3 +174,20 @@ def test_repr_of_parts_of_ones_own() -> None:
     assert [repr(Noise()), repr(Noise(0.3, name="n"))] == ["Noise()", "Noise(stddev=0.3, name='n')"]
     assert repr(Broken()) == "Broken(...)"
     assert repr(Watch("loss", 3)) == "Watch('loss', often=3)"
+
+
+def test_a_warning_in_code_without_a_module() -> None:
+    """`exec` with a bare dict, as automatic graders do."""
+    code = (
+        "import numpy as np, scratchnet as sn\n"
+        "model = sn.Sequential([sn.Input((2,)), sn.layers.Dense(3, activation='sigmoid')])\n"
+        "model.compile('sgd', 'sparse_categorical_crossentropy')\n"
+        "model.fit(np.ones((4, 2)), np.array([0, 1, 2, 0]), verbose=0)"
+    )
+    with pytest.warns(UserWarning, match="the model ends in sigmoid"):
+        exec(code, {})
+
+
+def test_targets_that_do_not_fit_a_loss_as_a_function() -> None:
+    with pytest.raises(ShapeError, match=r"^mean_squared_error: expected targets of shape \(4, 1\), got \(4, 2\)$"):
+        sn.losses.mean_squared_error(np.ones((4, 2)), np.ones((4, 1)))

@@ -5,6 +5,7 @@ anything is trained.
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import keras_side
@@ -365,3 +366,20 @@ def test_one_batch_is_predicted_and_its_numbers_have_names(backend: str) -> None
     np.testing.assert_array_equal(model.predict_on_batch(X), model.predict(X, batch_size=20, verbose=0))
     assert model.metrics_names == ["loss", "accuracy"]
     assert len(model.test_on_batch(X, Y)) == len(model.metrics_names)
+
+
+def test_arguments_under_keras_names(tmp_path: Path) -> None:
+    model = sn.Sequential([sn.Input((3,)), sn.layers.Dense(2, "relu"), sn.layers.Dense(2, "softmax")])
+    model.compile("adam", "mse", weighted_metrics=[], jit_compile=True, run_eagerly=True)
+    assert model.capture is False
+    model.save(filepath=tmp_path / "m.safetensors")
+    model.save_weights(filepath=tmp_path / "w.safetensors")
+    model.load_weights(filepath=tmp_path / "w.safetensors")
+    assert sn.load_model(tmp_path / "m.safetensors", safe_mode=True).count_params() == model.count_params()
+    with pytest.raises(sn.errors.ConfigError, match="load_model: safe_mode: expected True, got False: nothing in a"):
+        sn.load_model(tmp_path / "m.safetensors", safe_mode=False)
+    model.layers[0].set_weights(weights=model.layers[0].get_weights())
+    assert [layer.activation.__name__ for layer in model.layers] == ["relu", "softmax"]
+    assert sn.utils.to_categorical(x=[1], num_classes=2).tolist() == [[0, 1]]
+    sn.config.set_floatx(value="float32")
+    assert len(sn.datasets.mnist.load_data(path="mnist.npz")[0][0]) == 60_000

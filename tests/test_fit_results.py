@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
 from typing import Any
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 
 import scratchnet as sn
+from scratchnet import compiling, metrics, progress
 from scratchnet import layers as L  # noqa: N812
-from scratchnet import metrics
 
 RNG = np.random.default_rng(0)
 X, LABELS = RNG.random((60, 4)).astype("f4"), np.arange(60) * 7 % 3
@@ -219,3 +220,42 @@ def test_against_keras(recwarn: Any) -> None:
     weighted, labels, p = keras.metrics.BinaryAccuracy(), [[1], [0], [1]], [[0.9], [0.8], [0.2]]
     mine = metrics.BinaryAccuracy()
     assert mine(labels, p, [1, 2, 5]) == pytest.approx(float(weighted(labels, p, sample_weight=[1, 2, 5])))
+
+
+@pytest.mark.parametrize(("verbose", "lines"), [(0, 0), (1, 1), (2, 1)])
+def test_a_fit_says_once_that_kernels_are_compiled(
+    verbose: int, lines: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done, reports = compiling.Compilation(), []
+
+    @contextlib.contextmanager
+    def watch(report: Any) -> Any:
+        reports.append(report)
+        yield done
+
+    class Compiling(sn.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            done.kernels.append("dense: forward")
+            reports[0]("dense: forward")
+
+    monkeypatch.setattr(compiling, "watch", watch)
+    network().fit(X, LABELS, verbose=verbose, callbacks=[Compiling()])
+    assert capsys.readouterr().err.count("compiling kernels (first run only) ...\n") == lines
+
+
+def test_the_time_left_does_not_count_steps_that_compile(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, clock = network(), [0.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
+
+    class Slow(sn.callbacks.Callback):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            clock[0] += 50 if batch == 0 else 2
+            if batch == 0:
+                self.model.callbacks.compiled.kernels.append("dense: forward")
+
+    model.fit(X, LABELS, batch_size=10, verbose=1, callbacks=[Slow()])
+    drawn = capsys.readouterr().out.split("\r")
+    assert [part.split(" - ")[1] for part in drawn if "/6 - " in part][1:] == [f"{8 - 2 * k}s left" for k in range(5)]
+    assert "left" not in drawn[1]

@@ -230,3 +230,17 @@ def test_an_activation_keeps_the_shape(activation: Any) -> None:
     layer = L.Dense(5, activation=activation, name="d")
     with pytest.raises(sn.errors.ShapeError, match=r"layer 'd': activation: expected outputs in the shape of inputs, "):
         layer.build((2, 4))
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_clones_drop_other_units(inside: bool, backend: str) -> None:
+    """As in Keras: the key was drawn, and is not in the config; one that was given is."""
+    ones = np.ones((1, 200), np.float32)
+
+    def alike(seed: int | None) -> bool:
+        inner = L.Residual([L.Dropout(0.5, seed=seed)]) if inside else L.Dropout(0.5, seed=seed)
+        model = sn.Sequential([L.Input((200,)), inner])
+        return np.array_equal(model(ones, training=True), sn.models.clone_model(model)(ones, training=True))
+
+    assert not alike(None)
+    assert alike(7)

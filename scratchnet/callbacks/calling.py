@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..compiling import Compilation
 from ..errors import CheckpointError, ConfigError
 from .base import HOOKS, OLD_NAMES, Callback, Logs
 from .history import History
@@ -50,7 +51,7 @@ class Hooks:
 
 
 class CallbackList(Hooks):
-    """The callbacks of a fit.
+    """The callbacks of a fit; ``compiled`` is what had to be compiled for it so far.
 
     As in Keras the history comes after the given callbacks, so it contains what they add to the logs of an epoch.
     """
@@ -60,6 +61,7 @@ class CallbackList(Hooks):
         history = History()
         super().__init__(model, [*given, *progress_callbacks(verbose), history], verbose=verbose, **params)
         model.history, model.callbacks = history, self
+        self.compiled = Compilation()
 
     def _named(self) -> Iterator[tuple[str, Callback]]:
         """The callbacks by class name, numbered if a class occurs more than once."""

@@ -13,6 +13,16 @@ from .base import Callback, Logs
 from .monitor import Monitor
 
 
+def _require_number(callback: Callback) -> None:
+    """Raise ConfigError if the optimizer follows a schedule, which the callback would silently replace."""
+    rate = callback.model.optimizer.rate_or_schedule
+    if not isinstance(rate, float):
+        name = type(callback).__name__
+        raise ConfigError(
+            f"{name}: the optimizer follows a schedule: expected a number to be changed, got {rate!r:.80}"
+        )
+
+
 class ReduceLROnPlateau(Monitor):
     """Multiply the learning rate by ``factor`` when a quantity has not improved for some epochs.
 
@@ -33,8 +43,8 @@ class ReduceLROnPlateau(Monitor):
     Raises
     ------
     ConfigError
-        If the factor is not in [0, 1), another argument is invalid, or the optimizer follows a schedule, which leaves
-        nothing to reduce; or as `Monitor` does.
+        If the factor is not in [0, 1), another argument is invalid, or the optimizer follows a schedule; or as
+        `Monitor` does.
     """
 
     def __init__(
@@ -60,8 +70,7 @@ class ReduceLROnPlateau(Monitor):
         super().on_train_begin(logs)
         self.best = None
         self.cooldown_counter = self.wait = 0
-        if not isinstance(self.model.optimizer.rate_or_schedule, float):
-            raise ConfigError("ReduceLROnPlateau: the optimizer follows a schedule: give it a number to be reduced")
+        _require_number(self)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:
@@ -104,7 +113,8 @@ class LearningRateScheduler(Callback):
     Raises
     ------
     ConfigError
-        If the schedule is not a function, or returns something other than a float.
+        If the schedule is not a function, or returns something other than a float; or if the optimizer follows a
+        schedule of its own.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0, **unknown: Any) -> None:
@@ -118,6 +128,7 @@ class LearningRateScheduler(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.set_for = None
+        _require_number(self)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.set_for == epoch:  # resumed inside this epoch: its rate is set

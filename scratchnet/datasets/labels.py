@@ -9,15 +9,15 @@ import numpy as np
 from ..errors import ConfigError, DataError
 
 
-def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """One-hot rows of class numbers, as ``keras.utils.to_categorical``.
 
     Parameters
     ----------
-    y : array-like of integers, shape (...) or (..., 1)
+    x : array-like of integers, shape (...) or (..., 1)
         Class numbers from 0 to ``num_classes - 1``.
     num_classes : int, optional
-        Number of classes; ``max(y) + 1`` when not given.
+        Number of classes; ``max(x) + 1`` when not given.
 
     Returns
     -------
@@ -27,14 +27,14 @@ def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
     Raises
     ------
     DataError
-        If ``y`` does not consist of integers, or has one outside the range.
+        If ``x`` does not consist of integers, or has one outside the range.
     """
     try:
-        given = np.asarray(y)
+        given = np.asarray(x)
         with np.errstate(invalid="ignore"):  # NaN is refused below
             labels = given.astype(np.int64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"to_categorical: expected class numbers, got {type(y).__name__}") from error
+        raise DataError(f"to_categorical: expected class numbers, got {type(x).__name__}") from error
     if given.dtype.kind not in "biuf" or not np.array_equal(given, labels):
         raise DataError(f"to_categorical: expected whole class numbers, got {given.dtype} with other values")
     shape = labels.shape[:-1] if labels.ndim > 1 and labels.shape[-1] == 1 else labels.shape

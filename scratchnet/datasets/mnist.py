@@ -13,7 +13,7 @@ scale = 1 / 255
 """The value of one gray level: ``x * scale`` is in [0, 1]."""
 
 
-def load_data(data_dir: str | os.PathLike[str] | None = None) -> tuple[Split, Split]:
+def load_data(data_dir: str | os.PathLike[str] | None = None, *, path: str = "mnist.npz") -> tuple[Split, Split]:
     """MNIST as ``keras.datasets.mnist.load_data`` returns it.
 
     Parameters
@@ -21,6 +21,8 @@ def load_data(data_dir: str | os.PathLike[str] | None = None) -> tuple[Split, Sp
     data_dir : path-like, optional
         A folder that has the four IDX files below ``mnist/``, gzip-compressed or plain. A missing file is
         sought in ``SCRATCHNET_DATA``, then in the user's cache, then downloaded.
+    path : str
+        Keras's name for the file in its own cache: not used.
 
     Returns
     -------

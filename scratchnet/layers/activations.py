@@ -76,6 +76,11 @@ class Activation(Layer):
         self._name = str(name)
 
     @property
+    def __name__(self) -> str:
+        """Keras's ``layer.activation`` is a function, and has one."""
+        return self._name
+
+    @property
     def kind(self) -> int:
         """The function's number in the kernels."""
         return _BY_NAME[self._name][0]

@@ -87,11 +87,12 @@ class Dropout(Layer):
 
     @property
     def seed(self) -> int | None:
-        """The key in use, drawn or given: a copy of the layer drops alike."""
+        """The key in use, drawn or given."""
         return self.key
 
-    def _told(self) -> dict[str, Any]:
-        return {name: value for name, value in super()._told().items() if name != "seed" or not self.drawn}
+    def get_config(self) -> dict[str, Any]:
+        """What `config` returns, without a key that was drawn: as in Keras, a layer made from this draws its own."""
+        return {**super().get_config(), "seed": None if self.drawn else self.key}
 
     def config(self) -> dict[str, Any]:
         return {"rate": self.rate, "seed": self.seed, **super().config()}

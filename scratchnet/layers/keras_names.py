@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .base import Layer
 
 
+WEIGHTS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 LEFT_OUT_BY = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # in Keras an omitted weight is None
 
 
@@ -40,9 +41,7 @@ def _weight(name: str) -> Any:
 class KerasNames(Configured):
     """The part of `Layer` with Keras's names."""
 
-    kernel, bias, gamma, beta, moving_mean, moving_variance = (
-        _weight(name) for name in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
-    )
+    kernel, bias, gamma, beta, moving_mean, moving_variance = map(_weight, WEIGHTS)
 
     if TYPE_CHECKING:
         params: dict[str, Any]
@@ -77,7 +76,7 @@ class KerasNames(Configured):
         """Copies of `weights`, in Keras's order; none before the layer is built."""
         return copies(self)
 
-    def set_weights(self, arrays: Any) -> None:
+    def set_weights(self, weights: Any) -> None:
         """Set the weights, in the order of `get_weights`; nothing changes unless all of them fit.
 
         Raises
@@ -87,7 +86,7 @@ class KerasNames(Configured):
         DataError
             If one does not hold numbers.
         """
-        put(self, arrays)
+        put(self, weights)
 
     def count_params(self) -> int:
         """Number of weights, trainable or not."""
@@ -137,6 +136,6 @@ def _missing(layer: Any, name: str) -> Any:
             return vars(layer)[arrays][name]
     if vars(layer).get(LEFT_OUT_BY.get(name, "")) is False:
         return None
-    unbuilt = "" if vars(layer).get("built", True) else "the layer is not built, and has no weights yet"
-    help = INSTEAD.get(folded(name), unbuilt)
-    raise AttributeError(f"{type(layer).__name__!r} object has no attribute {name!r}{help and f': {help}'}")
+    waits = name in WEIGHTS and not vars(layer).get("built", True)
+    help = "the layer is not built, and has no weights yet" if waits else INSTEAD.get(folded(name))
+    raise AttributeError(f"{type(layer).__name__!r} object has no attribute {name!r}{f': {help}' if help else ''}")

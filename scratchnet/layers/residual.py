@@ -94,3 +94,9 @@ class Residual(Layer):
     def config(self) -> dict[str, Any]:
         shortcut = None if self.shortcut is None else serialize(self.shortcut)
         return {"body": serialize(self.body), "shortcut": shortcut, **super().config()}
+
+    def get_config(self) -> dict[str, Any]:
+        """What `config` returns, with the inner layers' `get_config`."""
+        inner = {"body": self.body, "shortcut": self.shortcut}
+        configs = {key: layer and serialize(layer, layer.get_config()) for key, layer in inner.items()}
+        return {**super().get_config(), **configs}

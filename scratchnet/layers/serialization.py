@@ -23,9 +23,9 @@ def layer_classes() -> dict[str, type[Layer]]:
     return {**public, **custom.known(Layer)}
 
 
-def serialize(layer: Layer) -> dict[str, Any]:
-    """``{"class_name", "config"}`` of a layer."""
-    return {"class_name": type(layer).__name__, "config": layer.config()}
+def serialize(layer: Layer, config: dict[str, Any] | None = None) -> dict[str, Any]:
+    """``{"class_name", "config"}`` of a layer; by default the config that files have, which repeats it exactly."""
+    return {"class_name": type(layer).__name__, "config": layer.config() if config is None else config}
 
 
 def deserialize(spec: Any) -> Layer:

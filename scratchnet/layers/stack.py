@@ -188,6 +188,8 @@ class Stack(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What `config` returns, and the input shape if known: `from_config` then returns a built stack."""
-        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._layers]
+        from .serialization import serialize
+
+        layers = [serialize(layer, layer.get_config()) for layer in self._layers]
         shape = self.input_shape if self.built else self.requested_input_shape
         return {**super().get_config(), "layers": layers, "input_shape": shape}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
 from .base import Loss, as_numbers
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from .elementwise import MeanAbsoluteError, MeanSquaredError
@@ -45,6 +46,9 @@ def sparse_categorical_crossentropy(
 def _each(loss: Loss, y_true: Any, y_pred: Any) -> np.ndarray:
     outputs, targets = as_numbers(y_pred, loss.name, "prediction"), np.asarray(y_true)
     rows = outputs.reshape(-1, outputs.shape[-1])
-    targets = targets.reshape(len(rows), *(() if targets.size == len(rows) != outputs.size else rows.shape[1:]))
+    whole = targets.size == outputs.size
+    if not whole and targets.size != len(rows):
+        raise ShapeError(f"{loss.name}: expected targets of shape {outputs.shape}, got {targets.shape}")
+    targets = targets.reshape(len(rows), *(rows.shape[1:] if whole else ()))
     values = [loss(t[None], row[None]) for t, row in zip(targets, rows, strict=True)]
     return np.array(values, outputs.dtype if outputs.dtype.kind == "f" else np.float32).reshape(outputs.shape[:-1])
