@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .jit import intrinsic
+from .jit import intrinsic, jit
 
 LINE_BYTES = 64  # of a cache line
 
@@ -57,6 +57,15 @@ def like(typingctx: Any, model: Any, value: Any) -> Any:
         return context.cast(builder, args[1], signature.args[1], kind)
 
     return kind(model, value), codegen
+
+
+@jit(exact=True)
+def minus(a, b):
+    """``a - b``, before anything is added to it: where terms cancel, the compiler must not put them in another order.
+
+    (It may still turn ``c - minus(a, b)`` into ``c + (b - a)`` and then reorder: write ``c + minus(b, a)``.)
+    """
+    return a - b
 
 
 @intrinsic

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from .addresses import at, like
+from .addresses import at, like, minus
 from .exponentials import exp, log1p
 from .jit import jit, kernel
 from .losses import EPSILON
@@ -82,7 +82,7 @@ def _binary(p, t, most):
 def _logit_slope(x, t, e):
     """``sigmoid(x) - t`` with ``e = exp(-|x|)``."""
     one = like(x, 1)
-    rest = max(one - t, like(one, 0))  # a form that the compiler cannot turn into 1 - t (1 + e), which loses e at t = 1
+    rest = minus(one, t)  # the compiler would turn this into 1 - t (1 + e), which loses e at t = 1
     return (rest * e - t if x < 0 else rest - t * e) / (one + e)
 
 
@@ -122,7 +122,7 @@ def _logits(task, x, targets, weights, smoothing, parts, dx, wanted):
         for k in range(features):
             t = target[k] * keep + shift
             e = exp(-abs(source[k]))
-            loss += np.float64((source[k] if source[k] > 0 else zero) - source[k] * t + log1p(e))
+            loss += np.float64(minus(source[k] if source[k] > 0 else zero, source[k] * t) + log1p(e))
             slope[k] = scale * _logit_slope(source[k], t, e)
         losses += weights[i] * (loss / features)
     parts[task, 0], parts[task, 1] = losses, 0

@@ -44,11 +44,14 @@ _marked: list[tuple[Callable[..., Any], Callable[..., Any]]] = []  # a function,
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"nsz", "arcp", "contract", "reassoc"}}
 
 
-def jit(function: F | None = None, *, parallel: bool = False) -> Any:
-    """Mark a function that kernels call, to be compiled by Numba once the numba backend is in use."""
+def jit(function: F | None = None, *, parallel: bool = False, exact: bool = False) -> Any:
+    """Mark a function that kernels call, to be compiled by Numba once the numba backend is in use.
+
+    With ``exact`` its operations are carried out as they are written, also where it is inlined.
+    """
     if function is None:
-        return lambda f: jit(f, parallel=parallel)
-    _marked.append((function, functools.partial(compile_function, parallel=parallel)))
+        return lambda f: jit(f, parallel=parallel, exact=exact)
+    _marked.append((function, functools.partial(compile_function, parallel=parallel, exact=exact)))
     return function
 
 
@@ -176,7 +179,7 @@ def _numba() -> Any:
     return sys.modules["numba"]
 
 
-def compile_function(function: Callable[..., Any], folder: Path | None, parallel: bool) -> Any:
+def compile_function(function: Callable[..., Any], folder: Path | None, parallel: bool, exact: bool = False) -> Any:
     """A Numba dispatcher for a function, cached under ``folder`` if there is one.
 
     All but the parallel ones are inlined into their callers. Left to itself, the compiler keeps some separate: a caller
@@ -185,6 +188,8 @@ def compile_function(function: Callable[..., Any], folder: Path | None, parallel
     calls a function for each block of random bits, be vectorized: 850 to 150 us for 314,000 numbers.)
     """
     options = {"nogil": True, "parallel": parallel, "forceinline": not parallel, **OPTIONS}
+    if exact:
+        options["fastmath"] = False
     with caching_in(folder):
         return _numba().njit(cache=folder is not None, **options)(function)
 

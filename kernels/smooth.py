@@ -95,7 +95,7 @@ def smooth(x, kind, a, scale, y, count):
             y[k] = exp(x[k])
     else:
         for k in range(count):
-            line = x[k] * like(x, 1 / 6) + half
+            line = (x[k] + like(x, 3)) * like(x, 1 / 6)
             y[k] = zero if line < zero else one if line > one else line  # NaN stays
 
 

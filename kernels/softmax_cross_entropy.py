@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from .addresses import minus
 from .jit import jit, kernel
 from .launching import launch
 from .registry import reference, twin
@@ -70,10 +71,10 @@ def _sparse(task, logits, labels, weights, smoothing, parts, dlogits, wanted):
         x, e, label = logits[i], dlogits[i], labels[i]
         s, largest, best = exponentials(x, e)
         log_s = math.log(s)
-        loss = (1 - smoothing) * (log_s - (x[label] - largest))
+        loss = (1 - smoothing) * (log_s + minus(largest, x[label]))
         if smoothing:
             for k in range(c):
-                loss += smoothing / c * (log_s - (x[k] - largest))
+                loss += smoothing / c * (log_s + minus(largest, x[k]))
         losses += weights[i] * loss
         correct += best == label and loss == loss
         if wanted:
@@ -102,7 +103,7 @@ def _dense(task, logits, targets, weights, smoothing, parts, dlogits, wanted):
             mass += t
             loss += t * log_s
             if t != 0:
-                loss -= t * (x[k] - largest)
+                loss += t * minus(largest, x[k])
             if y[k] > y[label]:
                 label = k
         losses += weights[i] * loss

@@ -107,6 +107,8 @@ def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
     """Apply a layer to an array of any shape, as one sample."""
     xp, x = array_module(), _array(x)
     dtype = x.dtype if x.dtype in (np.float32, np.float64) else config.floatx()
+    if not x.size:
+        return xp.asarray(x, dtype=dtype)
     return make(np.dtype(dtype).name)(xp.asarray(x, dtype=dtype)[None])[0]
 
 

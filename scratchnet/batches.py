@@ -50,6 +50,8 @@ def samples(x: Any, name: str) -> np.ndarray:
     refuse_streams(x, name)
     try:
         array = to_numpy(x)
+    except RuntimeError as error:  # a tensor of PyTorch that is part of a graph
+        raise DataError(f"{name}: expected an array of numbers: {error!s:.200}") from None
     except ValueError:
         hint = "; samples and targets are two arguments" if isinstance(x, tuple) else ""
         kind = type(x).__name__

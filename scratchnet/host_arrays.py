@@ -24,6 +24,8 @@ def numbers(value: Any, label: str, expected: str, ragged: type[ScratchnetError]
         array = to_numpy(value)
     except ValueError:
         raise ragged(f"{label}: expected {expected}, got a ragged list") from None
+    except RuntimeError as error:  # a tensor of PyTorch that is part of a graph
+        raise DataError(f"{label}: expected {expected}: {error!s:.200}") from None
     if array.dtype.kind not in "biuf":
         raise DataError(f"{label}: expected {expected}, got dtype {array.dtype}")
     return array

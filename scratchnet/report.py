@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .checks import whole
 from .datasets.labels import class_numbers
 from .errors import DataError
+from .host_arrays import numbers
 
 
 def names_of(classes: int, class_names: Sequence[str] | None = None) -> list[str]:
@@ -44,9 +46,9 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
     Raises
     ------
     DataError
-        If the two differ in length, are empty, or hold a label outside the range.
+        If the two differ in length, are empty, or hold anything but whole numbers within the range.
     """
-    true, predicted = class_numbers(np.asarray(y_true)), class_numbers(np.asarray(y_pred))
+    true, predicted = (_labels(y) for y in (y_true, y_pred))
     if len(true) != len(predicted) or not len(true):
         raise DataError(
             f"confusion matrix: expected as many predictions as labels, got {len(predicted)} and {len(true)}"
@@ -57,6 +59,13 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
         raise DataError(f"confusion matrix: expected labels from 0 to {classes - 1}, got {low if low < 0 else high}")
     pairs = true.astype(np.int64) * classes + predicted.astype(np.int64)
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def _labels(y: Any) -> np.ndarray:
+    labels = class_numbers(numbers(y, "confusion matrix", "class numbers"))
+    if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.floor(labels))).all():
+        raise DataError(f"confusion matrix: expected whole class numbers, got {labels.dtype} with other values")
+    return labels
 
 
 def class_figures(matrix: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,7 +105,10 @@ def classification_report(y_true: Any, y_pred: Any, class_names: Sequence[str] |
     ------
     DataError
         As for `confusion_matrix`.
+    ConfigError
+        If ``digits`` is not a number of decimals.
     """
+    whole("digits", digits, 0)
     matrix = confusion_matrix(y_true, y_pred, len(class_names) if class_names is not None else None)
     return report_of_matrix(matrix, class_names, digits)
 

@@ -12,6 +12,7 @@ from .backend import array_module, to_numpy
 from .batches import Source
 from .callbacks import Hooks, report_evaluation, verbosity
 from .checks import arguments_of, refuse_unknown
+from .custom import ours
 from .metrics import MeanMetricWrapper
 from .training import Trainer
 from .turns import in_turn
@@ -23,10 +24,11 @@ PREDICT_BATCH = 256  # rows at a time if the user gives no batch size
 
 
 def default_batch_size(trainer: Trainer, keras: int = 32) -> int:
-    """How many samples are tested at a time by default: Keras's number if a metric is a function, which may return one
-    number for a whole batch; otherwise results do not depend on it.
+    """How many samples are tested at a time by default: Keras's number if a metric is user-defined, which may return
+    one number for a whole batch; otherwise results do not depend on it.
     """
-    return keras if any(isinstance(metric, MeanMetricWrapper) for metric in trainer.measured) else PREDICT_BATCH
+    own = any(isinstance(metric, MeanMetricWrapper) or not ours(type(metric)) for metric in trainer.measured)
+    return keras if own else PREDICT_BATCH
 
 
 def run_test(trainer: Trainer, data: fit_data.Prepared, batches: tuple[int, int], run: Hooks) -> dict[str, float]:

@@ -386,3 +386,34 @@ def test_a_recorded_step_sees_a_changed_setting(make: Callable[[], Any], name: s
         trained.append(model.get_weights())
     for replayed, stepped in zip(*trained, strict=True):
         np.testing.assert_array_equal(replayed, stepped)
+
+
+@pytest.mark.parametrize("labels", [[np.nan], [np.inf], [[1], [2, 3]], ["a"], [0.5]], ids=str)
+def test_a_confusion_matrix_of_something_else(labels: Any) -> None:
+    assert refusal(lambda: sn.metrics.confusion_matrix(labels, [0])).startswith("confusion matrix: expected ")
+    assert refusal(lambda: sn.metrics.classification_report([0, 1], [0, 1], digits=2.5)).startswith("digits: expected")
+
+
+def test_activations_of_nothing() -> None:
+    assert activations.relu(np.zeros((0, 3))).shape == (0, 3)
+    assert activations.softmax(np.zeros((2, 0), "float32")).dtype == np.float32
+
+
+def test_a_tensor_that_is_part_of_a_graph() -> None:
+    class Tensor:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+
+        shape, ndim, dtype = (2, 3), 2, np.dtype("float32")
+
+        def __len__(self) -> int:
+            return 2
+
+    made = model()
+    made.compile("sgd", "mse")
+    for do in (
+        lambda: made.predict(Tensor()), lambda: made(Tensor()), lambda: made.fit(Tensor(), BATCH),
+        lambda: L.Dense(2)(Tensor()), lambda: sn.losses.MeanSquaredError()(Tensor(), BATCH),
+        lambda: sn.losses.MeanSquaredError()(BATCH, Tensor()),
+    ):  # fmt: skip
+        assert "requires grad" in refusal(do, DataError)

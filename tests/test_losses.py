@@ -501,3 +501,37 @@ def test_gradient_is_the_derivative_of_the_call(backend: str, loss: str) -> None
     one = getattr(losses, loss)()
     slope = (one(y, p + 1e-5 * moved, weights) - one(y, p - 1e-5 * moved, weights)) / 2e-5
     assert (one.gradient(y, p, weights) * moved).sum() == pytest.approx(slope, rel=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("offset", [1e4, 1e8, 1e12, 1e20])
+def test_logits_with_a_large_offset(offset: float, dtype: str, backend: str) -> None:
+    """What they have in common cancels before anything is added to it."""
+    logits, onehot = np.full((1, 3), offset, dtype), [[0.0, 1.0, 0.0]]
+    assert losses.SparseCategoricalCrossentropy(True)([1], logits) == pytest.approx(math.log(3), rel=1e-7)
+    assert losses.SparseCategoricalCrossentropy(True, label_smoothing=0.5)([1], logits) == pytest.approx(math.log(3), rel=1e-7)
+    assert losses.CategoricalCrossentropy(True)(onehot, logits) == pytest.approx(math.log(3), rel=1e-7)
+
+
+@pytest.mark.parametrize("logit", [20.0, 25.0, 33.5, 300.0])
+def test_binary_logits_that_are_nearly_certain(logit: float, backend: str) -> None:
+    loss = losses.BinaryCrossentropy(from_logits=True)
+    for target, sign in ((1.0, 1.0), (0.0, -1.0)):
+        assert loss([[target]], np.array([[sign * logit]])) == pytest.approx(math.log1p(math.exp(-logit)), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("targets", "outputs", "said"),
+    [
+        (np.ones((3, 4)), np.ones((4, 3)), r"expected targets of shape \(4, 3\), got \(3, 4\)"),
+        (np.ones((2, 6)), np.ones((3, 4)), "expected targets of shape"),
+        ([1, 2, 3], [1, 2], "expected targets of shape"),
+        ([[1, 2], [3]], [[1, 2]], "got a ragged list"),
+        ([], [], "expected at least one sample"),
+        (None, [1.0, 2.0], "got dtype object"),
+    ],
+)
+@pytest.mark.parametrize("name", ["mean_squared_error", "binary_crossentropy", "sparse_categorical_crossentropy"])
+def test_functions_refuse_targets_of_another_shape(name: str, targets: Any, outputs: Any, said: str) -> None:
+    with pytest.raises(sn.errors.ScratchnetError, match=f"^{name}: .*({said}|expected targets of shape)"):
+        getattr(losses, name)(targets, outputs)

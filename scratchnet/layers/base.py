@@ -231,7 +231,7 @@ class Layer(KerasNames, Part):
             if given.dtype.kind not in "biuf":
                 raise TypeError(f"got {given.dtype}")
             return xp.ascontiguousarray(given, dtype=self.dtype)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise DataError(f"layer {label!r}: expected an array of numbers: {error!s:.200}") from None
 
     def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:

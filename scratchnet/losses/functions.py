@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DataError, ShapeError
 from .base import Loss, as_numbers
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from .elementwise import MeanAbsoluteError, MeanSquaredError
@@ -44,11 +44,18 @@ def sparse_categorical_crossentropy(
 
 
 def _each(loss: Loss, y_true: Any, y_pred: Any) -> np.ndarray:
-    outputs, targets = as_numbers(y_pred, loss.name, "prediction"), np.asarray(y_true)
+    outputs, targets = as_numbers(y_pred, loss.name, "prediction"), as_numbers(y_true, loss.name)
+    if not outputs.size:
+        raise DataError(f"{loss.name}: expected at least one sample, got y_pred of shape {outputs.shape}")
+    shape = outputs.shape[:-1] if isinstance(loss, SparseCategoricalCrossentropy) else outputs.shape
+    if _narrow(targets.shape) != _narrow(shape):
+        raise ShapeError(f"{loss.name}: expected targets of shape {shape}, got {targets.shape}")
     rows = outputs.reshape(-1, outputs.shape[-1])
-    whole = targets.size == outputs.size
-    if not whole and targets.size != len(rows):
-        raise ShapeError(f"{loss.name}: expected targets of shape {outputs.shape}, got {targets.shape}")
-    targets = targets.reshape(len(rows), *(rows.shape[1:] if whole else ()))
+    targets = targets.reshape(rows.shape if shape == outputs.shape else len(rows))
     values = [loss(t[None], row[None]) for t, row in zip(targets, rows, strict=True)]
     return np.array(values, outputs.dtype if outputs.dtype.kind == "f" else np.float32).reshape(outputs.shape[:-1])
+
+
+def _narrow(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without a last axis of 1, which targets may have or lack."""
+    return shape[:-1] if shape[-1:] == (1,) else shape
