@@ -1,4 +1,4 @@
-"""The site: ``python -m sphinx -W docs docs/_build``. Everything it needs is installed by ``pip install '.[docs]'``."""
+"""The site: ``python -m sphinx -W docs docs/_build``. ``pip install -e '.[docs]'`` installs all it needs."""
 
 from __future__ import annotations
 

@@ -231,6 +231,16 @@ def test_docstring_examples_run(tmp_path: Path) -> None:
     assert runner.tries > 10
 
 
+def test_what_the_page_for_keras_users_says_is_missing_is_missing() -> None:
+    """The names in the first column of its table; whoever adds one of them deletes its row."""
+    page = (DOCS / "from-keras.md").read_text(encoding="utf-8")
+    table = page.partition("\n## What is not here")[2].partition("\n#")[0]
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)))
+    assert len(named) > 50
+    places = [sn, *MODULES.values(), sn.Sequential, sn.layers.Layer]
+    assert [name for name in named if any(hasattr(place, name) for place in places)] == []
+
+
 # The site -------------------------------------------------------------------------------------------------------------
 
 

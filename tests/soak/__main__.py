@@ -1,4 +1,4 @@
-"""The promises of the README, tried for a long time: ``python tests/soak [PART ...] [--scale 0.1] [--seed N]``.
+"""The promises of docs/promises.md, tried for a long time: ``python tests/soak [PART ...] [--scale 0.1] [--seed N]``.
 
 Each part runs real processes, signals, disks and files, and prints its figures as it ends; the table comes last. The
 exit code is 1 if a promise was broken. Without parts, all of them run: about two hours on two idle cores.
