@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from .addresses import at, shift
 from .conv2d_im2col import SLICES, add_gradients, masked, pad, unpad
+from .exported import exported
 from .gemm import ACCUMULATE, ZERO, gemm
-from .jit import exported, jit, kernel, max_threads, thread_id
+from .jit import jit, kernel, max_threads, thread_id
 from .launching import FEW, launch
 from .scratch import clear, scratch
 from .transposition import transposed

@@ -22,7 +22,8 @@ from __future__ import annotations
 from typing import Any
 
 from .addresses import item_bytes, shift
-from .jit import exported, host_registers, host_vector_bytes, intrinsic, jit
+from .exported import exported
+from .jit import host_registers, host_vector_bytes, intrinsic, jit
 from .simd import Simd
 
 ZERO, ACCUMULATE, BIAS = 0, 1, 2  # what a tile's accumulators start from: 0, C itself, or a row of biases

@@ -36,7 +36,7 @@ def max_threads() -> int:
     return int(numba.config.NUMBA_NUM_THREADS) if numba else 1
 
 
-_marked: list[tuple[Callable[..., Any], Callable[..., Any]]] = []  # a function, and what compiles it
+marked: list[tuple[Callable[..., Any], Callable[..., Any]]] = []  # a function, and what compiles it
 
 # `nnan` and `ninf` are left out of fast-math: NaN and Inf in the data or the loss must stay visible.
 # `reassoc` is what lets a sum be vectorized, `contract` what lets a product and a sum become one instruction.
@@ -51,7 +51,7 @@ def jit(function: F | None = None, *, parallel: bool = False, exact: bool = Fals
     """
     if function is None:
         return lambda f: jit(f, parallel=parallel, exact=exact)
-    _marked.append((function, functools.partial(compile_function, parallel=parallel, exact=exact)))
+    marked.append((function, functools.partial(compile_function, parallel=parallel, exact=exact)))
     return function
 
 
@@ -64,7 +64,7 @@ def kernel(function: F) -> F:
         dispatcher.cache_folder, dispatcher.framed, dispatcher.addresses, dispatcher.packed = folder, {}, {}, None
         return dispatcher
 
-    _marked.append((function, turn))
+    marked.append((function, turn))
     return function
 
 
@@ -88,7 +88,7 @@ def written_for(kernel: Any, name: str, source: str, **words: Any) -> Callable[.
 
 def intrinsic(function: F) -> F:
     """Mark a function that emits code itself (`numba.extending.intrinsic`), for instructions Numba cannot express."""
-    _marked.append((function, lambda f, folder: _numba().extending.intrinsic(f)))
+    marked.append((function, lambda f, folder: _numba().extending.intrinsic(f)))
     return function
 
 
@@ -96,22 +96,7 @@ def float32_version(double: Callable[[float], float]) -> Callable[[F], F]:
     """Mark a function of a float32. Kernels call it by its name for a float64 too, and then get ``double``."""
 
     def mark(function: F) -> F:
-        _marked.append((function, functools.partial(_by_type, double=double)))
-        return function
-
-    return mark
-
-
-def exported(arguments: str) -> Callable[[F], F]:
-    """Mark a helper on addresses and integers that is compiled once, for all kernels that call it.
-
-    Numba recompiles an ordinary helper inside every kernel, and twice inside a parallel one: the matrix product alone
-    cost the first run of a convolutional network 20 s. ``arguments`` has a letter for each: ``p`` the address of a
-    float (all of one dtype), ``t`` the address of an int64, ``i`` an integer.
-    """
-
-    def mark(function: F) -> F:
-        _marked.append((function, functools.partial(_export, arguments=arguments)))
+        marked.append((function, functools.partial(_by_type, double=double)))
         return function
 
     return mark
@@ -143,7 +128,7 @@ def compile_marked(cache_folder: Path) -> None:
 
     If the folder cannot be written or its disk is full, kernels are compiled without a cache.
     """
-    if not _marked:  # all are compiled: no need to digest the sources again, which takes over a millisecond
+    if not marked:  # all are compiled: no need to digest the sources again, which takes over a millisecond
         return
     _wait_briefly_then_sleep()
     import numba
@@ -151,11 +136,11 @@ def compile_marked(cache_folder: Path) -> None:
     folder = kernel_folder(cache_folder)
     warnings.filterwarnings("ignore", category=numba.NumbaPerformanceWarning)
     _name_yield()
-    for function, turn in _marked:
+    for function, turn in marked:
         _replace(function, turn(function, folder))
     _replace(prange, numba.prange)
     _replace(thread_id, numba.get_thread_id)
-    _marked.clear()
+    marked.clear()
 
 
 YIELD = "scratchnet_yield"  # the name by which compiled code finds the system's function that yields the processor
@@ -207,69 +192,6 @@ def _by_type(function: Callable[..., Any], folder: Path | None, double: Callable
     overload = numba.extending.overload(either, jit_options={"forceinline": True, **OPTIONS})
     overload(lambda x: (lambda x: single(x)) if x == numba.types.float32 else (lambda x: double(x)))
     return either
-
-
-_slots: list[Any] = []  # the addresses that exported helpers are called through, kept alive
-
-
-def _export(function: Callable[..., Any], folder: Path | None, arguments: str) -> Any:
-    """An intrinsic that calls ``function`` through a slot of memory, by the dtype of its first address.
-
-    A slot begins with a function that compiles the real one, puts it into the slot and calls it.
-    """
-    import ctypes
-
-    from llvmlite import binding, ir
-    from numba.core import cgutils
-
-    numba = _numba()
-    types = numba.types
-    name = f"scratchnet_{function.__module__}_{function.__name__}".replace(".", "_")
-
-    def signature(dtype: Any) -> Any:
-        kinds = {"p": types.CPointer(dtype), "t": types.CPointer(types.int64), "i": types.intp}
-        return types.void(*(kinds[letter] for letter in arguments))
-
-    def prepare(dtype: Any) -> None:
-        slot = ctypes.c_void_p()
-        prototype = ctypes.CFUNCTYPE(
-            None, *(ctypes.c_ssize_t if letter == "i" else ctypes.c_void_p for letter in arguments)
-        )
-
-        @prototype
-        def first_call(*values: int) -> None:
-            with caching_in(folder):
-                if slot.value == beginning:
-                    real = numba.cfunc(signature(dtype), cache=folder is not None, **OPTIONS)(function)
-                    slot.value = real.address
-                    _slots.append(real)
-            prototype(slot.value)(*values)
-
-        slot.value = beginning = ctypes.cast(first_call, ctypes.c_void_p).value
-        _slots.extend([slot, first_call])
-        binding.add_symbol(f"{name}_{dtype}", ctypes.addressof(slot))
-
-    for dtype in (types.float32, types.float64):
-        prepare(dtype)
-
-    def call(typingctx: Any, *given: Any) -> Any:
-        dtype = given[0].dtype
-
-        def codegen(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-            function_type = ir.FunctionType(ir.VoidType(), [context.get_value_type(arg) for arg in sig.args])
-            symbol, module = f"{name}_{dtype}", builder.module
-            slot = module.globals.get(symbol) or cgutils.add_global_variable(module, function_type.as_pointer(), symbol)
-            builder.call(builder.load(slot), values)
-            return context.get_dummy_value()
-
-        return signature(dtype), codegen
-
-    # Numba would pack *given into a tuple; show it the same number of named parameters instead.
-    names = ["typingctx", *(f"argument{i}" for i in range(len(arguments)))]
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-    )
-    return numba.extending.intrinsic(call)
 
 
 def _wait_briefly_then_sleep() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import pickle
 import shutil
 import tempfile
 import threading
@@ -91,15 +92,47 @@ def caching_in(folder: Path | None) -> Iterator[None]:
 
 @functools.cache
 def _own_files() -> Any:
-    """Numba's cache of one function, in files that no other process writes.
+    """Numba's cache of one function, in files that no other process writes, and that are read only if they are whole.
 
     Numba numbers its files. Two processes that compile a function at the same time, for float32 and for float64, both
-    take the next number, and one type later reads the other's code.
+    take the next number, and one type later reads the other's code. And it trusts them: a bit that has changed in a
+    file of machine code ends the program, if nothing worse. So each file begins with the digest of the rest.
     """
     from numba.core.caching import IndexDataCacheFile
 
     class OwnFiles(IndexDataCacheFile):
         def _data_name(self, number: int) -> str:
             return f"{_MARK}.{os.getpid()}.{super()._data_name(number)}"
+
+        def save(self, key: Any, data: Any) -> None:
+            with suppress(OSError):  # a disk that is full by now: the kernel is compiled, and not kept
+                super().save(key, data)
+
+        def _load_index(self) -> dict[Any, str]:
+            kept = self._read(self._index_path)
+            return dict(kept[1]) if kept is not None and kept[0] == self._source_stamp else {}
+
+        def _save_index(self, overloads: dict[Any, str]) -> None:
+            self._write(self._index_path, (self._source_stamp, overloads))
+
+        def _load_data(self, name: str) -> Any:
+            return self._read(self._data_path(name))
+
+        def _save_data(self, name: str, data: Any) -> None:
+            self._write(self._data_path(name), data)
+
+        def _write(self, path: str, what: Any) -> None:
+            content = self._dump(what)
+            with self._open_for_write(path) as file:
+                file.write(hashlib.sha256(content).digest() + content)
+
+        def _read(self, path: str) -> Any:
+            """What `_write` has written; None if there is no such file, or if it is damaged."""
+            try:
+                content = Path(path).read_bytes()
+            except OSError:
+                return None
+            whole = hashlib.sha256(content[32:]).digest() == content[:32]
+            return pickle.loads(content[32:]) if whole else None
 
     return OwnFiles

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .exported import ctrl_c_waits, late, raise_late
 from .frames import frame_of, framed, run_tasks
 from .jit import compile_function, written_for
 
@@ -59,11 +60,21 @@ def launch(kernel: Any, tasks: int, *arguments: Any, serial: bool = False) -> No
             return
     kinds = _fingerprint()(arguments)
     if kinds not in kernel.addresses:
-        kernel.addresses[kinds] = framed(kernel, arguments)
+        with ctrl_c_waits():
+            _compile(kernel, kinds, arguments)
+    kernel.packed(kernel.addresses[kinds], tasks, serial, *arguments)
+    if late:
+        raise_late()
+
+
+def _compile(kernel: Any, kinds: Any, arguments: tuple[Any, ...]) -> None:
+    """Compile a kernel, and what calls it, for arguments of these types."""
+    entry = framed(kernel, arguments)
     if kernel.packed is None:
         function = written_for(kernel, "packed", _PACKED, run_tasks=run_tasks, frame_of=frame_of)
         kernel.packed = compile_function(function, kernel.cache_folder, parallel=False)
-    kernel.packed(kernel.addresses[kinds], tasks, serial, *arguments)
+    kernel.packed(entry, 0, True, *arguments)
+    kernel.addresses[kinds] = entry
 
 
 @functools.cache

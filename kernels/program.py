@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .addresses import address_of, at
+from .exported import late, raise_late
 from .frames import address, call, framed, slots_of
 from .jit import YIELD, host_is_x86, intrinsic, jit, max_threads, prange
 from .launching import Launch
@@ -183,7 +184,10 @@ class Program:
 
         False if ``watched`` was not finite: the guarded launches were skipped.
         """
-        return bool(_run(threads, self.rows, self.counters, self.watched, self.slots, filled, table, row))
+        finite = _run(threads, self.rows, self.counters, self.watched, self.slots, filled, table, row)
+        if late:
+            raise_late()
+        return bool(finite)
 
     def run_steps(
         self, count: int, threads: int, filled: np.ndarray, table: np.ndarray, row: int, moving: np.ndarray,
@@ -193,7 +197,10 @@ class Program:
         ``moving``: from ``start`` on, ``stride`` bytes apart. Returns how often `run` would return True.
         """
         common = threads, self.rows, self.counters, self.watched, self.slots
-        return int(_run_steps(count, *common, filled, table, row, moving, start, stride))
+        taken = _run_steps(count, *common, filled, table, row, moving, start, stride)
+        if late:
+            raise_late()
+        return int(taken)
 
     def slots_of_array(self, array: np.ndarray) -> np.ndarray:
         """The slots that hold the address of an array, or of a view of all of it; `move` redirects them."""

@@ -31,8 +31,9 @@ from typing import Any
 import numpy as np
 
 from .addresses import LINE_BYTES, at, item_bytes, prefetch, shift
+from .exported import exported
 from .gemm import BIAS, ZERO
-from .jit import exported, host_registers, host_vector_bytes, intrinsic, jit, kernel
+from .jit import host_registers, host_vector_bytes, intrinsic, jit, kernel
 from .launching import launch
 from .scratch import scratch
 from .simd import Simd

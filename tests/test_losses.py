@@ -509,7 +509,9 @@ def test_logits_with_a_large_offset(offset: float, dtype: str, backend: str) -> 
     """What they have in common cancels before anything is added to it."""
     logits, onehot = np.full((1, 3), offset, dtype), [[0.0, 1.0, 0.0]]
     assert losses.SparseCategoricalCrossentropy(True)([1], logits) == pytest.approx(math.log(3), rel=1e-7)
-    assert losses.SparseCategoricalCrossentropy(True, label_smoothing=0.5)([1], logits) == pytest.approx(math.log(3), rel=1e-7)
+    assert losses.SparseCategoricalCrossentropy(True, label_smoothing=0.5)([1], logits) == pytest.approx(
+        math.log(3), rel=1e-7
+    )
     assert losses.CategoricalCrossentropy(True)(onehot, logits) == pytest.approx(math.log(3), rel=1e-7)
 
 
