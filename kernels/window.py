@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from ..errors import ShapeError
 
+MOST = 2**31 - 1
+
 
 def pad_amounts(size: int, window: int, stride: int, padding: str, dilation: int = 1) -> tuple[int, int]:
     """The padding ``(before, after)`` along one axis, for ``padding`` ``"same"`` or ``"valid"``."""
@@ -49,7 +51,8 @@ def plan(
     Raises
     ------
     ShapeError
-        If the output would be empty; the message starts with ``label``, which names the layer.
+        If the output would be empty, or the padded image enormous; the message starts with ``label``, which names the
+        layer.
     """
     axes = list(zip(size, window, strides, dilation, strict=True))
     try:
@@ -57,4 +60,12 @@ def plan(
     except ShapeError as error:
         raise ShapeError(f"layer {label!r}: {error}") from None
     (top, bottom), (left, right) = (pad_amounts(s, k, t, padding, d) for s, k, t, d in axes)
+    padded = (size[0] + top + bottom) * (size[1] + left + right)
+    require_few(label, max(padded, *strides, *dilation), f"a window of {window}, strides {strides}")
     return (oh, ow), (top, bottom, left, right)
+
+
+def require_few(label: str, pixels: int, asked: str) -> None:
+    """Raise ShapeError if a padded image has more pixels than kernels can count, which on a GPU is in 32 bits."""
+    if pixels > MOST:
+        raise ShapeError(f"layer {label!r}: expected at most {MOST:,} pixels with the padding, got {asked}")

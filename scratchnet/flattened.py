@@ -59,11 +59,15 @@ class Flattened(Stack):
         self._trainer = None
         if self.optimizer is None:
             return
-        if self.optimizer.goes_on(self, self.spans):
-            self.optimizer.follow_backend()
-        else:
-            self.optimizer.build(self.flat_params.size, self.spans, self.dtype)
-            self.optimizer.model = weakref.ref(self)
+        try:
+            if self.optimizer.goes_on(self, self.spans):
+                self.optimizer.follow_backend()
+            else:
+                self.optimizer.build(self.flat_params.size, self.spans, self.dtype)
+                self.optimizer.model = weakref.ref(self)
+        except BaseException:  # Ctrl-C: the next step lays out everything again
+            self.flat_params = None
+            raise
 
     def trained_layers(self) -> list[Layer]:
         """The layers, inner ones too, that were trainable when the model was compiled."""

@@ -115,7 +115,6 @@ def test_shapes_as_arguments(shape: Any) -> None:
         lambda: sn.Sequential([L.Dense(10**30, input_shape=(3,))]),
         lambda: L.Dense(10**12).build((10**6,)),
         lambda: L.Conv2D(99999999999999999999, 3).build((8, 8, 1)),
-        lambda: L.Conv2D(2, 10**9, padding="same").build((8, 8, 1)),
     ],
 )
 def test_weights_beyond_memory(make: Callable[[], Any]) -> None:
@@ -417,3 +416,46 @@ def test_a_tensor_that_is_part_of_a_graph() -> None:
         lambda: sn.losses.MeanSquaredError()(BATCH, Tensor()),
     ):  # fmt: skip
         assert "requires grad" in refusal(do, DataError)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: L.MaxPooling2D(10**9, padding="same"),
+        lambda: L.Conv2D(2, 10**9, padding="same"),
+        lambda: L.Conv2D(2, 3, dilation_rate=10**9, padding="same"),
+        lambda: L.Conv2D(2, 3, strides=2**70),
+        lambda: L.ZeroPadding2D(10**9),
+    ],
+)
+def test_enormous_windows(layer: Callable[[], L.Layer], backend: str) -> None:
+    with sn.use_backend(backend):
+        said = refusal(lambda: sn.Sequential([L.Input((8, 8, 1)), layer()]).predict(np.zeros((1, 8, 8, 1))), ShapeError)
+    assert "expected at most 2,147,483,647 pixels with the padding" in said
+
+
+def test_an_interruption_while_the_optimizer_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slots that were there by then were taken for all of them."""
+
+    def trained(interrupted: bool) -> list[np.ndarray]:
+        sn.utils.set_random_seed(1)
+        made = model()
+        made.compile("adam", "mse")
+        if interrupted:
+            made_so_far: list[Any] = []
+
+            def stop(*given: Any) -> Any:
+                made_so_far.append(given)
+                if len(made_so_far) == 2:
+                    raise KeyboardInterrupt
+                return np.empty(*given)
+
+            monkeypatch.setattr(sn.optimizers.base, "empty", stop)
+            with pytest.raises(KeyboardInterrupt):
+                made.train_on_batch(BATCH, BATCH[:, :2])
+            monkeypatch.undo()
+        made.train_on_batch(BATCH, BATCH[:, :2])
+        return made.get_weights()
+
+    assert [w.tolist() for w in trained(True)] == [w.tolist() for w in trained(False)]

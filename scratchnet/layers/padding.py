@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
-from .arguments import channels_last, image_shape, pair
+from ..kernels.window import require_few
+from .arguments import channels_last, image_shape, label, pair
 from .base import Layer, Shape, ops
 
 
@@ -42,6 +43,7 @@ class ZeroPadding2D(Layer):
         h, w, c = image_shape(self, input_shape)
         self.pads = (*self.padding[0], *self.padding[1])
         self.output_shape = (h + sum(self.padding[0]), w + sum(self.padding[1]), c)
+        require_few(label(self), self.output_shape[0] * self.output_shape[1], f"padding {self.padding}")
 
     def forward(self, x: Any, training: bool = False) -> Any:
         x = self.check_input(x)

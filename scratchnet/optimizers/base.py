@@ -92,7 +92,7 @@ class Optimizer(Configured):
         if name not in ("learning_rate", "rate_or_schedule", *self.counters):
             vars(self)["changes"] = self.changes + 1
         if name in self.arguments and vars(self).get("dtype") is not None:
-            self._make_slots()
+            self._make_slots(self.dtype)
 
     def _optional(self, name: str, value: Any, interval: str) -> float | None:
         return None if value is None else number(self, name, value, interval)
@@ -126,17 +126,19 @@ class Optimizer(Configured):
     def build(self, size: int, spans: list[tuple[int, int]], dtype: Any) -> None:
         """Start afresh with vectors of this size; ``spans`` are the slices (start, stop) of the single variables."""
         xp = array_module()
-        self.dtype, self.iterations, self.size = np.dtype(dtype), 0, size
+        self.dtype, self.iterations, self.size = None, 0, size
         self.spans = xp.asarray(np.array(spans, np.int64).reshape(-1, 2))
         self.slots = {}
-        self._make_slots()
+        self._make_slots(np.dtype(dtype))
+        self.dtype = np.dtype(dtype)  # last: it says that the rest is there, whatever interrupts this
 
-    def _make_slots(self) -> None:
+    def _make_slots(self, dtype: Any) -> None:
         """Create the slots that the settings need and that do not exist yet."""
         for name, value in self.slot_values().items():
             if value is not None and name not in self.slots:
-                self.slots[name] = empty(self.size, self.dtype)
-                self.slots[name][...] = value
+                slot = empty(self.size, dtype)
+                slot[...] = value
+                self.slots[name] = slot
 
     def goes_on(self, model: Any, spans: list[tuple[int, int]]) -> bool:
         """Whether it was last built for this model, with these variables."""
