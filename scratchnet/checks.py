@@ -70,6 +70,13 @@ def whole(name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
+def part_name(owner: Any, name: Any) -> str | None:
+    """``name=`` of a layer, a loss ...: a word, or None to let it be chosen; ConfigError for anything else."""
+    if name is None or (isinstance(name, str) and name):
+        return None if name is None else str(name)
+    raise ConfigError(f"{type(owner).__name__}: name: expected a word, or None, got {name!r:.80}")
+
+
 def flag(owner: Any, name: str, value: Any) -> bool:
     """A truth value: True, False, or the numbers 1 and 0.
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .backend import array_module
+from .checks import whole
 from .gradient_probes import LayerProbe, LossProbe, habits, require_checkable, size_of
 
 SMOOTH, KINKED = 1e-6, 1e-5  # largest relative error allowed: in general, and where kinks nearby blur the differences
@@ -199,7 +200,12 @@ def check_gradients(
     ------
     GradientError
         If ``subject`` is none of these, ``x`` is not a batch of numbers, or the output is not finite at this point.
+    ConfigError
+        If ``seed``, ``max_elements`` or ``projections`` is not a whole number.
     """
+    whole("seed", seed, 0)
+    whole("max_elements", max_elements, 0)
+    whole("projections", projections)
     require_checkable(subject, x, y)
     report = Report("nothing")
     for moved in (False, True):

@@ -459,3 +459,26 @@ def test_an_interruption_while_the_optimizer_is_built(monkeypatch: pytest.Monkey
         return made.get_weights()
 
     assert [w.tolist() for w in trained(True)] == [w.tolist() for w in trained(False)]
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        (lambda: C.TensorBoard(hparams="x"), "TensorBoard: hparams: expected a dict of names and values, got 'x'"),
+        (lambda: C.TensorBoard(images=5), "TensorBoard: images: expected (x, y), got 5"),
+        (lambda: sn.losses.MeanSquaredError(name=PAIR), "MeanSquaredError: name: expected a word, or None, got array"),
+        (lambda: sn.metrics.Accuracy(name=PAIR), "Accuracy: name: expected a word, or None, got array"),
+        (lambda: sn.optimizers.SGD(name=3), "SGD: name: expected a word, or None, got 3"),
+        (
+            lambda: sn.optimizers.schedules.PiecewiseConstantDecay(np.array(3), [1, 2]),
+            "PiecewiseConstantDecay: boundaries: expected a list of numbers, got array(3)",
+        ),
+        (lambda: sn.losses.BinaryCrossentropy(label_smoothing=True), "BinaryCrossentropy: label_smoothing: expected a"),
+        (lambda: sn.utils.to_categorical([0], True), "to_categorical: expected num_classes of at least 1, got True"),
+        (lambda: model().set_weights(np.array(3)), "set_weights: expected 2 arrays, got array(3)"),
+        (lambda: sn.check_gradients(L.Dense(2), BATCH, seed="x"), "seed: expected an integer of at least 0, got 'x'"),
+        (lambda: sn.check_gradients(L.Dense(2), BATCH, projections=PAIR), "projections: expected an integer of at"),
+    ],
+)
+def test_more_arguments_of_another_kind(do: Callable[[], Any], said: str) -> None:
+    assert refusal(do).startswith(said)

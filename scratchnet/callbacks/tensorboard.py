@@ -59,9 +59,14 @@ class TensorBoard(Callback):
         if not (isinstance(update_freq, str) and update_freq == "epoch") and not is_whole(update_freq):
             expected = "expected 'epoch' or a positive integer"
             raise ConfigError(f"TensorBoard: update_freq: {expected}, got {update_freq!r:.80}")
+        if images is not None and not (isinstance(images, tuple | list) and len(images) == 2):
+            raise ConfigError(f"TensorBoard: images: expected (x, y), got {images!r:.80}")
+        if hparams is not None and not isinstance(hparams, dict):
+            raise ConfigError(f"TensorBoard: hparams: expected a dict of names and values, got {hparams!r:.80}")
         self.log_dir = file_path(self, "log_dir", log_dir)
         self.histogram_freq, self.write_graph = histogram_freq, flag(self, "write_graph", write_graph)
-        self.update_freq, self.images, self.class_names, self.grid = update_freq, images, class_names, grid
+        self.images: Any = images
+        self.update_freq, self.class_names, self.grid = update_freq, class_names, grid
         self.hparams = dict(hparams or {})
         self.reads_logs = update_freq != "epoch"
         self._writers: dict[str, Any] = {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_whole
 from ..errors import ConfigError, DataError
 
 
@@ -42,7 +43,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         if not labels.size:
             raise DataError("to_categorical: expected labels, or num_classes where there are none")
         num_classes = int(labels.max()) + 1
-    if not isinstance(num_classes, int | np.integer) or num_classes < 1:
+    if not is_whole(num_classes):
         if labels.size and labels.min() < 0:
             raise DataError(f"to_categorical: expected labels from 0, got {labels.min()}")
         raise ConfigError(f"to_categorical: expected num_classes of at least 1, got {num_classes!r}")

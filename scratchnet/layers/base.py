@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import config, initializers
 from ..backend import array_module, get_backend, ops
-from ..checks import flag, snake_case
+from ..checks import flag, part_name, snake_case
 from ..custom import Hooks, Part, ours
 from ..errors import BackendError, ConfigError, DataError, ShapeError
 from ..host_arrays import batch_expected, numbers
@@ -79,7 +79,7 @@ class Layer(KerasNames, Part):
     ) -> None:  # fmt: skip
         input_shape = keras_arguments.input_shape(self, input_shape, unknown)
         self.regularizers = keras_arguments.regularizers(self, unknown)
-        self.name = keras_arguments.layer_name(self, name)
+        self.name = part_name(self, name)
         self._trainable = flag(self, "trainable", trainable)
         self.dtype = config.as_float_dtype(config.floatx() if dtype is None else dtype)
         self.requested_input_shape: Shape | None = input_shape

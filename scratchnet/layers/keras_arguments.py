@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..checks import arguments_of, refuse_unknown, sample_shape, whole
-from ..errors import ConfigError
 from ..keras_defaults import LAYERS, Rules, take
 from ..regularizers import Regularizer, get
 
@@ -38,13 +37,6 @@ def regularizers(layer: Any, unknown: dict[str, Any]) -> dict[str, Regularizer]:
 def layer_arguments(cls: type) -> list[str]:
     """What the constructor of a layer class takes, by name."""
     return list(dict.fromkeys([*arguments_of(cls), *BASE]))
-
-
-def layer_name(layer: Any, name: Any) -> str | None:
-    """``name=``: a string, or None to let the model choose one."""
-    if name is None or (isinstance(name, str) and name):
-        return None if name is None else str(name)
-    raise ConfigError(f"{type(layer).__name__}: name: expected a word, or None, got {name!r:.80}")
 
 
 def input_shape(layer: Any, shape: Any, others: dict[str, Any]) -> tuple[int, ...] | None:

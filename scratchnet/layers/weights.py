@@ -36,7 +36,8 @@ def put(layer: Any, arrays: Any) -> None:
     """Copy arrays into the weights: all of them or, with a ShapeError or DataError, none."""
     require_built(layer)
     targets = list(places(layer))
-    given = list(arrays) if isinstance(arrays, Iterable) and not isinstance(arrays, str | bytes) else None
+    several = isinstance(arrays, Iterable) and not isinstance(arrays, str | bytes) and getattr(arrays, "ndim", 1) != 0
+    given = list(arrays) if several else None
     if given is None or len(given) != len(targets):
         got = f"{arrays!r:.80}" if given is None else len(given)
         raise ShapeError(f"set_weights: expected {len(targets)} arrays, got {got}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import config as settings
 from ..backend import array_module
-from ..checks import arguments_of, refuse_unknown, snake_case
+from ..checks import arguments_of, part_name, refuse_unknown, snake_case
 from ..configured import Configured
 from ..custom import Hooks, Part
 from ..errors import DataError, ShapeError
@@ -56,7 +56,7 @@ class Loss(Configured, Part):
     def __init__(self, name: str | None = None, **unknown: Any) -> None:
         take(self, unknown, self.keras_arguments)
         refuse_unknown(self, unknown, arguments_of(type(self)))
-        self.name = name or snake_case(type(self).__name__)
+        self.name = part_name(self, name) or snake_case(type(self).__name__)
 
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
         """Targets as `evaluate` wants them, for outputs of this shape (without the batch axis), checked once.

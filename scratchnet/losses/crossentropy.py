@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import array_module, ops
+from ..checks import number
 from ..errors import ConfigError, DataError, ShapeError
 from ..keras_defaults import CROSSENTROPY, SPARSE_CROSSENTROPY
 from ..kernels.elementwise_losses import BINARY, BINARY_LOGITS
@@ -25,9 +26,8 @@ class _Crossentropy(Loss):
         super().__init__(name, axis=axis, reduction=reduction, dtype=dtype, **unknown)
         if not isinstance(from_logits, bool | np.bool_):
             raise ConfigError(f"{type(self).__name__}: from_logits: expected True or False, got {from_logits!r}")
-        if not isinstance(label_smoothing, int | float | np.number) or not 0 <= label_smoothing <= 1:
-            raise ConfigError(f"{type(self).__name__}: label_smoothing: expected 0 to 1, got {label_smoothing!r}")
-        self.from_logits, self.label_smoothing = bool(from_logits), float(label_smoothing)
+        self.from_logits = bool(from_logits)
+        self.label_smoothing = float(number(self, "label_smoothing", label_smoothing, "[0, 1]"))
 
     def config(self) -> dict[str, Any]:
         return {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, **super().config()}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import arguments_of, refuse_unknown, snake_case
+from ..checks import arguments_of, part_name, refuse_unknown, snake_case
 from ..configured import Configured
 from ..errors import ConfigError, ShapeError
 from ..keras_defaults import METRIC, take
@@ -40,7 +40,7 @@ class Metric(Configured):
     def __init__(self, name: str | None = None, dtype: Any = None, **unknown: Any) -> None:
         take(self, {"dtype": dtype}, METRIC)
         refuse_unknown(self, unknown, arguments_of(type(self)))
-        self.name = name or snake_case(type(self).__name__)
+        self.name = part_name(self, name) or snake_case(type(self).__name__)
         self.total, self.count = 0.0, 0.0  # a subclass's `reset_state` may need attributes not set yet
 
     def values(self, y_true: Any, y_pred: Any) -> Any:

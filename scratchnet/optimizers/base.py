@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import array_module, ops, to_numpy
-from ..checks import number, refuse_unknown
+from ..checks import number, part_name, refuse_unknown
 from ..configured import Configured
 from ..custom import refuse_keras_hooks
 from ..errors import ConfigError, ShapeError
@@ -59,7 +59,7 @@ class Optimizer(Configured):
         known = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "name")
         take(self, unknown, OPTIMIZER)
         refuse_unknown(self, unknown, ("learning_rate", *self.arguments, *known))
-        self.name = name or type(self).__name__.lower()
+        self.name = part_name(self, name) or type(self).__name__.lower()
         self.learning_rate = learning_rate
         self.weight_decay = self._optional("weight_decay", weight_decay, "[0, inf)")
         self.clipnorm = self._optional("clipnorm", clipnorm, "(0, inf)")

@@ -38,7 +38,7 @@ class LearningRateSchedule(Configured):
     """
 
     def __init__(self, name: str | None = None, **unknown: Any) -> None:
-        refuse_unknown(self, unknown, [*arguments_of(type(self)), "name"])
+        refuse_unknown(self, unknown, list(dict.fromkeys([*arguments_of(type(self)), "name"])))
         if name is not None:
             self.name = name
 
@@ -163,8 +163,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     ) -> None:
         super().__init__(name, **unknown)
         for name, given in (("boundaries", boundaries), ("values", values)):
-            if isinstance(given, str) or not hasattr(given, "__len__"):
-                raise ConfigError(f"PiecewiseConstantDecay: {name}: expected a list of numbers, got {given!r}")
+            if isinstance(given, str) or not hasattr(given, "__len__") or np.ndim(given) != 1:
+                raise ConfigError(f"PiecewiseConstantDecay: {name}: expected a list of numbers, got {given!r:.80}")
         self.boundaries = [number(self, "boundaries", value) for value in boundaries]
         self.values = [number(self, "values", value, "[0, inf)") for value in values]
         if len(self.values) != len(self.boundaries) + 1 or not self.boundaries:
