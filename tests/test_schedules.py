@@ -113,7 +113,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "CosineDecay",
         {"initial_learning_rate": 1, "decay_steps": 5, "alfa": 1},
-        "CosineDecay has no argument 'alfa': it has: initial_learning_rate, decay_steps, alpha, name, warmup_target, warmup_steps$",
+        "CosineDecay has no argument 'alfa': it has: initial_learning_rate, decay_steps, alpha, name, w",
     ),
     ("PiecewiseConstantDecay", {"boundaries": [1], "values": [1, 2], "x": 1}, "it has: boundaries, values, name"),
     ("LearningRateSchedule", {}, "expected one of CosineDecay"),
