@@ -22,7 +22,7 @@ import numpy as np
 
 from .addresses import at
 from .conv2d_im2col import masked, over_images, prepare, unpad
-from .gemm import ZERO, gemm, gemm_at
+from .gemm import gemm, gemm_at, matrix
 from .jit import host_vector_bytes, jit, kernel, max_threads, thread_id
 from .launching import launch
 from .scratch import clear, scratch
@@ -116,10 +116,10 @@ def _gather(task, tasks, turned, y, dy, groups, relu, top, left, pixels, taps, p
             pixel, count, tap, depth, place, apart = products[q]
             for g in range(groups):
                 gemm_at(
-                    at(border, g * per_group), at(pixels, pixel), at(taps, tap),
-                    at(turned, tap * c + g * in_group), c,
-                    at(dx, (i * dx.shape[1] * w + place) * c + g * in_group), apart * c, at(turned, 0),
-                    count, in_group, depth, ZERO, False,
+                    matrix(border, g * per_group, at(pixels, pixel), at(taps, tap)),
+                    matrix(turned, tap * c + g * in_group, c),
+                    matrix(dx, (i * dx.shape[1] * w + place) * c + g * in_group, apart * c),
+                    count, in_group, depth,
                 )  # fmt: skip
 
 
@@ -130,10 +130,8 @@ def add_windows(dz, wt, f, pixels, taps, run, window, image, first):
     filters = dz.size // pixels.size
     for p in range(0, pixels.size, BLOCK):
         count = min(BLOCK, pixels.size - p)
-        gemm(
-            at(dz, p * filters + f), filters, 1, at(wt, 0), depth, at(window, 0), depth, at(window, 0),
-            count, depth, per_group, ZERO, False,
-        )  # fmt: skip
+        dz_block = matrix(dz, p * filters + f, filters)
+        gemm(dz_block, matrix(wt, 0, depth), matrix(window, 0, depth), count, depth, per_group)
         for i in range(count):
             for tap in range(0, depth, run):
                 place = first + pixels[p + i] + taps[tap]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .addresses import at, shift
 from .conv2d_im2col import SLICES, add_gradients, masked, pad, unpad
-from .gemm import ACCUMULATE, ZERO, gemm
+from .gemm import ACCUMULATE, ZERO, gemm, matrix
 from .jit import exported, jit, kernel, max_threads, thread_id
 from .launching import FEW, launch
 from .scratch import clear, scratch
@@ -133,10 +133,8 @@ def _forward(task, tasks, x, w, b, pads, relu, u, vs, ms, images, outputs, y):
         pad(x[i], pads[0], pads[2], image)
         transform_tiles(r, image, (i - first) * tiles, v, v_plane, down, across, INPUT)
     for point in range(TILE_IN * TILE_IN):
-        gemm(
-            at(v, point * v_plane), c, 1, at(u, point * (depth + PLANE_GAP)), f, at(m, point * m_plane), f, at(v, 0),
-            count, f, c, ZERO, False,
-        )  # fmt: skip
+        u_at, v_at, m_at = point * (depth + PLANE_GAP), point * v_plane, point * m_plane
+        gemm(matrix(v, v_at, c), matrix(u, u_at, f), matrix(m, m_at, f), count, f, c)
     for i in range(first, last):
         transform_tiles(r, output, (i - first) * tiles, m, m_plane, down, across, OUTPUT)
         finish(output, b, relu, y[i])
@@ -167,10 +165,10 @@ def _backward(s, x, w, y, dy, pads, relu, group, ut, vs, ms, images, outputs, du
             transform_tiles(r, output, (i - first) * tiles, m, m_plane, down, across, D_OUTPUT)
         start = ZERO if first == begin else ACCUMULATE
         for point in range(TILE_IN * TILE_IN):
-            v_at, m_at = at(v, point * v_plane), at(m, point * m_plane)
-            gemm(v_at, 1, c, m_at, f, at(du, point * u_plane), f, v_at, c, f, count, start, False)
+            u_at, v_at, m_at = point * u_plane, point * v_plane, point * m_plane
+            gemm(matrix(v, v_at, 1, c), matrix(m, m_at, f), matrix(du, u_at, f), c, f, count, start=start)
             if wanted:
-                gemm(m_at, f, 1, at(ut, point * u_plane), c, v_at, c, v_at, count, c, f, ZERO, False)
+                gemm(matrix(m, m_at, f), matrix(ut, u_at, c), matrix(v, v_at, c), count, c, f)
         if wanted:
             for i in range(first, last):
                 clear(image)

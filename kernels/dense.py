@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .addresses import at
-from .gemm import BIAS, ZERO, gemm
+from .gemm import BIAS, ZERO, gemm, matrix
 from .jit import jit, kernel
 from .launching import launch
 from .registry import reference, twin
@@ -100,9 +100,10 @@ def _forward(task, x, w, b, relu, sums):
     first, end = part * inputs // parts, (part + 1) * inputs // parts
     start = BIAS if b.size and part == 0 else ZERO
     gemm(
-        at(x, i * x.shape[1] + first), x.shape[1], 1, at(w, first * outputs + j), outputs,
-        at(sums, (part * n + i) * outputs + j), outputs, at(b, j),
-        rows, columns, end - first, start, relu,
+        matrix(x, i * x.shape[1] + first, x.shape[1]),
+        matrix(w, first * outputs + j, outputs),
+        matrix(sums, (part * n + i) * outputs + j, outputs),
+        rows, columns, end - first, start=start, bias=at(b, j), relu=relu,
     )  # fmt: skip
 
 
@@ -135,10 +136,8 @@ def dense_forward(x, w, b, relu, y):
 def _dw(task, x, dz, dw):
     inputs, outputs = dw.shape
     i, j, rows, columns = block(task, inputs, outputs, GRADIENT_ROWS)
-    gemm(
-        at(x, i), 1, inputs, at(dz, j), dz.shape[1], at(dw, i * outputs + j), outputs, at(dw, 0),
-        rows, columns, x.shape[0], ZERO, False,
-    )  # fmt: skip
+    transposed_x = matrix(x, i, 1, inputs)
+    gemm(transposed_x, matrix(dz, j, dz.shape[1]), matrix(dw, i * outputs + j, outputs), rows, columns, x.shape[0])
 
 
 @jit
@@ -149,10 +148,7 @@ def _dx(task, w, dz, panel, dx):
     j = task * COLUMNS
     columns = min(COLUMNS, inputs - j)
     transpose(at(w, j * outputs), outputs, columns, outputs, at(panel, 0), columns)
-    gemm(
-        at(dz, 0), dz.shape[1], 1, at(panel, 0), columns, at(dx, j), inputs, at(panel, 0),
-        n, columns, outputs, ZERO, False,
-    )  # fmt: skip
+    gemm(matrix(dz, 0, dz.shape[1]), matrix(panel, 0, columns), matrix(dx, j, inputs), n, columns, outputs)
 
 
 @kernel

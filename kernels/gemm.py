@@ -19,9 +19,9 @@ sizes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from .addresses import item_bytes, shift
+from .addresses import at, item_bytes, shift
 from .jit import exported, host_registers, host_vector_bytes, intrinsic, jit
 from .simd import Simd
 
@@ -169,19 +169,45 @@ def _strips(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
 
 
 @exported("piipipipiiiii")
-def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
-    """``C = relu?(start + A B)`` on addresses (see `at`): A is (m, k), B is (k, n), C is (m, n).
-
-    ``a_row, a_column, b_row, c_row`` are strides in elements; the columns of B and C are contiguous. ``start`` is
-    ZERO, ACCUMULATE or BIAS (``bias`` is read only then).
-    """
+def _gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
     _strips(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu)
 
 
 @exported("pttpipipiiiii")
-def gemm_at(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu):
-    """`gemm` with ``A[i, p] = a[rows[i] + columns[p]]``: the matrix of a convolution's windows, never materialized.
+def _gemm_at(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu):
+    _strips(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu)
+
+
+class Matrix(NamedTuple):
+    """Where a matrix lies: the address of its first element, and its strides, in elements."""
+
+    first: Any
+    row: Any
+    column: Any
+
+
+@jit
+def matrix(array, first, row, column=1):
+    """The matrix that begins at element ``first`` of an array; only that of a first operand may have a ``column``."""
+    return Matrix(at(array, first), row, column)
+
+
+@jit
+def gemm(a, b, c, m, n, k, start=ZERO, bias=None, relu=False):
+    """``C = relu?(start + A B)``: A is (m, k), B is (k, n), C is (m, n), all of them made by `matrix`.
+
+    ``start`` is ZERO, ACCUMULATE or BIAS, which begins with the row of numbers at the address ``bias``.
+    """
+    row = c.first if bias is None else bias
+    _gemm(a.first, a.row, a.column, b.first, b.row, c.first, c.row, row, m, n, k, start, relu)
+
+
+@jit
+def gemm_at(a, b, c, m, n, k, start=ZERO, bias=None, relu=False):
+    """`gemm` with ``A[i, p] = array[first + rows[i] + columns[p]]``, the matrix of a convolution's windows, never
+    materialized: ``matrix(array, first, rows, columns)``.
 
     ``rows`` and ``columns`` are addresses of tables of int64; swapped, they give the transpose.
     """
-    _strips(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu)
+    row = c.first if bias is None else bias
+    _gemm_at(a.first, a.row, a.column, b.first, b.row, c.first, c.row, row, m, n, k, start, relu)
