@@ -11,20 +11,7 @@ from .launching import launch
 from .registry import reference, twin
 from .scratch import scratch
 from .transposition import transpose
-from .zero_terms import gradient, gradient_pays, multiply, multiply_pays
-
-# Fewer multiply-adds than this are done by one thread: 3 us of work, the cost of handing over to a second thread. Such
-# a small product is not cut in halves either, nor searched for zeros.
-SERIAL = 150_000
-# Size of a task: small enough that eight threads find work, large enough to use a tile well.
-COLUMNS, FORWARD_ROWS, GRADIENT_ROWS = 64, 64, 28
-ADDED = 2048  # numbers of y that one task adds up
-STRIP = 32  # columns of a tile of the product with AVX-512; 16 take just as long
-# With at least this many inputs per sample, the sum over the inputs is computed in two halves. Each of two threads then
-# multiplies by the half of w's rows that it also updates in the optimizer and so has in its cache: Adam over 784-200-10
-# takes 14 us instead of 26, the product at 100 images 90 instead of 84.
-INPUTS_PER_SAMPLE = 4
-ROW_GAP = 16  # numbers inserted between rows whose distance would be a power of two
+from .zero_terms import gradient, gradient_pays, multiply, multiply_pays, zero_if_finite
 
 
 @reference("dense_forward")
@@ -41,6 +28,20 @@ def dense_backward_reference(x, w, y, dy, relu):
     """``dz = dy [y > 0]``, ``dw = x' dz``, ``db = sum_n dz``, ``dx = dz w'``."""
     dz = np.where(y > 0, dy, 0) if relu else dy
     return x.T @ dz, dz.sum(axis=0), dz @ w.T
+
+
+# Fewer multiply-adds than this are done by one thread: 3 us of work, the cost of handing over to a second thread. Such
+# a small product is not cut in halves either, nor searched for zeros.
+SERIAL = 150_000
+# Size of a task: small enough that eight threads find work, large enough to use a tile well.
+COLUMNS, FORWARD_ROWS, GRADIENT_ROWS = 64, 64, 28
+ADDED = 2048  # numbers of y that one task adds up
+STRIP = 32  # columns of a tile of the product with AVX-512; 16 take just as long
+# With at least this many inputs per sample, the sum over the inputs is computed in two halves. Each of two threads then
+# multiplies by the half of w's rows that it also updates in the optimizer and so has in its cache: Adam over 784-200-10
+# takes 14 us instead of 26, the product at 100 images 90 instead of 84.
+INPUTS_PER_SAMPLE = 4
+ROW_GAP = 16  # numbers inserted between rows whose distance would be a power of two
 
 
 @kernel
@@ -178,14 +179,10 @@ def _dz(task, y, dy, relu, dz, db, checks):
             for j in range(count):
                 sums[j] += here[j]
     if checks.size:
-        nothing = dz.dtype.type(0)  # becomes NaN if dz is not finite: its sums are not finite either then
-        for j in range(count if db.size else 0):
-            nothing += sums[j] * 0
+        check = zero_if_finite(sums, count if db.size else 0)  # if dz is not finite, its sums are not either
         for i in range(0 if db.size else n):
-            here = at(dz, i * dz.shape[1] + first)
-            for j in range(count):
-                nothing += here[j] * 0
-        checks[task] = nothing
+            check += zero_if_finite(at(dz, i * dz.shape[1] + first), count)
+        checks[task] = check
 
 
 @twin("dense_backward")

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from .addresses import LINE_BYTES, at, item_bytes, prefetch, shift
+from .addresses import LINE_BYTES, at, item_bytes, like, prefetch, shift
 from .gemm import BIAS, ZERO
 from .jit import exported, host_registers, host_vector_bytes, intrinsic, jit, kernel
 from .launching import launch
@@ -176,6 +176,15 @@ def _strips(part, outputs, a, a_row, a_column, b, b_row, c, c_row, bias, words, 
 
 
 @jit
+def zero_if_finite(numbers, count):
+    """0, or NaN if one of the numbers is NaN or infinite."""
+    total = zero = like(numbers, 0)
+    for k in range(count):
+        total += numbers[k] * zero
+    return total
+
+
+@jit
 def _finite(checks):
     clean = True
     for k in range(checks.size):
@@ -191,10 +200,7 @@ def _all(count):
 
 @kernel
 def _look(task, b, checks):
-    numbers, nothing = at(b, task * LOOKED), b.dtype.type(0)
-    for k in range(min(LOOKED, b.size - task * LOOKED)):
-        nothing += numbers[k] * 0  # NaN if the number is not finite
-    checks[task] = nothing
+    checks[task] = zero_if_finite(at(b, task * LOOKED), min(LOOKED, b.size - task * LOOKED))
 
 
 @kernel

@@ -46,7 +46,7 @@ MUTANTS = [
         "inputs, end - i, here) if finite", "inputs, 1, here) if finite", ZEROS),
     Mutant(Q, "only the first vector is looked at", "range(0, WORD, simd.lanes)", "range(0, simd.lanes, simd.lanes)",
         ZEROS),
-    Mutant(Q, "w is not looked at", "checks[task] = nothing", "checks[task] = 0", ZEROS),
+    Mutant(Q, "w is not looked at", "total += numbers[k] * zero", "total += zero", ZEROS),
     Mutant(Q, "dz is not looked at", "clean &= checks[k] == 0", "clean &= True", ZEROS),
     Mutant(Q, "not all terms where something is not finite",
         "-1 if count == WORD else (1 << count) - 1", "(1 << (count - 1)) - 1", ZEROS),
