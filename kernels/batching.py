@@ -19,9 +19,9 @@ def gather_reference(source, indices, scale):
 
 
 # The rows of a shuffled batch lie anywhere in memory: each is prefetched a few rows before it is read. 64 images of
-# 784 bytes: 12.5 us without prefetching, 6.2 with; as floats, where memory is the limit, 17 and 13 us.
+# 784 bytes take half the time; as floats, where memory is the limit, three quarters.
 AHEAD = 4
-# A batch of fewer bytes is gathered by one thread. Two threads take 9 us for those floats.
+# A batch of fewer bytes is gathered by one thread. Two threads take two thirds of the time for those floats.
 SERIAL_BYTES, TASKS = 65_536, 8
 
 

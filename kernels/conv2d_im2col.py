@@ -129,7 +129,7 @@ def _add_slices(task, parts, total):
 
 
 def add_slices(parts, total):
-    """The sum of the slices' gradients, in order (5x5, 64 to 128 channels: 59 us; by NumPy 144 us)."""
+    """The sum of the slices' gradients, in order (5x5, 64 to 128 channels: NumPy takes 2.4 times as long)."""
     launch(_add_slices, -(-total.size // ADDED), parts, total, serial=parts.size < FEW)
 
 

@@ -109,7 +109,7 @@ def _elementwise(task, y, targets, weights, kind, smoothing, parts, dy, wanted):
 
 @kernel
 def _logits(task, x, targets, weights, smoothing, parts, dx, wanted):
-    """BINARY_LOGITS, vectorized in float32: 128 rows of 784 numbers take 0.07 ms on two cores instead of 0.77."""
+    """BINARY_LOGITS, vectorized in float32: 128 rows of 784 numbers take a tenth of the time."""
     n, features = x.shape
     real = dx.dtype.type
     zero, keep, shift = real(0), real(1 - smoothing), real(smoothing / 2)

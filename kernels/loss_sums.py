@@ -36,7 +36,7 @@ def add_up(task, parts, totals):
 def evaluate(loss, outputs, targets, weights, settings, totals, gradient):
     """Launch a loss's kernel over the rows of a batch and add the sums of its tasks to ``totals``, in order.
 
-    64 rows of 10 take 5 us: a second thread would save less than handing over to it costs.
+    A small batch, such as 64 rows of 10, has one thread: a second would save less than handing over to it costs.
     """
     parts = scratch("loss.parts", (-(-len(outputs) // ROWS), 2), totals.dtype)
     wanted = gradient.size > 0

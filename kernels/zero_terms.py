@@ -12,11 +12,11 @@ for which at least one of its five numbers of A is not 0. They are found 64 at a
 
 Tiles with few rows skip the most and, when they are this wide, still compute more than they load. Of a batch's products
 with the weights, 41% remain on MNIST and 82% on Fashion-MNIST; of the gradient's, for which the five are adjacent
-pixels, 31 and 66%. On one core at 240 GFLOP/s, us::
+pixels, 31 and 66%. On one core this takes, of the time of the whole product::
 
-                               dense   here   dense gradient   here
-    784 x 200, 100 digits        148     60              153     46
-    784 x 128, 64 pieces          57     45               59     38
+                               product   gradient
+    784 x 200, 100 digits         0.41       0.30
+    784 x 128, 64 pieces          0.79       0.64
 
 The other terms are added in the usual order and ``s + 0 * b`` is ``s``, so no bit changes as long as B is finite; where
 it is not, no term is skipped. This is checked every time. Whether searching for zeros pays at all is decided once per
