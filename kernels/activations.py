@@ -151,7 +151,7 @@ def _softmax_rows_backward(task, y, dy, dx):
 
 
 def _over_rows(kernel, *arrays):
-    """Launch a kernel over the rows along the last axis; small ones (64 rows of ten classes: 7 us) use one thread."""
+    """Launch a kernel over the rows along the last axis; small ones, such as 64 rows of ten, use one thread."""
     arrays = [array.reshape(-1, array.shape[-1]) for array in arrays]
     launch(kernel, -(-len(arrays[0]) // ROWS), *arrays, serial=arrays[0].size < SERIAL)
 

@@ -5,26 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from .addresses import at
-from .gemm import BIAS, ZERO, gemm
+from .gemm import BIAS, ZERO, gemm, matrix
 from .jit import jit, kernel
 from .launching import launch
 from .registry import reference, twin
 from .scratch import scratch
 from .transposition import transpose
-from .zero_terms import gradient, gradient_pays, multiply, multiply_pays
-
-# Fewer multiply-adds than this are done by one thread: 3 us of work, the cost of handing over to a second thread. Such
-# a small product is not cut in halves either, nor searched for zeros.
-SERIAL = 150_000
-# Size of a task: small enough that eight threads find work, large enough to use a tile well.
-COLUMNS, FORWARD_ROWS, GRADIENT_ROWS = 64, 64, 28
-ADDED = 2048  # numbers of y that one task adds up
-STRIP = 32  # columns of a tile of the product with AVX-512; 16 take just as long
-# With at least this many inputs per sample, the sum over the inputs is computed in two halves. Each of two threads then
-# multiplies by the half of w's rows that it also updates in the optimizer and so has in its cache: Adam over 784-200-10
-# takes 14 us instead of 26, the product at 100 images 90 instead of 84.
-INPUTS_PER_SAMPLE = 4
-ROW_GAP = 16  # numbers inserted between rows whose distance would be a power of two
+from .zero_terms import gradient, gradient_pays, multiply, multiply_pays, zero_if_finite
 
 
 @reference("dense_forward")
@@ -43,6 +30,20 @@ def dense_backward_reference(x, w, y, dy, relu):
     return x.T @ dz, dz.sum(axis=0), dz @ w.T
 
 
+# Fewer multiply-adds than this are done by one thread: 3 us of work, the cost of handing over to a second thread. Such
+# a small product is not cut in halves either, nor searched for zeros.
+SERIAL = 150_000
+# Size of a task: small enough that eight threads find work, large enough to use a tile well.
+COLUMNS, FORWARD_ROWS, GRADIENT_ROWS = 64, 64, 28
+ADDED = 2048  # numbers of y that one task adds up
+STRIP = 32  # columns of a tile of the product with AVX-512; 16 take just as long
+# With at least this many inputs per sample, the sum over the inputs is computed in two halves. Each of two threads then
+# multiplies by the half of w's rows that it also updates in the optimizer and so has in its cache: Adam over 784-200-10
+# takes half the time, the product at 100 images 7% more.
+INPUTS_PER_SAMPLE = 4
+ROW_GAP = 16  # numbers inserted between rows whose distance would be a power of two
+
+
 @kernel
 def _spread(task, x, copy):
     rows, columns = x.shape
@@ -55,8 +56,8 @@ def _spread(task, x, copy):
 def spread(name, x):
     """x itself, or a copy with longer rows where the length of a row is a multiple of 2 KB.
 
-    The 14 rows of a tile would otherwise fall into one set of the first-level cache, which has 8 ways: 2048 inputs ran
-    at 90 GFLOP/s instead of 200.
+    The 14 rows of a tile would otherwise fall into one set of the first-level cache, which has 8 ways: 2048 inputs took
+    more than twice as long.
     """
     n, columns = x.shape
     if columns * x.itemsize % 2048:
@@ -76,7 +77,7 @@ def blocks(rows, columns, tall):
 def block(task, rows, columns, tall):
     """First row, first column, rows and columns of a task. Columns are cut evenly, in whole strips: with 200 cut into
     64, 64, 64 and 8, one of two threads had two thirds of the work; with 48, 48, 48 and 56 each task had half a strip
-    (784 x 200 at 100 images, one thread: 170 us; with whole strips 148).
+    (784 x 200 at 100 images took one thread 15% longer than with whole strips).
     """
     across, strips = (columns + COLUMNS - 1) // COLUMNS, (columns + STRIP - 1) // STRIP
     i, part = task // across * tall, task % across
@@ -100,9 +101,10 @@ def _forward(task, x, w, b, relu, sums):
     first, end = part * inputs // parts, (part + 1) * inputs // parts
     start = BIAS if b.size and part == 0 else ZERO
     gemm(
-        at(x, i * x.shape[1] + first), x.shape[1], 1, at(w, first * outputs + j), outputs,
-        at(sums, (part * n + i) * outputs + j), outputs, at(b, j),
-        rows, columns, end - first, start, relu,
+        matrix(x, i * x.shape[1] + first, x.shape[1]),
+        matrix(w, first * outputs + j, outputs),
+        matrix(sums, (part * n + i) * outputs + j, outputs),
+        rows, columns, end - first, start=start, bias=at(b, j), relu=relu,
     )  # fmt: skip
 
 
@@ -135,10 +137,8 @@ def dense_forward(x, w, b, relu, y):
 def _dw(task, x, dz, dw):
     inputs, outputs = dw.shape
     i, j, rows, columns = block(task, inputs, outputs, GRADIENT_ROWS)
-    gemm(
-        at(x, i), 1, inputs, at(dz, j), dz.shape[1], at(dw, i * outputs + j), outputs, at(dw, 0),
-        rows, columns, x.shape[0], ZERO, False,
-    )  # fmt: skip
+    transposed_x = matrix(x, i, 1, inputs)
+    gemm(transposed_x, matrix(dz, j, dz.shape[1]), matrix(dw, i * outputs + j, outputs), rows, columns, x.shape[0])
 
 
 @jit
@@ -149,10 +149,7 @@ def _dx(task, w, dz, panel, dx):
     j = task * COLUMNS
     columns = min(COLUMNS, inputs - j)
     transpose(at(w, j * outputs), outputs, columns, outputs, at(panel, 0), columns)
-    gemm(
-        at(dz, 0), dz.shape[1], 1, at(panel, 0), columns, at(dx, j), inputs, at(panel, 0),
-        n, columns, outputs, ZERO, False,
-    )  # fmt: skip
+    gemm(matrix(dz, 0, dz.shape[1]), matrix(panel, 0, columns), matrix(dx, j, inputs), n, columns, outputs)
 
 
 @kernel
@@ -182,14 +179,10 @@ def _dz(task, y, dy, relu, dz, db, checks):
             for j in range(count):
                 sums[j] += here[j]
     if checks.size:
-        nothing = dz.dtype.type(0)  # becomes NaN if dz is not finite: its sums are not finite either then
-        for j in range(count if db.size else 0):
-            nothing += sums[j] * 0
+        check = zero_if_finite(sums, count if db.size else 0)  # if dz is not finite, its sums are not either
         for i in range(0 if db.size else n):
-            here = at(dz, i * dz.shape[1] + first)
-            for j in range(count):
-                nothing += here[j] * 0
-        checks[task] = nothing
+            check += zero_if_finite(at(dz, i * dz.shape[1] + first), count)
+        checks[task] = check
 
 
 @twin("dense_backward")

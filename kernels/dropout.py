@@ -58,8 +58,6 @@ def dropout_backward_reference(dy, mask, rate):
     return np.where(mask, dy * (1 / (1 - rate)), 0)
 
 
-# Measured on one core, float32: 500,000 elements in 0.45 ms forward, 0.05 ms backward.
-
 # Unsigned throughout: Numba treats a mix of unsigned and signed as signed, and a signed right shift copies the sign.
 U_MULTIPLY_A, U_MULTIPLY_B = np.uint64(MULTIPLY_A), np.uint64(MULTIPLY_B)
 U_WEYL_A, U_WEYL_B = np.uint64(WEYL_A), np.uint64(WEYL_B)

@@ -19,9 +19,9 @@ sizes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from .addresses import item_bytes, shift
+from .addresses import at, item_bytes, shift
 from .exported import exported
 from .jit import host_registers, host_vector_bytes, intrinsic, jit
 from .simd import Simd
@@ -33,7 +33,7 @@ STRIP_BYTES = 2 * host_vector_bytes()
 # take the rest of the rows; 7 is there because images of 7 x 7 and 14 x 14 have a multiple of 7 pixels.
 TILE_ROWS = (14, 8, 7, 4, 2, 1) if host_registers() >= 32 else (6, 4, 2, 1)
 # How many of the tallest tiles give way to tiles of 8 and 7 rows, by the number of rows left over: a tile of 4 or 2
-# rows takes almost as long as one of 7. 32 rows as 4 x 8 instead of 14 + 14 + 4: 229 instead of 210 GFLOP/s.
+# rows takes almost as long as one of 7. 32 rows as 4 x 8 instead of 14 + 14 + 4: 8% less time.
 TALLEST = TILE_ROWS[0]
 GIVEN_UP = tuple(
     min(k for k in range(8) if (TALLEST * k + left) % 8 in (0, 7)) if TALLEST == 14 else 0 for left in range(TALLEST)
@@ -115,7 +115,7 @@ def _strip(
             with simd.loop(simd.int(0), k) as p:
                 along = builder.load(following) if is_table(a_column) else place(a_column, p)
                 # One term ahead: when LLVM has to wait for an offset it loads all of A's numbers first, for which
-                # there are not enough registers (103 GFLOP/s instead of 220).
+                # there are not enough registers (more than twice the time).
                 last = builder.sub(k, simd.int(1))
                 ahead = builder.select(builder.icmp_signed("<", p, last), builder.add(p, simd.int(1)), last)
                 builder.store(place(a_column, ahead), following)
@@ -170,19 +170,45 @@ def _strips(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
 
 
 @exported("piipipipiiiii")
-def gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
-    """``C = relu?(start + A B)`` on addresses (see `at`): A is (m, k), B is (k, n), C is (m, n).
-
-    ``a_row, a_column, b_row, c_row`` are strides in elements; the columns of B and C are contiguous. ``start`` is
-    ZERO, ACCUMULATE or BIAS (``bias`` is read only then).
-    """
+def _gemm(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu):
     _strips(a, a_row, a_column, b, b_row, c, c_row, bias, m, n, k, start, relu)
 
 
 @exported("pttpipipiiiii")
-def gemm_at(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu):
-    """`gemm` with ``A[i, p] = a[rows[i] + columns[p]]``: the matrix of a convolution's windows, never materialized.
+def _gemm_at(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu):
+    _strips(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu)
+
+
+class Matrix(NamedTuple):
+    """Where a matrix lies: the address of its first element, and its strides, in elements."""
+
+    first: Any
+    row: Any
+    column: Any
+
+
+@jit
+def matrix(array, first, row, column=1):
+    """The matrix that begins at element ``first`` of an array; only that of a first operand may have a ``column``."""
+    return Matrix(at(array, first), row, column)
+
+
+@jit
+def gemm(a, b, c, m, n, k, start=ZERO, bias=None, relu=False):
+    """``C = relu?(start + A B)``: A is (m, k), B is (k, n), C is (m, n), all of them made by `matrix`.
+
+    ``start`` is ZERO, ACCUMULATE or BIAS, which begins with the row of numbers at the address ``bias``.
+    """
+    row = c.first if bias is None else bias
+    _gemm(a.first, a.row, a.column, b.first, b.row, c.first, c.row, row, m, n, k, start, relu)
+
+
+@jit
+def gemm_at(a, b, c, m, n, k, start=ZERO, bias=None, relu=False):
+    """`gemm` with ``A[i, p] = array[first + rows[i] + columns[p]]``, the matrix of a convolution's windows, never
+    materialized: ``matrix(array, first, rows, columns)``.
 
     ``rows`` and ``columns`` are addresses of tables of int64; swapped, they give the transpose.
     """
-    _strips(a, rows, columns, b, b_row, c, c_row, bias, m, n, k, start, relu)
+    row = c.first if bias is None else bias
+    _gemm_at(a.first, a.row, a.column, b.first, b.row, c.first, c.row, row, m, n, k, start, relu)

@@ -1,8 +1,7 @@
 """Softmax and cross-entropy in one step, from the logits: stable where one after the other is not.
 
 ``loss = mean_i w_i sum_j t_ij (log sum_k exp x_ik - x_ij)``, and its derivative is as simple as can be:
-``dx = (softmax(x) - t) w / n``. The batch's sum of losses and its number of correct rows are *added* to ``totals``, two
-float64, so an epoch's mean needs one read at its end. A row is correct if its first largest logit is that of its class.
+``dx = (softmax(x) - t) w / n``. A row is correct if its first largest logit is that of its class.
 """
 
 from __future__ import annotations
@@ -13,12 +12,8 @@ import numpy as np
 
 from .addresses import minus
 from .jit import jit, kernel
-from .launching import launch
+from .loss_sums import ROWS, evaluate, first_maximum
 from .registry import reference, twin
-from .scratch import scratch
-
-ROWS = 16  # of a batch, per task
-SERIAL = 4096  # fewer numbers are left to one thread
 
 
 @reference("softmax_cross_entropy", updates=(4,))
@@ -43,21 +38,11 @@ def sparse_softmax_cross_entropy_reference(logits, labels, weights, smoothing, t
 
 
 @jit
-def first_maximum(row):
-    """The first position of the largest number."""
-    best = 0
-    for k in range(1, row.size):
-        if row[k] > row[best]:
-            best = k
-    return best
-
-
-@jit
 def exponentials(x, e):
     """``e = exp(x - max)`` of one row. Returns their sum, the maximum and its first position."""
     best, total = first_maximum(x), 0.0
     for k in range(x.size):
-        # The C library's exp for the array's own type: 1.7 us for 64 rows of 10 floats, against 7 us in doubles.
+        # The C library's exp for the array's own type: floats take a quarter of the time of doubles.
         e[k] = math.exp(x[k] - x[best])
         total += e[k]
     return total, np.float64(x[best]), best
@@ -114,25 +99,6 @@ def _dense(task, logits, targets, weights, smoothing, parts, dlogits, wanted):
                 t = y[k] * (1 - smoothing) + smoothing / c
                 e[k] = scale * (e[k] * (mass / s) - t)
     parts[task, 0], parts[task, 1] = losses, correct
-
-
-@kernel
-def add_up(task, parts, totals):
-    for k in range(parts.shape[0]):
-        totals[0] += parts[k, 0]
-        totals[1] += parts[k, 1]
-
-
-def evaluate(loss, outputs, targets, weights, settings, totals, gradient):
-    """Launch a loss's kernel over the rows of a batch and add the sums of its tasks to ``totals``, in order.
-
-    64 rows of 10 take 5 us: a second thread would save less than handing over to it costs.
-    """
-    parts = scratch("loss.parts", (-(-len(outputs) // ROWS), 2), totals.dtype)
-    wanted = gradient.size > 0
-    work = gradient if wanted else scratch("loss", outputs.shape, outputs.dtype)
-    launch(loss, len(parts), outputs, targets, weights, *settings, parts, work, wanted, serial=outputs.size < SERIAL)
-    launch(add_up, 1, parts, totals, serial=True)
 
 
 @twin("softmax_cross_entropy")

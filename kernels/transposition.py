@@ -2,7 +2,7 @@
 
 A square of 16 x 16 floats (8 x 8 doubles) is loaded as 16 vectors. Lane j of vector i is exchanged with lane i of
 vector j by swapping off-diagonal quarters, recursively: blocks of 8 lanes, then 4, 2, 1 (Eklundh, IEEE Transactions on
-Computers C-21(7), 1972). 128 x 128 floats take 2 us; number by number they took 14 us.
+Computers C-21(7), 1972). 128 x 128 floats take a seventh of the time that they took number by number.
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@ from __future__ import annotations
 from mutation_common import Mutant
 
 A, D, E, C, G = (f"kernels/{name}.py" for name in ("activations", "dropout", "elementwise", "clipping", "batching"))
-L, S, EL = "kernels/losses.py", "kernels/softmax_cross_entropy.py", "kernels/elementwise_losses.py"
+L, S, EL, SUMS = (
+    f"kernels/{name}.py" for name in ("cross_entropy", "softmax_cross_entropy", "elementwise_losses", "loss_sums")
+)
 M, X, EXP = "kernels/smooth.py", "kernels/exponentials.py", "tests/test_exponentials.py"
 KERNELS = "tests/test_kernels.py -k "
 ACT, DROP, ADD = f"{KERNELS}activation", f"{KERNELS}dropout", f"{KERNELS}'add or rescale'"
@@ -95,7 +97,7 @@ MUTANTS = [
     Mutant(E, "add: sign", "p[k] + q[k]", "p[k] - q[k]", ADD),
     Mutant(E, "rescale without offset", "r[k] = scale * p[k] + offset", "r[k] = scale * p[k]", ADD),
     Mutant(E, "the last slice skipped", "-(-arguments[-1].size // CHUNK)", "arguments[-1].size // CHUNK", ADD),
-    Mutant(L, "where probabilities are clipped, in both", "EPSILON = 1e-7", "EPSILON = 1e-6", LOSS),
+    Mutant(SUMS, "where probabilities are clipped, in both", "EPSILON = 1e-7", "EPSILON = 1e-6", LOSS),
     Mutant(L, "sparse: no 1/n", "scale = weights[i] / n", "scale = weights[i]", LOSS, 0),
     Mutant(L, "sparse: sum of probabilities forgotten",
         "loss += math.log(s) - (1 - smoothing) *", "loss -= (1 - smoothing) *", LOSS),
@@ -135,11 +137,11 @@ MUTANTS = [
     Mutant(S, "dense: no 1/n", "scale = weights[i] / n", "scale = weights[i]", LOSS, 1),
     Mutant(S, "dense: mass of the targets forgotten", "(e[k] * (mass / s) - t)", "(e[k] / s - t)", LOSS),
     Mutant(S, "sample weights forgotten", "losses += weights[i] * loss", "losses += loss", LOSS, 0),
-    Mutant(S, "the last of equal maxima", "if row[k] > row[best]", "if row[k] >= row[best]", LOSS),
+    Mutant(SUMS, "the last of equal maxima", "if row[k] > row[best]", "if row[k] >= row[best]", LOSS),
     Mutant(S, "the last of equal targets", "if y[k] > y[label]", "if y[k] >= y[label]", LOSS),
     Mutant(S, "no probability at logit -inf", "if t != 0:", "if t == t:", LOSS),
-    Mutant(S, "totals start anew", "totals[0] += parts[k, 0]", "totals[0] = parts[k, 0]", LOSS),
-    Mutant(S, "the last rows skipped", "-(-len(outputs) // ROWS)", "max(1, len(outputs) // ROWS)", LOSS),
+    Mutant(SUMS, "totals start anew", "totals[0] += parts[k, 0]", "totals[0] = parts[k, 0]", LOSS),
+    Mutant(SUMS, "the last rows skipped", "-(-len(outputs) // ROWS)", "max(1, len(outputs) // ROWS)", LOSS),
     Mutant(S, "reference: sign of the target",
         "keepdims=True) - t) * (weights / n)", "keepdims=True) + t) * (weights / n)", LOSS),
 ]

@@ -1,8 +1,7 @@
 """Cross-entropies of the probabilities that a model outputs.
 
-The convention is that of softmax_cross_entropy.py: the sum of the rows' weighted losses and the number of correct rows
-are added to ``totals``; the last argument receives the derivative of the batch's mean. Probabilities are clipped to
-``[EPSILON, 1 - EPSILON]`` as in Keras on TensorFlow; outside, the derivative is 0.
+Probabilities are clipped to ``[EPSILON, 1 - EPSILON]``; outside, the derivative is 0. loss_sums.py adds up the rows'
+losses.
 """
 
 from __future__ import annotations
@@ -12,10 +11,8 @@ import math
 import numpy as np
 
 from .jit import jit, kernel
+from .loss_sums import EPSILON, ROWS, evaluate, first_maximum
 from .registry import reference, twin
-from .softmax_cross_entropy import ROWS, evaluate, first_maximum
-
-EPSILON = 1e-7
 
 
 @reference("sparse_cross_entropy", updates=(4,))
