@@ -55,6 +55,9 @@ def pooling(id: str, shape: tuple[int, ...], window: Any, strides: Any, padding:
         x = normal(rng, dtype, *shape)
         return np.where(rng.random(shape) < 0.7, -np.inf, x).astype(dtype), window, strides, pads
 
+    def equal_and_nan(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        return holes(rng, dtype, *shape), window, strides, pads
+
     def max_backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
         argmax = run("max_pool_forward", *forward(rng, dtype))[1]
         return normal(rng, dtype, *pooled), argmax, window, strides, pads, shape
@@ -65,6 +68,7 @@ def pooling(id: str, shape: tuple[int, ...], window: Any, strides: Any, padding:
     return [
         OpCase("max_pool_forward", id, forward),
         OpCase("max_pool_forward", f"{id}-infinite", nothing_there),
+        OpCase("max_pool_forward", f"{id}-holes", equal_and_nan),
         OpCase("max_pool_backward", id, max_backward, unwanted=(0,)),
         OpCase("average_pool_forward", id, forward),
         OpCase("average_pool_backward", id, average_backward, unwanted=(0,)),
