@@ -128,7 +128,7 @@ MUTANTS = [
     Mutant(EL, "logits: smoothing towards 1", "real(smoothing / 2)", "real(smoothing)", LOSS, 1),
     Mutant(EL, "binary logits: what lets the compiler lose 1 - p",
         "rest = minus(one, t)", "rest = one - t", LOSS),
-    Mutant(EL, "logits: loss below 0", "(source[k] if source[k] > 0 else zero)", "abs(source[k])", LOSS),
+    Mutant(EL, "logits: loss below 0", "source[k] if source[k] > 0 else zero", "abs(source[k])", LOSS),
     Mutant(L, "a row of NaN is correct", "== label and loss == loss", "== label", LOSS),
     Mutant(S, "no maximum taken off", "math.exp(x[k] - x[best])", "math.exp(x[k])", LOSS),
     Mutant(S, "sparse: forget the -1 at the label", "(e[label] - s) / s +", "e[label] / s +", LOSS),

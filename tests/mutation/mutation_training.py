@@ -88,7 +88,7 @@ MUTANTS = [
         "self.global_clipnorm, True)", "self.global_clipnorm, False)",
         "tests/test_optimizers.py -k golden;tests/test_optimizers.py"),
     Mutant(BASE, "steps counted twice", 'vars(self)["iterations"] += 1', 'vars(self)["iterations"] += 2', FORMULA),
-    Mutant(BASE, "slots start at zero", "self.slots[name][...] = value", "self.slots[name][...] = 0", FORMULA),
+    Mutant(BASE, "slots start at zero", "slot[...] = value", "slot[...] = 0", FORMULA),
     Mutant(ADAPTIVE, "RMSprop's slots exchanged",
         'self.slot("average_gradient"), self.slot("momentum")', 'self.slot("momentum"), self.slot("average_gradient")',
         FORMULA),
