@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import capture, compiling, fit_data, gpu_memory, initializers
 from .batches import Feed, Shuffle
-from .callbacks import CallbackList, verbosity
+from .callbacks import CallbackList, Logs, verbosity
 from .checks import arguments_of, refuse_unknown, warn, whole
 from .errors import ConfigError, NumericsError
 from .numerics import require_finite
@@ -113,13 +114,9 @@ def fit(
     if batch_size is None:
         batch_size = 32 if steps_per_epoch is None else -(-len(source) // steps_per_epoch)
     trainer = self.trainer()
-    validator = None
+    validate = None
     if validation_data is not None:
-        x, y, weights = validation_data
-        held_out_data = fit_data.prepare(self, x, y, "validation_data", weights)
-        validator = Trainer(self)
-        default = default_batch_size(validator, batch_size)
-        test_batches = fit_data.batches(len(held_out_data[0]), validation_batch_size, validation_steps, default)
+        validate = _validation(self, validation_data, validation_batch_size, validation_steps, batch_size, is_due)
     seed = int(initializers.default_rng().integers(2**32))  # in a resumed fit too, so that a second fit draws the same
     if progress is None:
         progress = Progress(seed, epoch=initial_epoch)
@@ -133,42 +130,66 @@ def fit(
     run = CallbackList(self, callbacks, verbose, epochs=epochs, steps=steps, samples=len(source))
     self.stop_training = False
     self.progress = progress
-    feed, captured = Feed(source, targets, sample_weight), None
     if capture.possible(trainer):
         captured = capture.CapturedSteps(trainer, source, targets, sample_weight, order, steps)
+        take_epoch = partial(captured.run_epoch, progress, run)
+    else:
+        take_epoch = partial(_run_epoch, trainer, Feed(source, targets, sample_weight), order, steps, progress, run)
     trainer.restore(progress)
     run.call("on_train_begin", {})
     run.load_state(progress.callbacks)
-    progress.callbacks, logs = {}, {}
+    progress.callbacks = {}
     explained = gpu_memory.explained(self, batch_size, partial(trainer.take_memory, targets))
     announced = compiling.announced(shown > 0)
     with explained, announced as run.compiled, trainer.running(), trainer.stepper.recording_anew():
-        while progress.epoch < epochs and not self.stop_training:
-            self.turns.offer()
-            run.call("on_epoch_begin", progress.epoch, {})
-            try:
-                if captured is not None:
-                    captured.run_epoch(progress, run)
-                else:
-                    _run_epoch(trainer, feed, order, steps, progress, run)
-                if progress.step == steps or not run.interrupts:
-                    require_finite(self)  # the last step's loss does not show what the step did to the weights
-            except NumericsError:
-                if not run.terminates(progress.step):
-                    raise
-            if progress.step < steps and run.interrupts:  # the epoch is not finished, and can be resumed
-                break
-            logs = trainer.results(max(progress.samples, 1))  # no samples if the first step failed
-            if validator is not None and is_due(progress.epoch):
-                results = run_test(validator, held_out_data, test_batches, run)
-                logs.update({f"val_{name}": value for name, value in results.items()})
-            epoch = progress.epoch
-            progress.epoch, progress.step, progress.samples = epoch + 1, 0, 0
-            trainer.reset()
-            run.call("on_epoch_end", epoch, logs)
+        logs = _run_epochs(trainer, take_epoch, epochs, steps, progress, run, validate)
     run.call("on_train_end", logs)
     assert self.history is not None
     return self.history
+
+
+def _validation(
+    model: Sequential, data: Any, batch_size: Any, steps: Any, in_training: int, is_due: Callable[[int], bool]
+) -> Callable[[int, CallbackList], Logs]:
+    """A function that returns the results of the validation after an epoch; none if it is not due."""
+    x, y, weights = data
+    held_out = fit_data.prepare(model, x, y, "validation_data", weights)
+    validator = Trainer(model)
+    batches = fit_data.batches(len(held_out[0]), batch_size, steps, default_batch_size(validator, in_training))
+
+    def validate(epoch: int, run: CallbackList) -> Logs:
+        results = run_test(validator, held_out, batches, run) if is_due(epoch) else {}
+        return {f"val_{name}": value for name, value in results.items()}
+
+    return validate
+
+
+def _run_epochs(
+    trainer: Trainer, take_epoch: Callable[[], None], epochs: int, steps: int, progress: Progress, run: CallbackList,
+    validate: Callable[[int, CallbackList], Logs] | None,
+) -> Logs:  # fmt: skip
+    """The epochs that are left; returns the logs of the last one."""
+    model, logs = trainer.model, {}
+    while progress.epoch < epochs and not model.stop_training:
+        model.turns.offer()
+        run.call("on_epoch_begin", progress.epoch, {})
+        try:
+            take_epoch()
+            if progress.step == steps or not run.interrupts:
+                require_finite(model)  # the last step's loss does not show what the step did to the weights
+        except NumericsError:
+            if not run.terminates(progress.step):
+                raise
+        if progress.step < steps and run.interrupts:  # the epoch is not finished, and can be resumed
+            break
+        epoch = progress.epoch
+        logs = trainer.results(max(progress.samples, 1))  # no samples if the first step failed
+        if validate is not None:
+            logs.update(validate(epoch, run))
+        progress.epoch, progress.step, progress.samples = epoch + 1, 0, 0
+        trainer.reset()
+        run.call("on_epoch_end", epoch, logs)
+    return logs
 
 
 def _run_epoch(trainer: Trainer, feed: Feed, order: Shuffle, steps: int, progress: Progress, run: Any) -> None:
