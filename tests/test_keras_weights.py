@@ -225,6 +225,20 @@ def test_hostile_files(trained, tmp_path):
             sn.interop.keras.load_weights(small(), bad)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_with_a_flipped_bit_is_refused_in_one_line(trained, tmp_path, method):
+    with zipfile.ZipFile(trained) as archive, zipfile.ZipFile(tmp_path / "good.keras", "w", method) as good:
+        good.writestr("model.weights.h5", archive.read("model.weights.h5"))
+    sn.interop.keras.load_weights(small(), tmp_path / "good.keras")
+    data, bad = (tmp_path / "good.keras").read_bytes(), tmp_path / "bad.keras"
+    for place in range(60, len(data) // 2, len(data) // 100):
+        bad.write_bytes(data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :])
+        with pytest.raises(
+            CheckpointError, match=r"^\S+bad\.keras: damaged: model\.weights\.h5 in the .* be read: [^\n]+$"
+        ):
+            sn.interop.keras.load_weights(small(), bad)
+
+
 def is_python(line: str) -> bool:
     """Whether this is code, not prose that begins with a function's name."""
     try:
