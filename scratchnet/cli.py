@@ -120,6 +120,8 @@ def main(arguments: list[str] | None = None) -> int:
     except MemoryError:
         return _refuse("not enough memory: try a smaller network or --batch-size", 2)
     except OSError as error:
+        if process.place_is_gone():
+            return _refuse("the working directory no longer exists: change to another one first (cd)", 2)
         reason = None if error.filename else process.end_output()
         return _refuse(f"standard output: cannot be written: {reason}" if reason else str(error), 1)
     except ModuleNotFoundError as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .datasets.files import remove_leftovers, shown, write_atomically
 from .errors import ConfigError, ScratchnetError
+from .process import place_is_gone
 
 if TYPE_CHECKING:
     from .recipes.schema import Training
@@ -47,7 +48,7 @@ class RunFolder:
 
     def __init__(self, path: Path, resume: bool = False) -> None:
         self.path = path
-        self.created = not path.exists()
+        self.created = not os.path.exists(path)  # False for a name that is too long, too: mkdir says so
         try:
             path.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
@@ -194,6 +195,7 @@ class RunFolder:
 def _unwritable(folder: Path, error: Exception) -> ConfigError:
     reason = getattr(error, "strerror", None) or shown(error)
     reason = "it is a file, not a folder" if isinstance(error, FileExistsError) else reason
+    reason = "the working directory no longer exists" if not folder.is_absolute() and place_is_gone() else reason
     return ConfigError(f"output folder {shown(folder)}: cannot be written: {reason}")
 
 
@@ -232,7 +234,7 @@ def planned(path: Path) -> Training | None:
     """
     from . import recipes
 
-    return recipes.load(path / RECIPE).content.training if (path / RECIPE).exists() else None
+    return recipes.load(path / RECIPE).content.training if os.path.exists(path / RECIPE) else None
 
 
 def _jsonable(value: Any) -> Any:
