@@ -132,6 +132,14 @@ def test_a_name_that_is_too_long_is_said_of_the_output_folder(tmp_path, more):
     assert said == f"scratchnet-train: output folder {'x' * 300}: cannot be written: File name too long\n"
 
 
+@pytest.mark.parametrize(
+    "words", [["compare", "{}", "y"], ["predict", "{}", "y"], ["--data-dir", "{}"], ["data", "verify", "{}"]]
+)
+def test_a_name_that_is_too_long_is_said_of_every_other_path(tmp_path, words):
+    said = refusal(*(word.format("x" * 300) for word in words), cwd=tmp_path)
+    assert said == f"scratchnet-train: {'x' * 300}: expected the name of a file or folder, this one is too long\n"
+
+
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_a_cache_in_the_home_of_nobody_is_refused_with_the_variables_name(tmp_path, data_dir, backend):
     said = refusal(
