@@ -105,7 +105,8 @@ class _Run:
             built_in = recipe.content.data.dataset in BUILT_IN  # those have been checked already
             self.own_data = {} if built_in else {"data_sha256": self.data.sha256()}
             if self.resumed:
-                self.folder.refuse_other_data(before.get("data_sha256"), self.own_data.get("data_sha256"))
+                had, got = before.get("data_sha256"), self.own_data.get("data_sha256")
+                self.folder.refuse_other_data(recipe.content.data.dataset, had, got)
                 self.folder.refuse_shorter(self.training, self.steps_per_epoch)
             self.kernels = self._warm_up()
             utils.set_random_seed(self.training.seed)

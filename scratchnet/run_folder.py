@@ -162,12 +162,12 @@ class RunFolder:
                 f"numbers differ in the last bits: go on with --backend {shown(before)}"
             )
 
-    def refuse_other_data(self, before: Any, now: str | None) -> None:
+    def refuse_other_data(self, data: str, before: Any, now: str | None) -> None:
         """Raise ConfigError if the user's samples had another SHA-256 when the run in this folder began."""
         if before not in (None, now):
             raise ConfigError(
-                f"--resume: {shown(self.path)} holds a run on other samples: expected data with SHA-256 "
-                f"{shown(before)}, got {now}: bring back the data of then, or choose another folder"
+                f"--resume: {shown(self.path)} holds a run on other samples: expected those of {shown(data)} to "
+                f"have SHA-256 {shown(before)}, got {now}: bring back those of then, or choose another folder"
             )
 
     def refuse_shorter(self, training: Training, steps_per_epoch: int) -> None:

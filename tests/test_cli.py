@@ -450,7 +450,8 @@ def test_resume_refuses_own_data_that_have_changed(small, tmp_path, kind):
     said = refusal(*command, "--epochs", 3, cwd=tmp_path)
     digest = json.loads((tmp_path / "x" / "environment.json").read_text())["data_sha256"]
     assert re.search(
-        rf"x holds a run on other samples: expected data with SHA-256 {digest}, got [0-9a-f]{{64}}: ", said
+        rf"x holds a run on other samples: expected those of {name} to have SHA-256 {digest}, got [0-9a-f]{{64}}: ",
+        said,
     )
     assert content_of(tmp_path / "x") == before
 
