@@ -164,8 +164,9 @@ def _prepare_numba() -> None:
     from .kernels.threading_layer import threading_layer
 
     registry.ops()
+    folder = cache_dir() / "kernels"
     try:
-        compile_marked(cache_dir() / "kernels")
+        compile_marked(folder)
         if sys.modules["numba"].config.DISABLE_JIT:
             raise ValueError("NUMBA_DISABLE_JIT is set, and kernels are compiled")
         _alone = threading_layer() == "workqueue"

@@ -5,6 +5,7 @@ The first word decides: one of `COMMANDS`, or else a recipe to train. Every erro
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -120,6 +121,10 @@ def main(arguments: list[str] | None = None) -> int:
     except MemoryError:
         return _refuse("not enough memory: try a smaller network or --batch-size", 2)
     except OSError as error:
+        if process.place_is_gone():
+            return _refuse("the working directory no longer exists: change to another one first (cd)", 2)
+        if error.errno == errno.ENAMETOOLONG:
+            return _refuse(f"{shown(error.filename)}: expected the name of a file or folder, this one is too long", 2)
         reason = None if error.filename else process.end_output()
         return _refuse(f"standard output: cannot be written: {reason}" if reason else str(error), 1)
     except ModuleNotFoundError as error:

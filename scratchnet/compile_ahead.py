@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ sys.path[:] = json.loads(sys.argv[1])
 from {__name__} import main
 main(*sys.argv[2:])
 """
+TWIN = "twin.safetensors"
 
 
 class Helper:
@@ -61,18 +65,17 @@ class Helper:
         self.begun = True
         with contextlib.suppress(OSError, ScratchnetError):
             self.folder = tempfile.TemporaryDirectory(prefix="scratchnet-")
-            path = str(Path(self.folder.name) / "twin.safetensors")
-            self.twin.save(path)
-            command = [sys.executable, "-c", PROGRAM, json.dumps(sys.path), path, *self.settings]
-            nowhere = subprocess.DEVNULL
+            self.twin.save(Path(self.folder.name) / TWIN)
+            command = [sys.executable, "-c", PROGRAM, json.dumps(sys.path), self.folder.name, *self.settings]
             self.process = subprocess.Popen(  # in its own session: Ctrl-C goes to this process, which ends the other
-                command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
-            )
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.process.communicate()
         if self.folder is not None:
             self.folder.cleanup()
 
@@ -86,9 +89,17 @@ def launches_of(model: Sequential, batch: int, targets: np.ndarray) -> list[Laun
     return launches
 
 
-def main(path: str, batch: str, dtype: str, *shape: str) -> None:
+def _end_with_the_other(folder: str) -> None:
+    """Wait until the process that holds the other end of standard input has ended, however it did; then clear up."""
+    os.read(0, 1)  # nothing is ever written: this returns when the pipe is closed
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def main(folder: str, batch: str, dtype: str, *shape: str) -> None:
     """The second process."""
+    threading.Thread(target=_end_with_the_other, args=(folder,), daemon=True).start()
     set_backend("numba")
     targets = np.zeros((int(batch), *map(int, shape)), dtype)
-    for one in reversed(launches_of(load_model(path), int(batch), targets)):
+    for one in reversed(launches_of(load_model(Path(folder) / TWIN), int(batch), targets)):
         launch(one.kernel, 0, *one.arguments)  # with no tasks: compiled or found in the cache, but not run

@@ -35,6 +35,15 @@ def began() -> float:
     return _began.pop() if _began else time.perf_counter()
 
 
+def place_is_gone() -> bool:
+    """Whether the working directory has been deleted: relative paths, and libraries that ask for it, fail then."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def end_output() -> str | None:
     """Why standard output takes nothing more, tested with an empty line; None if it does. The rest is dropped."""
     try:

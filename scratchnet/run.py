@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, checkpoint, compile_ahead, compiling, environment, report, run_report, utils
+from . import backend, checkpoint, compile_ahead, compiling, environment, report, run_records, run_report, utils
 from .callbacks import TrainingCheckpoint
 from .console import Reporter
+from .datasets.catalog import BUILT_IN
 from .datasets.files import shown
 from .errors import ConfigError
 from .gpu_memory import device_memory
@@ -21,8 +22,9 @@ from .model import Sequential
 from .pages import report_page
 from .recipes.recipe import Recipe, RecipeData
 from .run_callbacks import Recorder, Stopper
-from .run_folder import ENVIRONMENT, MODEL, RECIPE, REPORT, RESULTS, RunFolder, changed_settings, default_path
+from .run_folder import ENVIRONMENT, MODEL, RECIPE, REPORT, RESULTS, RunFolder, default_path
 from .signals import Stop
+from .training import Progress
 
 
 def train(
@@ -92,14 +94,19 @@ class _Run:
         self.checkpoints = path / "checkpoints"
         try:
             if self.resumed:
-                self._check_same_recipe()
+                before = run_records.environment_of(path)
+                self.folder.refuse_changed(parse(recipe), before.get("backend"), backend.get_backend())
             elif any(os.path.lexists(self.checkpoints / name) for name in checkpoint.NAMES):
                 raise ConfigError(
                     f"output folder {shown(path)}: holds checkpoints, and no {RECIPE} that says of what: delete "
                     f"{shown(self.checkpoints)}, or choose another folder"
                 )
             self.data: RecipeData = recipe.load_data(data_dir)
+            built_in = recipe.content.data.dataset in BUILT_IN  # those have been checked already
+            self.own_data = {} if built_in else {"data_sha256": self.data.sha256()}
             if self.resumed:
+                had, got = before.get("data_sha256"), self.own_data.get("data_sha256")
+                self.folder.refuse_other_data(recipe.content.data.dataset, had, got)
                 self.folder.refuse_shorter(self.training, self.steps_per_epoch)
             self.kernels = self._warm_up()
             utils.set_random_seed(self.training.seed)
@@ -110,16 +117,20 @@ class _Run:
 
     def go(self) -> dict[str, Any]:
         """Train and test."""
+        progress = checkpoint.resume(self.checkpoints, self.model, self.reporter.warn) if self.resumed else None
+        planned = self.training.steps or self.epochs * self.steps_per_epoch
+        if self.resumed and int(self.model.optimizer.iterations) < planned:
+            self.folder.withdraw_results()  # before the recipe becomes one of a longer run
+        self.environment = {"seed": self.training.seed, **environment.describe(), **self.own_data}
+        self.folder.write_json(ENVIRONMENT, self.environment)  # before the recipe, by which a run is known
         self.folder.write(RECIPE, self.recipe.as_toml())
-        self.environment = {"seed": self.training.seed, **environment.describe()}
-        self.folder.write_json(ENVIRONMENT, self.environment)
         self.reporter.started(self.model, self.recipe, self.data, self.folder.path, self.resumed)
         start_up = time.perf_counter() - self.began
         recorder = Recorder(self.folder, self.reporter, self.steps_per_epoch, self.epochs)
         began = time.perf_counter()
         self.stop.patient = True
         with np.errstate(all="ignore"):  # the model itself names the step and the layer where numbers go wrong
-            self._fit(recorder)
+            self._fit(recorder, progress)
         training = time.perf_counter() - began
         self.seconds = {"start_up": start_up, "compiling": self.kernels.seconds, "training": training}
         self.model.save(self.folder.path / MODEL)
@@ -142,11 +153,6 @@ class _Run:
         if self.training.steps is not None:
             return -(-self.training.steps // self.steps_per_epoch)
         return self.training.epochs or 1
-
-    def _check_same_recipe(self) -> None:
-        before = self.folder.read_recipe() or {}
-        if difference := changed_settings(before, parse(self.recipe)):
-            raise ConfigError(f"--resume: {shown(self.folder.path)} holds a run with other settings: {difference}")
 
     def _make_model(self) -> Sequential:
         model = self.recipe.make_model(tuple(self.data.train[0].shape[1:]))
@@ -186,9 +192,8 @@ class _Run:
 
     # Training -------------------------------------------------------------------------------------------------------
 
-    def _fit(self, recorder: Recorder) -> None:
+    def _fit(self, recorder: Recorder, progress: Progress | None) -> None:
         x, y = self.data.train
-        progress = checkpoint.resume(self.checkpoints, self.model, self.reporter.warn) if self.resumed else None
         steps = self.training.steps
         # A run whose number of steps ended inside an epoch has no step left: fit then only restores its state.
         done = progress is not None and steps is not None and int(self.model.optimizer.iterations) >= steps

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from .datasets.files import remove_leftovers, shown, write_atomically
 from .errors import ConfigError, ScratchnetError
+from .process import place_is_gone
 
 if TYPE_CHECKING:
     from .recipes.schema import Training
 
 RECIPE, MODEL, RESULTS = "recipe.toml", "model.safetensors", "results.json"
 ENVIRONMENT, METRICS, REPORT = "environment.json", "metrics.jsonl", "report.html"
+OF_FINISHED = ("test", "class_names", "classes", "confusion_matrix", "pictures")
+"""What only a finished run has in ``results.json``."""
+FILES_OF_FINISHED = (REPORT, "report.txt", "confusion.png", "correct.png", "misclassified.png")
 
 
 class FolderError(ScratchnetError):
@@ -44,7 +48,7 @@ class RunFolder:
 
     def __init__(self, path: Path, resume: bool = False) -> None:
         self.path = path
-        self.created = not path.exists()
+        self.created = not os.path.exists(path)  # False for a name that is too long, too: mkdir says so
         try:
             path.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
@@ -120,17 +124,51 @@ class RunFolder:
         self.write("metrics.csv", table.getvalue())
         self.write("metrics.jsonl", "".join(json.dumps(_jsonable(row)) + "\n" for row in rows))
 
-    def read_recipe(self) -> dict[str, Any] | None:
-        """The resolved recipe of the run in this folder; None if there is none.
+    def withdraw_results(self) -> None:
+        """Before more steps: take back what describes a finished run, so that it never lies beside a longer recipe.
+
+        ``results.json`` is marked first, as that of a run that was stopped; ``predict`` reads what is left in it.
 
         Raises
         ------
-        RecipeError
-            If the file is damaged.
+        FolderError
+            If a file cannot be written or removed.
+        """
+        try:
+            results = json.loads((self.path / RESULTS).read_bytes())
+        except (OSError, ValueError, RecursionError):  # none, or a damaged one, which passes for no finished run
+            results = None
+        if isinstance(results, dict) and results.get("finished"):
+            kept = {name: value for name, value in results.items() if name not in OF_FINISHED}
+            self.write_json(RESULTS, {**kept, "finished": False})
+        for name in FILES_OF_FINISHED:
+            try:
+                (self.path / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise FolderError(f"{shown(self.path / name)}: cannot be removed: {error.strerror}") from None
+
+    def refuse_changed(self, settings: Mapping[str, Any], before: Any, backend: str) -> None:
+        """Raise ConfigError if the run in this folder has another recipe, its length not counted, or another backend.
+
+        ``before`` is the backend in its ``environment.json``; None if that is not known.
         """
         from .recipes import toml
 
-        return toml.read(self.path / RECIPE)[0] if self.holds_run else None
+        if difference := changed_settings(toml.read(self.path / RECIPE)[0], settings):
+            raise ConfigError(f"--resume: {shown(self.path)} holds a run with other settings: {difference}")
+        if before not in (None, backend):
+            raise ConfigError(
+                f"--resume: {shown(self.path)} holds a run on the {shown(before)} backend, got {backend}, whose "
+                f"numbers differ in the last bits: go on with --backend {shown(before)}"
+            )
+
+    def refuse_other_data(self, data: str, before: Any, now: str | None) -> None:
+        """Raise ConfigError if the user's samples had another SHA-256 when the run in this folder began."""
+        if before not in (None, now):
+            raise ConfigError(
+                f"--resume: {shown(self.path)} holds a run on other samples: expected those of {shown(data)} to "
+                f"have SHA-256 {shown(before)}, got {now}: bring back those of then, or choose another folder"
+            )
 
     def refuse_shorter(self, training: Training, steps_per_epoch: int) -> None:
         """Raise ConfigError if the run in this folder was planned to be longer than ``training``, however far it got.
@@ -157,6 +195,7 @@ class RunFolder:
 def _unwritable(folder: Path, error: Exception) -> ConfigError:
     reason = getattr(error, "strerror", None) or shown(error)
     reason = "it is a file, not a folder" if isinstance(error, FileExistsError) else reason
+    reason = "the working directory no longer exists" if not folder.is_absolute() and place_is_gone() else reason
     return ConfigError(f"output folder {shown(folder)}: cannot be written: {reason}")
 
 
@@ -195,7 +234,7 @@ def planned(path: Path) -> Training | None:
     """
     from . import recipes
 
-    return recipes.load(path / RECIPE).content.training if (path / RECIPE).exists() else None
+    return recipes.load(path / RECIPE).content.training if os.path.exists(path / RECIPE) else None
 
 
 def _jsonable(value: Any) -> Any:

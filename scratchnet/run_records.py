@@ -120,6 +120,11 @@ def results_of(path: Path) -> dict[str, Any]:
     return _json(path / RESULTS) if (path / RESULTS).exists() else {}
 
 
+def environment_of(path: Path) -> dict[str, Any]:
+    """``environment.json`` of a folder, unchecked; empty if there is none. Raises DataError if it is damaged."""
+    return _json(path / ENVIRONMENT) if (path / ENVIRONMENT).exists() else {}
+
+
 def labels(records: Sequence[Record]) -> list[str]:
     """Short names of the runs: those of their folders, or whole paths if folder names repeat."""
     names = [shown(record.path.resolve().name) for record in records]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import scratchnet as sn
 from scratchnet import recipes
@@ -405,6 +406,97 @@ def test_resume_refuses_a_run_with_other_settings(finished):
     assert "holds a run with other settings: [data] dataset was digits, is fashion_mnist" in refusal(
         "fashion-keras", "--out", out, "--resume", "--seed", 3, cwd=out.parent
     )
+
+
+def content_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_resume_refuses_another_backend(finished):
+    """Their numbers differ in the last bits: the result would be that of neither."""
+    out, _ = finished
+    before = content_of(out)
+    said = refusal("quickstart", "--epochs", 3, "--seed", 3, "--out", out, "--resume", cwd=out.parent)
+    assert re.search(r"holds a run on the numpy backend, got (numba|cupy), .*: go on with --backend numpy$", said)
+    assert content_of(out) == before
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv", "folder"])
+def test_resume_refuses_own_data_that_have_changed(small, tmp_path, kind):
+    rng = np.random.default_rng(0)
+
+    def write(y):
+        x = rng.integers(0, 256, (80, 4, 4), dtype=np.uint8)
+        if kind == "npz":
+            np.savez(tmp_path / "own.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+        elif kind == "csv":
+            np.savetxt(tmp_path / "own.csv", np.column_stack([y, x.reshape(80, 16)]), fmt="%d", delimiter=",")
+        else:
+            for number, (picture, label) in enumerate(zip(x, y, strict=True)):
+                (tmp_path / "own" / str(label)).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(picture).save(tmp_path / "own" / str(label) / f"{number}.png")
+
+    name = {"npz": "own.npz", "csv": "own.csv", "folder": "own/"}[kind]
+    size = "image_size = 4\n" if kind == "folder" else ""
+    text = SMALL.replace('"digits"', f'"{name}"').replace("[64]", f"[16]\n{size}").replace("= 100", "= 10")
+    small.write_text(text)
+    command = (small, "--backend", "numpy", "-q", "--out", "x", "--resume")
+    labels = np.arange(80) % 3
+    write(labels)
+    for more in (("--epochs", 1), ("--epochs", 2)):  # the same data are no matter
+        assert train(*command, *more, cwd=tmp_path).returncode == 0
+    before = content_of(tmp_path / "x")
+    write(labels)
+    said = refusal(*command, "--epochs", 3, cwd=tmp_path)
+    digest = json.loads((tmp_path / "x" / "environment.json").read_text())["data_sha256"]
+    assert re.search(
+        rf"x holds a run on other samples: expected those of {name} to have SHA-256 {digest}, got [0-9a-f]{{64}}: ",
+        said,
+    )
+    assert content_of(tmp_path / "x") == before
+
+
+KILLED = """
+import sys
+from faults import injected
+from scratchnet.cli import main
+with injected(sys.argv[1]):
+    sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("moment", ["rename:1", "rename:2", "write:3", "rename:3", "rename:6"])
+def test_a_finished_run_that_is_being_made_longer_is_a_finished_one_no_more(small, finished, tmp_path, moment):
+    out, command = tmp_path / "x", [str(small), "--backend", "numpy", "-q", "--out", "x", "--resume"]
+    assert train(*command, "--epochs", 1, cwd=tmp_path).returncode == 0
+    old = (out / "recipe.toml").read_bytes()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, f"{moment}:kill-after", *command, "--epochs", "3"], cwd=tmp_path,
+        env={**ENVIRONMENT, "PYTHONPATH": str(Path(__file__).parent)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    if (out / "recipe.toml").read_bytes() != old:
+        assert "x: the run is not finished: go on with it" in refusal("compare", finished[0], "x", cwd=tmp_path)
+        assert not set(os.listdir(out)) & {"report.html", "report.txt", "confusion.png", "correct.png"}
+        assert "test" not in json.loads((out / "results.json").read_text())
+    assert train(*command, "--epochs", 3, cwd=tmp_path).returncode == 0
+    assert train(*command[:-2], "whole", "--epochs", 3, cwd=tmp_path).returncode == 0
+    for name in SAME:
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert set(os.listdir(out)) >= FILES
+    assert train("compare", "x", "whole", cwd=tmp_path).returncode == 0
+
+
+def test_a_resumed_run_without_a_step_left_keeps_its_results(small, tmp_path):
+    command = [str(small), "--backend", "numpy", "-q", "--out", "x", "--resume", "--epochs", "1"]
+    assert train(*command, cwd=tmp_path).returncode == 0
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, "write:3:kill-after", *command], cwd=tmp_path,
+        env={**ENVIRONMENT, "PYTHONPATH": str(Path(__file__).parent)}, timeout=120,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    assert json.loads((tmp_path / "x" / "results.json").read_text())["finished"]
+    assert (tmp_path / "x" / "report.html").exists()
 
 
 def test_a_signal_during_garbage_collection_is_not_lost():

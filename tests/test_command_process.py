@@ -101,6 +101,54 @@ def test_a_missing_package_is_named():
     assert done.stderr == "scratchnet-train: the package typer is missing: pip install typer\n"
 
 
+GONE = 'mkdir gone && cd gone && rmdir ../gone && "$@"'
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["quickstart", "--steps", "2", "--backend", "numpy", "--out"], 2, "no longer exists: change to another one"),
+        (["compare", "--out", "page.html", "one"], 2, "no longer exists: change to another one"),
+        (["quickstart", "--backend", "numpy", "--out", "x"], 2, "output folder x: cannot be written: the working dir"),
+        (["show", "quickstart"], 0, ""),
+    ],
+)
+def test_a_working_directory_that_was_deleted_is_named(tmp_path, words, code, said):
+    words = [*words, str(tmp_path / "x")] if words[-1] in ("--out", "one") else words
+    done = subprocess.run(
+        ["bash", "-c", GONE, "bash", *COMMAND, *words], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert done.stderr.count("\n") == bool(code)
+    assert bool(done.stdout) != bool(code)  # not even an empty line
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--resume"]])
+def test_a_name_that_is_too_long_is_said_of_the_output_folder(tmp_path, more):
+    said = refusal("--backend", "numpy", "--out", "x" * 300, *more, cwd=tmp_path)
+    assert said == f"scratchnet-train: output folder {'x' * 300}: cannot be written: File name too long\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["compare", "{}", "y"], ["predict", "{}", "y"], ["--data-dir", "{}"], ["data", "verify", "{}"]]
+)
+def test_a_name_that_is_too_long_is_said_of_every_other_path(tmp_path, words):
+    said = refusal(*(word.format("x" * 300) for word in words), cwd=tmp_path)
+    assert said == f"scratchnet-train: {'x' * 300}: expected the name of a file or folder, this one is too long\n"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_cache_in_the_home_of_nobody_is_refused_with_the_variables_name(tmp_path, data_dir, backend):
+    said = refusal(
+        "mnist-mlp", "--steps", 1, "--backend", backend, "--dry-run", cwd=tmp_path, SCRATCHNET_CACHE="~nosuch/x",
+        SCRATCHNET_DATA="",
+    )  # fmt: skip
+    assert said == "scratchnet-train: SCRATCHNET_CACHE: expected a folder, got '~nosuch/x': there is no ~nosuch\n"
+
+
 # Two at once ----------------------------------------------------------------------------------------------------------
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,16 +58,19 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_what_the_second_process_compiles_the_first_finds(twin: sn.Sequential, tmp_path: Path) -> None:
-    path, environment = str(tmp_path / "twin.safetensors"), {**os.environ, "SCRATCHNET_CACHE": str(tmp_path / "cache")}
+    path, environment = tmp_path / compile_ahead.TWIN, {**os.environ, "SCRATCHNET_CACHE": str(tmp_path / "cache")}
     twin.save(path)
 
     def run(*command: str) -> str:
-        done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        with subprocess.Popen(
+            [sys.executable, *command], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.wait(timeout=300) == 0  # standard input stays open until then
+            assert process.stdout is not None
+            return process.stdout.read()
 
-    assert run("-c", compile_ahead.PROGRAM, json.dumps(sys.path), path, "8", "<i4") == ""
-    compiled = json.loads(run("-c", TRAINS, path))
+    assert run("-c", compile_ahead.PROGRAM, json.dumps(sys.path), str(tmp_path), "8", "<i4") == ""
+    compiled = json.loads(run("-c", TRAINS, str(path)))
     # The product is compiled when it is called.
     assert {name.partition(":")[0] for name in compiled} <= {"program", "gemm"}
 
@@ -91,6 +96,54 @@ def test_it_begins_once_and_ends_with_the_block(twin: sn.Sequential) -> None:
         assert os.listdir(folder.name) == ["twin.safetensors"]
     assert process.poll() is not None
     assert not Path(folder.name).exists()
+
+
+BEGINS = """
+import sys, time
+import numpy as np
+import scratchnet as sn
+from scratchnet import compile_ahead
+
+compile_ahead.threads = lambda: 2
+sn.set_backend("numba")
+with compile_ahead.Helper(sn.load_model(sys.argv[1]), 8, np.zeros(8, np.int32)) as helper:
+    helper.start()
+    print(helper.process.pid, flush=True)
+    time.sleep(float(sys.argv[2]))
+    print("compiling", flush=True)
+    time.sleep(600)
+"""
+
+
+def runs(number: int) -> bool:
+    """Whether a process does; one that has ended waits as a zombie where nobody asks for its exit code."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGKILL, 0.0), (signal.SIGHUP, 3.0)])
+def test_it_ends_with_a_process_that_is_killed(
+    twin: sn.Sequential, tmp_path: Path, number: signal.Signals, seconds: float
+) -> None:
+    """It compiled on for half a minute, and its folder stayed for good."""
+    twin.save(tmp_path / "model.safetensors")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "SCRATCHNET_CACHE": str(tmp_path / "cache"), "TMPDIR": str(temporary)}
+    command = [sys.executable, "-c", BEGINS, str(tmp_path / "model.safetensors"), str(seconds)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        helper = int(process.stdout.readline())
+        assert process.stdout.readline() == "compiling\n"
+        assert len(os.listdir(temporary)) == 1
+        process.send_signal(number)
+    end = time.monotonic() + 15
+    while runs(helper) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not runs(helper)
+    assert os.listdir(temporary) == []
 
 
 def test_it_imports_what_this_process_has_imported(

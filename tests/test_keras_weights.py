@@ -225,6 +225,26 @@ def test_hostile_files(trained, tmp_path):
             sn.interop.keras.load_weights(small(), bad)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_with_a_flipped_bit_is_refused_or_read_alike(trained, tmp_path, method):
+    with zipfile.ZipFile(trained) as archive, zipfile.ZipFile(tmp_path / "good.keras", "w", method) as good:
+        good.writestr("model.weights.h5", archive.read("model.weights.h5"))
+    sn.interop.keras.load_weights(good := small(), tmp_path / "good.keras")
+    data, bad, said = (tmp_path / "good.keras").read_bytes(), tmp_path / "bad.keras", []
+    for place in range(60, len(data) // 2, len(data) // 100):
+        bad.write_bytes(data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :])
+        try:
+            sn.interop.keras.load_weights(model := small(), bad)
+        except CheckpointError as error:
+            said.append(str(error))
+        else:  # zeros copied from other zeros: the content is the same
+            for one, other in zip(good.get_weights(), model.get_weights(), strict=True):
+                np.testing.assert_array_equal(one, other)
+    assert len(said) > 30
+    line = re.compile(r"\S+bad\.keras: damaged: model\.weights\.h5 in the archive cannot be read: .+")
+    assert [one for one in said if not line.fullmatch(one)] == []
+
+
 def is_python(line: str) -> bool:
     """Whether this is code, not prose that begins with a function's name."""
     try:

@@ -51,19 +51,25 @@ def read_weights(path: str | os.PathLike[str], model: Stack) -> list[np.ndarray]
                 return arrays
         except ScratchnetError as error:
             raise type(error)(f"{name}: {error}") from error
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError) as error:
             reason = str(error).partition("\n")[0][:200]
             raise CheckpointError(f"{name}: damaged, or no weight file of Keras: {reason}") from error
 
 
 def _unpacked(file: Any, name: str) -> Any:
-    with zipfile.ZipFile(file) as archive:
-        if MEMBER not in archive.namelist():
-            raise CheckpointError(f"expected {MEMBER} in the archive, as Keras 3 writes it")
-        size = archive.getinfo(MEMBER).file_size
-        refuse_beyond_memory(2 * size, name)
-        with archive.open(MEMBER) as member:
-            return io.BytesIO(member.read(size))
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if MEMBER not in archive.namelist():
+                raise CheckpointError(f"expected {MEMBER} in the archive, as Keras 3 writes it")
+            size = archive.getinfo(MEMBER).file_size
+            refuse_beyond_memory(2 * size, name)
+            with archive.open(MEMBER) as member:
+                return io.BytesIO(member.read(size))
+    except ScratchnetError:
+        raise
+    except Exception as error:  # zipfile lets a dozen types escape: BadZipFile, zlib.error, LZMAError ...
+        what = f"{type(error).__name__}: {shown(error)[:200]}"
+        raise CheckpointError(f"damaged: {MEMBER} in the archive cannot be read: {what}") from error
 
 
 def _stack(h5py: Any, tree: Any, path: str, stack: Stack, used: set[str]) -> Iterator[np.ndarray]:

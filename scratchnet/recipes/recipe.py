@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,15 @@ class RecipeData:
     def sizes(self) -> tuple[int, int, int]:
         """Number of training, validation and test samples."""
         return len(self.train[0]), len(self.validation[0]) if self.validation else 0, len(self.test[0])
+
+    def sha256(self) -> str:
+        """A digest of all samples, labels and names of classes: the same as long as the files hold the same."""
+        digest = hashlib.sha256(json.dumps(self.class_names).encode())
+        for part in (*self.train, *(self.validation or ()), *self.test):
+            array = part.array if isinstance(part, datasets.Pixels) else part
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def described(self) -> dict[str, Any]:
         """What the samples look like, so that a user's own picture can be made to resemble them.
