@@ -39,13 +39,13 @@ def watch(report: Callable[[str], None]) -> Iterator[Compilation]:
 
 @contextmanager
 def announced(wanted: bool) -> Iterator[Compilation]:
-    """`watch`, with one line on stderr, if wanted, when the first kernel is compiled."""
+    """`watch`, with one line on stderr when the first kernel is compiled; if it is not wanted, nothing is watched."""
 
     def told(kernel: str) -> None:
-        if wanted and len(done.kernels) == 1:
+        if len(done.kernels) == 1:
             print("compiling kernels (first run only) ...", file=sys.stderr, flush=True)
 
-    with watch(told) as done:
+    with watch(told) if wanted else nullcontext(Compilation()) as done:
         yield done
 
 

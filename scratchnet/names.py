@@ -39,11 +39,14 @@ def hint(word: str, choices: Iterable[str]) -> str:
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that was probably meant, regardless of case and underscores; None if none is close."""
+    """The choice that was probably meant, regardless of case and underscores: the only one that begins with the word,
+    or the most similar one; None if none is close.
+    """
     spelled: dict[str, list[str]] = {}
     for choice in choices:
         spelled.setdefault(folded(choice), []).append(choice)
-    found = get_close_matches(folded(word), spelled, n=1, cutoff=CUTOFF)
+    longer = [choice for choice in spelled if len(word) > 2 and choice.startswith(folded(word))]
+    found = longer if len(longer) == 1 else get_close_matches(folded(word), spelled, n=1, cutoff=CUTOFF)
     return get_close_matches(word, spelled[found[0]], n=1, cutoff=0)[0] if found else None
 
 

@@ -281,7 +281,7 @@ def test_weights_are_attributes_under_their_names() -> None:
     for layer, name, hint in (
         (dense, "gamma", "'Dense' object has no attribute 'gamma'$"),
         (norm, "kernel", "'BatchNormalization' object has no attribute 'kernel'$"),
-        (L.Dense(2), "kernel", "no attribute 'kernel'; the layer is not built, and has no weights yet$"),
+        (L.Dense(2), "kernel", "no attribute 'kernel': the layer is not built, and has no weights yet$"),
     ):
         with pytest.raises(AttributeError, match=hint):
             getattr(layer, name)
@@ -329,7 +329,7 @@ def test_a_weight_is_set_under_its_name(backend: str) -> None:
             self.gamma = 3.0
 
     assert Own().gamma == 3.0
-    with pytest.raises(AttributeError, match="'Dense' object has no attribute 'kernel'; the layer is not built"):
+    with pytest.raises(AttributeError, match="'Dense' object has no attribute 'kernel': the layer is not built"):
         _ = L.Dense(3).kernel
     with pytest.raises(AttributeError, match="'Dense' object has no attribute 'gamma'"):
         _ = dense.gamma
