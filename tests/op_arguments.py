@@ -25,6 +25,7 @@ class OpCase:
     make: Callable[[Rng, Any], tuple[Any, ...]]
     unwanted: tuple[int, ...] = ()  # outputs that may have size 0
     cancels: float = 1.0  # how many times more rounding than one sum of numbers has
+    own_type: bool = False  # whether what is right depends on the arrays' type: there a limit is a number of that type
 
 
 def normal(rng: Rng, dtype: Any, *shape: int) -> np.ndarray:
@@ -213,7 +214,7 @@ def elementwise_loss(id: str, kind: int, n: int, features: int, smoothing: float
         targets[::2] = np.round(targets[::2])
         return y, targets, rng.random(n).astype(dtype), kind, smoothing, np.array([3.0, 1.0])
 
-    return [OpCase("elementwise_loss", id, make, unwanted=(0,))]
+    return [OpCase("elementwise_loss", id, make, unwanted=(0,), own_type=kind == BINARY)]
 
 
 def penalty(id: str, size: int, l1: float, l2: float) -> list[OpCase]:
