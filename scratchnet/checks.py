@@ -153,6 +153,6 @@ def refuse_unknown(owner: Any, unknown: Iterable[str], known: Iterable[str]) -> 
     The owner is an object of the called class, or the name of a function.
     """
     for name in unknown:
-        help = hint(name, known) or f"it has: {', '.join(known) or 'none'}"
+        help = hint(name, known) or f": it has: {', '.join(known) or 'none'}"
         label = owner if isinstance(owner, str) else type(owner).__name__
-        raise ConfigError(f"{label} has no argument {name[:80]!r}: {help}")
+        raise ConfigError(f"{label} has no argument {name[:80]!r}{help}")

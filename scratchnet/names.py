@@ -31,11 +31,11 @@ INSTEAD = {
 
 
 def hint(word: str, choices: Iterable[str]) -> str:
-    """What to write instead of a word that is not one of the choices; empty if nothing is known."""
+    """The end of a message: what to write instead of a word that is not one of the choices; or nothing."""
     if folded(word) in INSTEAD:
-        return INSTEAD[folded(word)]
+        return f": {INSTEAD[folded(word)]}"
     meant = closest(word, choices)
-    return f"did you mean {meant!r}?" if meant else ""
+    return f": did you mean {meant!r}?" if meant else ""
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
@@ -58,7 +58,7 @@ def folded(name: str) -> str:
 def unknown(what: str, given: Any, choices: Iterable[str], others: str = "") -> ConfigError:
     """The error for an unknown choice: "expected one of relu, tanh, got 'rellu': did you mean 'relu'?"."""
     help = hint(given, choices) if isinstance(given, str) else ""
-    return ConfigError(f"{what}: expected one of {', '.join(choices)}{others}, got {given!r:.80}{help and f': {help}'}")
+    return ConfigError(f"{what}: expected one of {', '.join(choices)}{others}, got {given!r:.80}{help}")
 
 
 def public(module: str) -> dict[str, Callable[..., Any]]:
@@ -78,6 +78,6 @@ def public(module: str) -> dict[str, Callable[..., Any]]:
     def missing(name: str) -> Any:
         help = "" if name.startswith("_") else hint(name, names())
         # Without a name Python adds no hint of its own, which would appear in a traceback but not in a notebook.
-        raise AttributeError(f"module {module!r} has no attribute {name!r}{help and f': {help}'}", name=None)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{help}", name=None)
 
     return {"__getattr__": missing, "__dir__": names}

@@ -129,7 +129,7 @@ class Optimizer(Configured):
         self.dtype, self.iterations, self.size = None, 0, size
         self.spans = xp.asarray(np.array(spans, np.int64).reshape(-1, 2))
         self.slots = {}
-        self._make_slots(np.dtype(dtype))
+        self._make_slots(dtype)
         self.dtype = np.dtype(dtype)  # last: it says that the rest is there, whatever interrupts this
 
     def _make_slots(self, dtype: Any) -> None:
