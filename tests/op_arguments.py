@@ -132,6 +132,30 @@ def dropout(id: str, shape: tuple[int, ...], rate: float, key: int = 2**63 + 123
     ]
 
 
+def flip_shift(
+    id: str, shape: tuple[int, ...], flips: tuple[bool, bool], shifts: Any, fill: int, value: float = 0.0,
+    key: int = 2**63 + 12345, step: int = 7,
+) -> list[OpCase]:  # fmt: skip
+    """Flips and shifts of images, forward and backward."""
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        return normal(rng, dtype, *shape), key, step, flips, shifts, fill, value
+
+    def backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        moves = run("flip_shift_forward", *forward(rng, dtype))[1]
+        return normal(rng, dtype, *shape), moves, fill
+
+    return [
+        OpCase("flip_shift_forward", id, forward),
+        OpCase("flip_shift_backward", id, backward, unwanted=(0,)),
+    ]
+
+
+def noise(id: str, shape: tuple[int, ...], step: int = 7, key: int = 2**63 + 12345) -> OpCase:
+    """Gaussian noise."""
+    return OpCase("gaussian_noise", id, lambda rng, dtype: (normal(rng, dtype, *shape), key, step, 0.3))
+
+
 def dense(
     id: str, n: int, inputs: int, outputs: int, relu: bool = False, bias: int = 1, used: float = 1.0
 ) -> list[OpCase]:

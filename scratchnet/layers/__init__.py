@@ -1,10 +1,12 @@
 """The layers: one short file per family."""
 
 from .activations import GELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .augmentation import RandomFlip, RandomTranslation
 from .base import Layer
 from .conv2d import Conv2D
 from .dense import Dense
 from .dropout import Dropout
+from .noise import GaussianNoise
 from .normalization import BatchNormalization
 from .padding import ZeroPadding2D
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
