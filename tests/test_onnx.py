@@ -105,7 +105,8 @@ def test_no_needless_transposes(tmp_path):
 def test_layers_between_images_and_rows(tmp_path):
     """Every change between the two orders of axes, in one network."""
     model = sn.Sequential([
-        L.Input((9, 7, 3)), L.Rescaling(2.0, -0.5), L.ZeroPadding2D(((1, 0), (2, 1))),
+        L.Input((9, 7, 3)), L.RandomFlip(), L.RandomTranslation(0.2, 0.2), L.GaussianNoise(0.1), L.Rescaling(2.0, -0.5),
+        L.ZeroPadding2D(((1, 0), (2, 1))),
         L.Conv2D(6, 3, strides=2, padding="same", activation="tanh"), L.BatchNormalization(), L.ReLU(1.0),
         L.Residual([L.Conv2D(8, 1), L.LeakyReLU()], [L.Conv2D(8, 1, use_bias=False)]),
         L.ZeroPadding2D(1), L.Dense(5, activation="gelu"), L.Conv2D(4, 2, activation="softmax"),

@@ -265,6 +265,7 @@ _WRITERS: dict[type[Layer], Writer] = {
     L.Rescaling: _rescaling,
     L.BatchNormalization: _batch_normalization,
     L.Dropout: _dropout,
+    **dict.fromkeys((L.GaussianNoise, L.RandomFlip, L.RandomTranslation), lambda graph, layer, label, x: x),
     L.Residual: _residual,
     L.Activation: _activation,
 }
