@@ -7,8 +7,8 @@ from typing import Any
 import keras_side
 import numpy as np
 import pytest
-from scratchnet.kernels.philox import random_words
 from scipy import stats
+from scratchnet.kernels.philox import random_words
 
 import scratchnet as sn
 from scratchnet import layers as L  # noqa: N812
@@ -162,15 +162,22 @@ def test_a_resumed_training_has_the_same_bits(tmp_path: Any, backend: str) -> No
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: L.RandomFlip("diagonal"), "RandomFlip: mode: expected one of 'horizontal_and_vertical', 'horizontal', "),
+        (lambda: L.RandomFlip("diagonal"),
+         "RandomFlip: mode: expected one of 'horizontal_and_vertical', 'horizontal', "),
         (lambda: L.RandomFlip(data_format="channels_first"), "RandomFlip: data_format: expected 'channels_last'"),
         (lambda: L.RandomFlip(seed=1.5), "RandomFlip: seed: expected an integer in [0, 2^64), got 1.5"),
-        (lambda: L.RandomTranslation(1.5, 0), "RandomTranslation: height_factor: expected a number in [-1, 1], or two"),
-        (lambda: L.RandomTranslation(0, (0, 1, 2)), "width_factor: expected a number in [-1, 1], or two of them, got (0,"),
-        (lambda: L.RandomTranslation(0, "0.1"), "width_factor: expected a number in [-1, 1], or two of them, got '0.1'"),
-        (lambda: L.RandomTranslation(0, 0, "mirror"), "fill_mode: expected one of 'reflect', 'constant', 'nearest', 'wrap'"),
-        (lambda: L.RandomTranslation(0, 0, interpolation="cubic"), "interpolation: expected one of 'bilinear', 'nearest'"),
-        (lambda: L.RandomTranslation(0, 0, fill_value=None), "fill_value: expected a number in (-inf, inf), got None"),
+        (lambda: L.RandomTranslation(1.5, 0),
+         "RandomTranslation: height_factor: expected a number in [-1, 1], or two"),
+        (lambda: L.RandomTranslation(0, (0, 1, 2)),
+         "width_factor: expected a number in [-1, 1], or two of them, got (0,"),
+        (lambda: L.RandomTranslation(0, "0.1"),
+         "width_factor: expected a number in [-1, 1], or two of them, got '0.1'"),
+        (lambda: L.RandomTranslation(0, 0, "mirror"),
+         "fill_mode: expected one of 'reflect', 'constant', 'nearest', 'wrap'"),
+        (lambda: L.RandomTranslation(0, 0, interpolation="cubic"),
+         "interpolation: expected one of 'bilinear', 'nearest'"),
+        (lambda: L.RandomTranslation(0, 0, fill_value=None),
+         "fill_value: expected a number in (-inf, inf), got None"),
         (lambda: L.GaussianNoise(1.5), "GaussianNoise: stddev: expected a number in [0, 1], got 1.5"),
     ],
 )  # fmt: skip

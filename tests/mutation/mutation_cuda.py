@@ -9,7 +9,7 @@ A, B, K, V, D, R, E = (
     for name in ("activations", "batching", "clipping", "conv2d", "dense", "dropout", "elementwise")
 )
 S, L, EL = (f"kernels/{name}.cu" for name in ("softmax_cross_entropy", "cross_entropy", "elementwise_losses"))
-SUMS = "kernels/loss_sums.cuh"
+SUMS, PHILOX = "kernels/loss_sums.cuh", "kernels/philox.cuh"
 N, O, Z, P, Y = (  # noqa: E741
     f"kernels/{name}.cu" for name in ("normalization", "optimizers", "padding", "pooling", "penalties")
 )
@@ -185,8 +185,10 @@ MUTANTS = [
     Mutant(R, "backward: mask turned round",
         "flags.v[i] ? p.v[i] * scale : REAL(0)", "flags.v[i] ? REAL(0) : p.v[i] * scale",
         twin("dropout_backward-tail")),
-    Mutant(PHILOX, "a captured step takes the next one's numbers", "step + clock->step - 1", "step + clock->step", STEPS),
-    Mutant("kernels/augmentation.cu", "a flip of columns is of rows", "words.v[1] < 0x80000000u", "words.v[0] < 0x80000000u",
+    Mutant(PHILOX, "a captured step takes the next one's numbers",
+        "step + clock->step - 1", "step + clock->step", STEPS),
+    Mutant("kernels/augmentation.cu", "a flip of columns is of rows",
+        "words.v[1] < 0x80000000u", "words.v[0] < 0x80000000u",
         twin("flip_shift_forward")),
     Mutant("kernels/augmentation.cu", "reflection repeats no edge", "-1 - place :", "-place :",
         twin("flip_shift_forward-reflect")),
