@@ -26,7 +26,18 @@ from op_arguments import (
     pooling,
     run,
 )
-from scratchnet.kernels.elementwise_losses import ABSOLUTE, BINARY, BINARY_LOGITS, SQUARED
+from scratchnet.kernels.elementwise_losses import (
+    ABSOLUTE,
+    BINARY,
+    BINARY_LOGITS,
+    DIVERGENCE,
+    HINGE,
+    HUBER,
+    LOG_COSH,
+    POISSON,
+    SQUARED,
+    SQUARED_HINGE,
+)
 from scratchnet.kernels.smooth import (
     ELU,
     EXPONENTIAL,
@@ -233,6 +244,13 @@ LOSSES: list[LossCase] = [
     LossCase("binary-logits-smooth", _binary(from_logits=True, label_smoothing=0.2), zeros_and_ones(1, 1)),
     LossCase("binary-probabilities", _binary(), between_0_and_1(zeros_and_ones(5, 1))),
     LossCase("binary-probabilities-smooth", _binary(label_smoothing=0.1), between_0_and_1(zeros_and_ones(2, 3))),
+    LossCase("huber", losses.Huber(), two_arrays(5, 3)),
+    LossCase("huber-delta", losses.Huber(0.2), two_arrays(3, 4)),
+    LossCase("log-cosh", losses.LogCosh(), two_arrays(5, 3)),
+    LossCase("hinge", losses.Hinge(), zeros_and_ones(5, 3)),
+    LossCase("squared-hinge", losses.SquaredHinge(), zeros_and_ones(5, 3)),
+    LossCase("poisson", losses.Poisson(), between_0_and_1(zeros_and_ones(5, 3))),
+    LossCase("divergence", losses.KLDivergence(), probabilities_and(logits_and_onehot(5, 4))),
 ]
 
 
@@ -348,6 +366,13 @@ OPS: list[OpCase] = [
     *elementwise_loss("binary-large", BINARY, 40, 71),
     *elementwise_loss("binary-logits-small", BINARY_LOGITS, 5, 4),
     *elementwise_loss("binary-logits-large", BINARY_LOGITS, 65, 71, 0.2),
+    *elementwise_loss("huber-small", HUBER, 5, 4, delta=0.6),
+    *elementwise_loss("huber-large", HUBER, 40, 71),
+    *elementwise_loss("log-cosh", LOG_COSH, 40, 7),
+    *elementwise_loss("hinge", HINGE, 40, 7),
+    *elementwise_loss("squared-hinge", SQUARED_HINGE, 40, 7),
+    *elementwise_loss("poisson", POISSON, 40, 7),
+    *elementwise_loss("divergence", DIVERGENCE, 40, 7),
     *loss("sparse_cross_entropy", "large", 40, 9, 0.0),
     *loss("cross_entropy", "large", 35, 9, 0.1),
     *loss("softmax_cross_entropy", "wide", 3, 70, 0.1, total=0.5),

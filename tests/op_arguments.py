@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scratchnet.kernels import registry
 from scratchnet.kernels.activations import PLAIN
-from scratchnet.kernels.elementwise_losses import BINARY
+from scratchnet.kernels.elementwise_losses import BINARY, DIVERGENCE, POISSON
 from scratchnet.kernels.smooth import SIGMOID
 from scratchnet.kernels.window import plan
 
@@ -202,7 +202,9 @@ def loss(
     return [OpCase(op, id, make, unwanted=(0,))]
 
 
-def elementwise_loss(id: str, kind: int, n: int, features: int, smoothing: float = 0.0) -> list[OpCase]:
+def elementwise_loss(
+    id: str, kind: int, n: int, features: int, smoothing: float = 0.0, delta: float = 1.0
+) -> list[OpCase]:
     """The loss of every number by itself; probabilities come with some at 0, at 1 and behind the clip."""
 
     def make(rng: Rng, dtype: Any) -> tuple[Any, ...]:
@@ -210,9 +212,11 @@ def elementwise_loss(id: str, kind: int, n: int, features: int, smoothing: float
         if kind == BINARY:
             y = run("activation_forward", 4 * y, SIGMOID, PLAIN)
             y.flat[::5], y.flat[1::7], y.flat[2::9] = 0, 1, 3e-8
+        if kind in (POISSON, DIVERGENCE):
+            y = (np.abs(y) + 0.01).astype(dtype)  # some beyond 1, where a divergence is clipped
         targets = rng.random((n, features)).astype(dtype)
         targets[::2] = np.round(targets[::2])
-        return y, targets, rng.random(n).astype(dtype), kind, smoothing, np.array([3.0, 1.0])
+        return y, targets, rng.random(n).astype(dtype), kind, smoothing, delta, np.array([3.0, 1.0])
 
     return [OpCase("elementwise_loss", id, make, unwanted=(0,), own_type=kind == BINARY)]
 
