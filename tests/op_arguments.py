@@ -120,6 +120,24 @@ def batch_norm(id: str, rows: int, c: int, gamma: int = 1, beta: int = 1) -> lis
     ]
 
 
+def layer_norm(id: str, rows: int, c: int, gamma: int = 1, beta: int = 1) -> list[OpCase]:
+    """Layer normalization, forward and backward; gamma or beta 0: not there."""
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x = 2 * normal(rng, dtype, rows, c) + 5
+        return x, normal(rng, dtype, gamma * c), normal(rng, dtype, beta * c), 1e-3
+
+    def backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x, factor, *others = forward(rng, dtype)
+        mean, inverse = run("layer_norm_forward", x, factor, *others)[1:]
+        return x, normal(rng, dtype, rows, c), factor, mean, inverse
+
+    return [
+        OpCase("layer_norm_forward", id, forward),
+        OpCase("layer_norm_backward", id, backward, unwanted=(0, 1, 2), cancels=30),
+    ]
+
+
 def dropout(id: str, shape: tuple[int, ...], rate: float, key: int = 2**63 + 12345, step: int = 7) -> list[OpCase]:
     """Dropout, forward and backward."""
 

@@ -13,7 +13,10 @@ SUMS = "kernels/loss_sums.cuh"
 N, O, Z, P, Y = (  # noqa: E741
     f"kernels/{name}.cu" for name in ("normalization", "optimizers", "padding", "pooling", "penalties")
 )
-C, G, F, M, T = (f"kernels/{name}.cuh" for name in ("common", "gemm", "gemm_fma", "gemm_matrix", "gemm_tensor"))
+C, G, F, M, T, CS = (
+    f"kernels/{name}.cuh" for name in ("common", "gemm", "gemm_fma", "gemm_matrix", "gemm_tensor", "column_sums")
+)
+LN = "kernels/layer_normalization.cu"
 ARITHMETIC, CAPTURE = "tests/test_cuda_arithmetic.py -k ", "tests/test_capture.py -k "
 TWICE, ANYWHERE, LEVELS = (f"{ARITHMETIC}{word}" for word in ("counters", "begin_anywhere", "two_levels"))
 STEPS, FAILURE = f"{CAPTURE}'batches and clipvalue'", f"{CAPTURE}nothing_changes"
@@ -258,17 +261,26 @@ MUTANTS = [
     Mutant(Y, "magnitudes: sign turned round", "x < 0 ? -one", "x < 0 ? one", twin("penalize-small")),
     Mutant(Y, "totals without the last block",
         "i < (int)gridDim.x; i += THREADS", "i < (int)gridDim.x - 1; i += THREADS", twin("penalize-large")),
-    Mutant(N, "the last slice has as many rows as the others", "min(height, rows - slice * height)",
+    Mutant(CS, "the last slice has as many rows as the others", "min(height, rows - slice * height)",
         "min(height, rows + 0 * slice)", twin("batch_norm_forward-large")),
     Mutant(N, "variance between slices: not by rows",
         "between += rows_of_slice(i, rows, height) * d * d", "between += d * d",
         twin("batch_norm_forward-large")),
-    Mutant(N, "the last slice left out", "i < (int)gridDim.x; i += s.lanes", "i < (int)gridDim.x - 1; i += s.lanes",
-        twin("batch_norm_backward-large"), 2),
-    Mutant(N, "sums: no barrier after those of an earlier call",
+    Mutant(N, "the last slice of the statistics left out",
+        "i < (int)gridDim.x; i += s.lanes", "i < (int)gridDim.x - 1; i += s.lanes",
+        twin("batch_norm_forward-large"), 1),
+    Mutant(CS, "the last slice left out", "i < (int)gridDim.x; i += s.lanes", "i < (int)gridDim.x - 1; i += s.lanes",
+        twin("batch_norm_backward-large")),
+    Mutant(LN, "layer norm: the unbiased variance", "Sum()) / c + epsilon", "Sum()) / (c - 1) + epsilon",
+        twin("layer_norm_forward")),
+    Mutant(LN, "layer norm: without epsilon", " / c + epsilon)", " / c)", twin("layer_norm_forward")),
+    Mutant(LN, "layer norm: dx without the mean of g", "(g - plain - ", "(g - ", twin("layer_norm_backward")),
+    Mutant(LN, "layer norm: dgamma of numbers that are not scaled",
+        "- mean[r]) * inverse[r];", "- mean[r]);", twin("layer_norm_backward")),
+    Mutant(CS, "sums: no barrier after those of an earlier call",
         "    __syncthreads();  // the sums of an earlier call have been read\n",
         "", orders("batch_norm_forward-one-column")),
-    Mutant(N, "sums: no barrier between the halves", "half /= 2) {\n        __syncthreads();\n", "half /= 2) {\n",
+    Mutant(CS, "sums: no barrier between the halves", "half /= 2) {\n        __syncthreads();\n", "half /= 2) {\n",
         orders("batch_norm_forward-large")),
     Mutant(N, "the unbiased variance", "(squares + between) / rows", "(squares + between) / (rows - 1)",
         twin("batch_norm_forward-small")),
