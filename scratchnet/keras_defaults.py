@@ -55,6 +55,7 @@ LAYERS: Mapping[str, Rules] = {
         "renorm_clipping": ((None,), "there is no batch renormalization"),
         "renorm_momentum": ((0.99,), "there is no batch renormalization"),
     },
+    "LayerNormalization": {"rms_scaling": ((False,), "the variance is taken around the mean")},
     "Dense": {
         "lora_rank": ((None,), "there is no LoRA"),
         "lora_alpha": ((None,), "there is no LoRA"),

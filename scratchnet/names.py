@@ -22,7 +22,7 @@ INSTEAD = {
     "functional": "there is no functional API: Sequential, and Residual for a way around layers",
     "gradienttape": "layers have backward(dy), and models loss_and_gradients(x, y)",
     "init": "it is called kernel_initializer",
-    "layernormalization": "the only normalization is BatchNormalization",
+    "groupnormalization": "LayerNormalization and BatchNormalization are here",
     "lr": "it is called learning_rate",
     "model": "there is no functional API: Sequential, and Residual for a way around layers",
     "nbepoch": "it is called epochs",

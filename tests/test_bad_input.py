@@ -234,7 +234,7 @@ def test_a_matrix_in_a_message_makes_no_lines_of_it() -> None:
         (activations, "Tahn", ": did you mean 'tanh'?"),
         (sn.initializers, "__wrapped__", ""),
         (sn, "Model", ": there is no functional API: Sequential, and Residual for a way around layers"),
-        (L, "LayerNormalization", ": the only normalization is BatchNormalization"),
+        (L, "GroupNormalization", ": LayerNormalization and BatchNormalization are here"),
         (L, "UpSampling2D", ""),
     ],
 )

@@ -37,8 +37,8 @@ def expected(case: OpCase, dtype: str) -> list[np.ndarray]:
 
 
 def output_dtype(case: OpCase, i: int, result: np.ndarray, dtype: str) -> Any:
-    """Floats are of the case's dtype, whatever the reference computes in; a batch norm's statistics float64."""
-    statistics = case.op in ("batch_norm_forward", "batch_norm_inference") and i > 0
+    """Floats are of the case's dtype, whatever the reference computes in; a normalization's statistics float64."""
+    statistics = case.op in ("batch_norm_forward", "batch_norm_inference", "layer_norm_forward") and i > 0
     return dtype if result.dtype.kind == "f" and not statistics else result.dtype
 
 

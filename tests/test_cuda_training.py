@@ -42,6 +42,7 @@ Y = np.random.default_rng(1).integers(0, 10, 70)
 def network() -> list[Any]:
     return [
         L.Conv2D(8, 3, padding="same", activation="relu"), L.MaxPooling2D(2), L.Dropout(0.3), L.BatchNormalization(),
+        L.LayerNormalization(),
         L.Flatten(), L.Dense(16, activation="relu"), L.Dropout(0.2), L.Dense(10),
     ]  # fmt: skip
 

@@ -62,7 +62,8 @@ def test_reference_keeps_the_dtype_and_returns_fresh_arrays(case: OpCase, dtype:
     for number, result in enumerate(results):
         if result.dtype.kind == "f" and case.op != "gather":
             double = result.shape == (2,) and number == 0 and registry.get(case.op).updates  # totals
-            statistics = case.op in ("batch_norm_forward", "batch_norm_inference") and number >= len(results) - 2
+            normalizes = case.op in ("batch_norm_forward", "batch_norm_inference", "layer_norm_forward")
+            statistics = normalizes and number >= len(results) - 2
             assert result.dtype == (np.float64 if double or statistics else dtype)
         assert not any(isinstance(a, np.ndarray) and a.size and result is a for a in args)
 

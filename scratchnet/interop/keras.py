@@ -75,7 +75,8 @@ def to_keras(model: Sequential) -> Any:
 
 _SAME = (
     "AveragePooling2D", "BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten", "GlobalAveragePooling2D",
-    "GlobalMaxPooling2D", "LeakyReLU", "MaxPooling2D", "ReLU", "Rescaling", "Reshape", "Softmax", "ZeroPadding2D",
+    "GlobalMaxPooling2D", "LayerNormalization", "LeakyReLU", "MaxPooling2D", "ReLU", "Rescaling", "Reshape", "Softmax",
+    "ZeroPadding2D",
 )  # fmt: skip
 _FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh"}
 

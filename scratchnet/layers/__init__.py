@@ -5,7 +5,7 @@ from .base import Layer
 from .conv2d import Conv2D
 from .dense import Dense
 from .dropout import Dropout
-from .normalization import BatchNormalization
+from .normalization import BatchNormalization, LayerNormalization
 from .padding import ZeroPadding2D
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .reshaping import Flatten, Input, Rescaling, Reshape
