@@ -55,11 +55,11 @@ def require_path(path: Any) -> None:
 def require_name(path: Any) -> None:
     """Raise SaveError unless this is a path, and not one with a suffix of Keras's; any other name will do."""
     require_path(path)
-    name, suffix = os.path.splitext(str(os.fspath(path)))
-    if suffix.lower() in _KERAS:
+    if str(os.fspath(path)).lower().endswith(_KERAS):
+        name = os.path.basename(str(os.fspath(path))).rpartition(".")[0] or "model"
         raise SaveError(
             f"{shown(path)}: expected a name that promises no file of Keras's, such as "
-            f"{shown(os.path.basename(name) + '.safetensors')}, which is what is written, and loaded; a file for "
+            f"{shown(name)}.safetensors, which is what is written, and loaded; a file for "
             "Keras: sn.interop.keras.to_keras(model).save(path), or .save_weights(path)"
         )
 
