@@ -14,6 +14,6 @@ from .serialization import register
 from .stack import Stack
 
 # Keras's second names
-InputLayer = Input
+InputLayer, Convolution2D = Input, Conv2D
 MaxPool2D, AvgPool2D = MaxPooling2D, AveragePooling2D
 GlobalMaxPool2D, GlobalAvgPool2D = GlobalMaxPooling2D, GlobalAveragePooling2D
