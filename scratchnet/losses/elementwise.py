@@ -123,8 +123,9 @@ class Hinge(_WithoutSettings):
         return HINGE
 
     def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
-        targets = super().prepare_targets(y, output_shape)
-        return 2 * targets - 1 if ((targets == 0) | (targets == 1)).all() else targets
+        targets = as_numbers(y, self.name)
+        signs = 2.0 * targets - 1 if np.isin(targets, (0, 1)).all() else targets
+        return super().prepare_targets(signs, output_shape)
 
 
 class SquaredHinge(Hinge):
