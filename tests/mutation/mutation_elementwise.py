@@ -143,7 +143,7 @@ MUTANTS = [
     Mutant(EL, "Poisson: gradient's sign", "1 - t / (y + EPSILON)", "1 + t / (y + EPSILON)", LOSS, 1),
     Mutant(EL, "reference: divergence a mean", "1 if kind == DIVERGENCE else features", "features", LOSS, 0),
     Mutant("scratchnet/losses/elementwise.py", "hinge: 0 stays 0",
-        "return 2 * targets - 1 if", "return targets if", LOSS),
+        "2.0 * targets - 1 if", "targets if", LOSS),
     Mutant(L, "a row of NaN is correct", "== label and loss == loss", "== label", LOSS),
     Mutant(S, "no maximum taken off", "math.exp(x[k] - x[best])", "math.exp(x[k])", LOSS),
     Mutant(S, "sparse: forget the -1 at the label", "(e[label] - s) / s +", "e[label] / s +", LOSS),
