@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ConfigError
+from .kernels.loss_sums import EPSILON
 
 _floatx = "float32"
 DATA_FORMAT = "channels_last"
@@ -42,7 +43,7 @@ def set_floatx(value: str) -> None:
 
 def epsilon() -> float:
     """Keras's small number, 1e-7: what its losses clip probabilities with, and these, too."""
-    return 1e-7
+    return EPSILON
 
 
 def image_data_format() -> str:
