@@ -15,6 +15,9 @@ from scratchnet.kernels.window import plan
 
 Rng = np.random.Generator
 
+# Ops whose last two results, the statistics mean and inverse, are float64 whatever x is.
+NORMALIZING = ("batch_norm_forward", "batch_norm_inference", "layer_norm_forward")
+
 
 @dataclass(frozen=True)
 class OpCase:

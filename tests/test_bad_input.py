@@ -263,9 +263,8 @@ def test_what_keras_has_under_another_name(make: Callable[[], Any], said: str) -
 
 
 def test_methods_of_keras_and_keras_itself() -> None:
-    with pytest.raises(
-        AttributeError, match=r"'Sequential' object has no attribute 'fit_generator': fit takes arrays of all samples; "
-    ):
+    arrays = "fit takes arrays of all samples; for data too large for memory, a loop with train_on_batch"
+    with pytest.raises(AttributeError, match=f"'Sequential' object has no attribute 'fit_generator': {arrays}$"):
         _ = sn.Sequential([L.Dense(3)]).fit_generator
     with pytest.raises(AttributeError, match="'Dense' object has no attribute 'kernel': the layer is not built, and"):
         _ = L.Dense(3).kernel
