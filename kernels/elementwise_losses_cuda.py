@@ -9,6 +9,8 @@ from .registry import twin
 
 
 @twin("elementwise_loss", "cupy")
-def elementwise_loss(y: Any, targets: Any, weights: Any, kind: int, smoothing: float, totals: Any, dy: Any) -> None:
-    values = y, targets, weights, kind, y.dtype.type(smoothing)
+def elementwise_loss(
+    y: Any, targets: Any, weights: Any, kind: int, smoothing: float, delta: float, totals: Any, dy: Any
+) -> None:
+    values = y, targets, weights, kind, y.dtype.type(smoothing), float(delta)
     launch("elementwise_losses", "elementwise_loss", *values, totals=totals, dy=dy)

@@ -11,19 +11,21 @@ from .registry import twin
 MOST_SLICES, LEAST_ROWS = 256, 32
 
 
-def _plan(rows: int, c: int) -> tuple[int, int, int, int]:
+def plan(rows: int, c: int) -> tuple[int, int, int, int]:
     """Columns per block (a power of two), blocks across the columns, rows per slice, slices."""
     wide = min(cuda.WARP, 1 << (c - 1).bit_length())
     height = max(LEAST_ROWS, -(-rows // MOST_SLICES))
     return wide, -(-c // wide), height, max(1, -(-rows // height))
 
 
-def _memory(c: int, across: int, slices: int) -> tuple[Any, Any, Any]:
-    return (
-        cuda.scratch("batch_norm.parts", slices * 2 * c, "f8"),
-        cuda.scratch("batch_norm.arrivals", across, "i4", zero=True),
-        cuda.scratch("batch_norm.columns", 3 * c, "f8"),
-    )
+def memory(c: int, across: int, slices: int) -> tuple[Any, Any]:
+    """What `add_slices` of column_sums.cuh needs: parts and arrivals."""
+    parts = cuda.scratch("column_sums.parts", slices * 2 * c, "f8")
+    return parts, cuda.scratch("column_sums.arrivals", across, "i4", zero=True)
+
+
+def _columns(c: int) -> Any:
+    return cuda.scratch("batch_norm.columns", 3 * c, "f8")
 
 
 def _apply(x: Any, mean: Any, columns: Any, y: Any) -> None:
@@ -38,8 +40,8 @@ def batch_norm_forward(
     y: Any, mean: Any, inverse: Any,
 ) -> None:  # fmt: skip
     rows, c = x.shape
-    wide, across, height, slices = _plan(rows, c)
-    parts, arrivals, columns = _memory(c, across, slices)
+    wide, across, height, slices = plan(rows, c)
+    (parts, arrivals), columns = memory(c, across, slices), _columns(c)
     clock = current()
     cuda.launch(
         "normalization", "batch_norm_statistics", (slices, across), cuda.THREADS,
@@ -55,7 +57,7 @@ def batch_norm_inference(
     y: Any, mean: Any, inverse: Any,
 ) -> None:  # fmt: skip
     c = x.shape[1]
-    columns = cuda.scratch("batch_norm.columns", 3 * c, "f8")
+    columns = _columns(c)
     cuda.launch(
         "normalization", "batch_norm_columns", *cuda.spread(c), gamma, beta, moving_mean, moving_variance, epsilon, c,
         mean, inverse, columns, dtype=x.dtype,
@@ -68,8 +70,8 @@ def batch_norm_backward(
     x: Any, dy: Any, gamma: Any, mean: Any, inverse: Any, training: bool, dx: Any, dgamma: Any, dbeta: Any
 ) -> None:
     rows, c = x.shape
-    wide, across, height, slices = _plan(rows, c)
-    parts, arrivals, columns = _memory(c, across, slices)
+    wide, across, height, slices = plan(rows, c)
+    (parts, arrivals), columns = memory(c, across, slices), _columns(c)
     cuda.launch(
         "normalization", "batch_norm_gradients", (slices, across), cuda.THREADS,
         x, dy, gamma, mean, inverse, training, rows, c, wide, height, parts, arrivals, columns, dgamma, dbeta,

@@ -11,6 +11,8 @@ import os
 import sys
 from typing import Any
 
+import numpy as np
+
 # kernels/ is a package next to this folder in a checkout, and inside it once installed. A program run in the checkout's
 # folder finds the checkout first, installed or not.
 if not os.path.isdir(os.path.join(__path__[0], "kernels")):
@@ -18,17 +20,20 @@ if not os.path.isdir(os.path.join(__path__[0], "kernels")):
 
 from . import (
     activations,
+    backend,
     callbacks,
     checkpoint,
     config,
     datasets,
     errors,
     initializers,
+    keras_backend,
     layers,
     losses,
     metrics,
     models,
     optimizers,
+    random,
     regularizers,
     utils,
 )
@@ -58,6 +63,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "random",
     "regularizers",
     "set_backend",
     "use_backend",
@@ -65,20 +71,35 @@ __all__ = [
 ]
 
 
+vars(backend).update({name: getattr(keras_backend, name) for name in keras_backend.__all__})
 for _module in (
-    activations, callbacks, checkpoint, config, datasets, errors, initializers, layers, losses, metrics, models,
-    optimizers, optimizers.schedules, regularizers, utils,
+    activations, backend, callbacks, checkpoint, config, datasets, errors, initializers, layers, losses, metrics,
+    models, optimizers, optimizers.schedules, regularizers, utils,
 ):  # fmt: skip
     vars(_module).update(public(_module.__name__))
-_names = public(__name__)
+
+
+def _elsewhere(name: str) -> str:
+    """Where a name is that is not here: in a module of Keras's, or in NumPy, for a function of TensorFlow's."""
+    for module in (layers, losses, metrics, optimizers, callbacks, initializers, regularizers, models, utils):
+        if name in dir(module):
+            return f"{module.__name__.rpartition('.')[2]}.{name}"
+    return f"np.{name}" if callable(getattr(np, name, None)) else ""
+
+
+_names = public(__name__, _elsewhere)
+vars(random).update(public(random.__name__, lambda name: f"np.random.{name}" if hasattr(np.random, name) else ""))
+_SECOND_NAMES = {
+    "keras": sys.modules[__name__],  # ``from scratchnet import keras`` is all that many a program for Keras needs
+    "newaxis": None,  # TensorFlow's, as is nn
+    "nn": activations,
+}
 
 
 def __getattr__(name: str) -> Any:
-    """`interop` on first use: it depends on libraries that `import scratchnet` must not load. And `keras`, which is
-    scratchnet itself: ``from scratchnet import keras`` is all that many a program written for Keras needs.
-    """
-    if name == "keras":
-        return sys.modules[__name__]
+    """`interop` on first use: it depends on libraries that `import scratchnet` must not load."""
+    if name in _SECOND_NAMES:
+        return _SECOND_NAMES[name]
     if name == "interop":
         import importlib
 

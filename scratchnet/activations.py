@@ -15,6 +15,7 @@ from .host_arrays import numbers
 from .layers import GELU, Activation, Layer, LeakyReLU, ReLU
 from .layers.activations import name_of
 from .names import unknown
+from .results import as_result
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
@@ -78,7 +79,9 @@ def exponential(x: Any) -> Any:
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """``x`` where ``x > 0``, ``alpha (exp(x) - 1)`` elsewhere."""
     y = _named(x, "elu")
-    return y if alpha == 1 else array_module().where(y > 0, y, y.dtype.type(number("elu", "alpha", alpha)) * y)
+    if alpha == 1:
+        return y
+    return as_result(array_module().where(y > 0, y, y.dtype.type(number("elu", "alpha", alpha)) * y))
 
 
 def selu(x: Any) -> Any:
@@ -108,7 +111,7 @@ def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
     xp, x = array_module(), _array(x)
     dtype = x.dtype if x.dtype in (np.float32, np.float64) else config.floatx()
     if not x.size:
-        return xp.asarray(x, dtype=dtype)
+        return as_result(xp.asarray(x, dtype=dtype))
     return make(np.dtype(dtype).name)(xp.asarray(x, dtype=dtype)[None])[0]
 
 

@@ -39,6 +39,14 @@ def refuse_streams(x: Any, name: str) -> None:
         )
 
 
+def one_input(x: Any, shape: tuple[int, ...]) -> Any:
+    """``x`` without the list in which Keras takes a model's inputs, of which a model here has one."""
+    if isinstance(x, list | tuple) and len(x) == 1 and hasattr(x[0], "shape"):
+        given = tuple(x[0].shape)
+        return x[0] if len(given) == len(shape) + 1 and given[1:] == shape else x
+    return x
+
+
 def samples(x: Any, name: str) -> np.ndarray:
     """An array of numbers with a batch axis, from anything that NumPy converts, in a type that kernels know.
 

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from .errors import ConfigError
+from .kernels.loss_sums import EPSILON
 
 _floatx = "float32"
+DATA_FORMAT = "channels_last"
 
 
 def as_float_dtype(dtype: Any) -> np.dtype[Any]:
@@ -37,3 +39,25 @@ def set_floatx(value: str) -> None:
     """Set the dtype of layers made from now on: ``"float32"`` or ``"float64"``."""
     global _floatx
     _floatx = as_float_dtype(value).name
+
+
+def epsilon() -> float:
+    """Keras's small number, 1e-7: what its losses clip probabilities with, and these, too."""
+    return EPSILON
+
+
+def image_data_format() -> str:
+    """``"channels_last"``: images are (n, height, width, channels)."""
+    return DATA_FORMAT
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Accept ``"channels_last"``, which images always are.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    if not isinstance(data_format, str) or data_format != DATA_FORMAT:
+        raise ConfigError(f"image_data_format: expected {DATA_FORMAT!r}, got {data_format!r:.80}: channels are last")

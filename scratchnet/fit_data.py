@@ -11,7 +11,7 @@ import numpy as np
 
 from . import host_arrays
 from .backend import array_module
-from .batches import Source, refuse_streams, samples
+from .batches import Source, one_input, refuse_streams, samples
 from .checks import is_number, is_whole, warn, whole
 from .datasets import Pixels
 from .errors import ConfigError, DataError
@@ -38,7 +38,7 @@ def prepare(
     """
     require_compiled(model)
     _require_targets(x, y, what)
-    x = _sliceable(x, what)
+    x = _sliceable(one_input(x, model.input_shape) if model.built else x, what)
     build_for(model, x, what)
     source = Source(x, model.input_shape, model.dtype, what)
     targets = targets_of(model, y)

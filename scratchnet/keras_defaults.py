@@ -7,6 +7,7 @@ from typing import Any
 
 from .checks import arguments_of, refuse_unknown
 from .errors import ConfigError
+from .names import INSTEAD
 
 Rules = Mapping[str, tuple[tuple[Any, ...], str]]
 """For each argument the accepted values, Keras's default first, and why no other is accepted."""
@@ -40,6 +41,7 @@ OPTIMIZER: Rules = {
     "ema_overwrite_frequency": ((None,), "there are no moving averages of weights"),
     "loss_scale_factor": ((None,), "losses are not scaled"),
     "gradient_accumulation_steps": ((None,), "every batch is a step"),
+    "decay": ((None, 0, 0.0), INSTEAD["decay"]),
 }
 TENSORBOARD: Rules = {
     "write_images": ((False,), "images=(x, y) shows those that are misclassified"),
@@ -55,6 +57,7 @@ LAYERS: Mapping[str, Rules] = {
         "renorm_clipping": ((None,), "there is no batch renormalization"),
         "renorm_momentum": ((0.99,), "there is no batch renormalization"),
     },
+    "LayerNormalization": {"rms_scaling": ((False,), "the variance is taken around the mean")},
     "Dense": {
         "lora_rank": ((None,), "there is no LoRA"),
         "lora_alpha": ((None,), "there is no LoRA"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from .errors import ConfigError
 from .flattened import Flattened
 from .layers import weights as of_layers
 from .layers.base import Layer
-from .layers.serialization import register
+from .layers.serialization import register, serialize
 from .layers.subclassing import MODEL_HOOKS
 
 UNNAMED = "sequential"
@@ -191,6 +192,10 @@ class Sequential(Flattened):
 
         keras_defaults.refuse_others(Sequential.save, others, keras_defaults.SAVE_MODEL)
         checkpoint.save_model(self, filepath)
+
+    def to_json(self) -> str:
+        """The architecture as JSON, which `models.model_from_json` turns into a model with newly drawn weights."""
+        return json.dumps(serialize(self, self.get_config()))
 
     def save_weights(self, filepath: str | Path, **others: Any) -> None:
         """Write only the weights into a ``.safetensors`` file. Raises as `save` does."""

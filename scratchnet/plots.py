@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -235,11 +235,11 @@ def as_images(x: Any) -> np.ndarray:
     return (images - low) / (high - low or 1.0)
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
@@ -248,21 +248,28 @@ def _grid(
     images: np.ndarray, captions: Sequence[str], rows: int, columns: int, title: str | None, path: Any,
     color: str = "black", cmap: str = "gray_r", limit: float | None = None, cell: float | None = None,
 ) -> Figure:  # fmt: skip
-    """Images in rows and columns, each under its caption."""
+    """Images in rows and columns, each under its caption.
+
+    All of them are in one Axes, measured in inches: with one Axes each, 25 images took 0.35 s instead of 0.08 s.
+    """
+    from matplotlib.patches import Rectangle
+
     lines = max((caption.count("\n") + 1 for caption in captions if caption), default=0)
     cell = cell or (1.35 if lines < 2 else 1.9)
-    figure = _figure(cell * columns, (cell + 0.16 * lines) * rows + (0.4 if title else 0.0))
-    for place in range(rows * columns):
-        axes: Axes = figure.add_subplot(rows, columns, place + 1)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        if place >= len(images):
-            axes.set_visible(False)
-            continue
-        low = 0.0 if limit is None else -limit
-        axes.imshow(images[place], cmap=cmap, vmin=low, vmax=limit or 1.0, interpolation="nearest")
-        axes.spines[:].set_color("0.8")
-        axes.set_title(captions[place], fontsize=8, color=color, pad=3)
+    above, line, gap = 0.4 if title else 0.0, cell + 0.16 * lines, 0.12
+    width, height = cell * columns, line * rows + above
+    figure = _figure(width, height, layout=None)
+    axes: Axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    across, down = np.array(images.shape[2:0:-1]) * (cell - gap) / max(images.shape[1:3])
+    for place, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        center, top = (place % columns + 0.5) * cell, above + (place // columns + 1) * line - cell + gap / 2
+        axes.imshow(
+            image, cmap, vmin=0.0 if limit is None else -limit, vmax=limit or 1.0, interpolation="nearest",
+            aspect="auto", extent=(center - across / 2, center + across / 2, top + down, top),
+        )  # fmt: skip
+        axes.add_patch(Rectangle((center - across / 2, top), across, down, fill=False, edgecolor="0.8"))
+        axes.text(center, top - 0.04, caption, color=color, fontsize=8, ha="center", va="bottom")
     if not len(images):
         figure.text(0.5, 0.5, "there are none", ha="center", va="center")
     return _finish(figure, title, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
@@ -63,5 +62,4 @@ class ProgressBar(EpochLines):
 
     @staticmethod
     def _write(text: Any) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        print(text, end="", flush=True)  # which does nothing where there is no output

@@ -51,7 +51,7 @@ class Recorder(Callback):
             "epoch": epoch + 1,
             "step": int(optimizer.iterations),
             **(logs or {}),
-            "learning_rate": optimizer.learning_rate,
+            "learning_rate": float(optimizer.learning_rate),
         }
         self.rows.append(row)
         images = self._seen - self._seen_before

@@ -56,9 +56,11 @@ def require_name(path: Any) -> None:
     """Raise SaveError unless this is a path, and not one with a suffix of Keras's; any other name will do."""
     require_path(path)
     if str(os.fspath(path)).lower().endswith(_KERAS):
+        name = os.path.basename(str(os.fspath(path))).rpartition(".")[0] or "model"
         raise SaveError(
-            f"{shown(path)}: expected a name that promises no file of Keras's, such as model.safetensors, which is "
-            "what is written; a file for Keras: sn.interop.keras.to_keras(model).save(path), or .save_weights(path)"
+            f"{shown(path)}: expected a name that promises no file of Keras's, such as "
+            f"{shown(name)}.safetensors, which is what is written, and loaded; a file for "
+            "Keras: sn.interop.keras.to_keras(model).save(path), or .save_weights(path)"
         )
 
 

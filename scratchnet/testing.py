@@ -9,7 +9,7 @@ import numpy as np
 
 from . import fit_data, gpu_memory
 from .backend import array_module, to_numpy
-from .batches import Source
+from .batches import Source, one_input
 from .callbacks import Hooks, report_evaluation, verbosity
 from .checks import arguments_of, refuse_unknown
 from .custom import ours
@@ -123,7 +123,7 @@ def predict(
     refuse_unknown("predict", unknown, arguments_of(predict))
     verbosity(verbose, 0)
     fit_data.build_for(self, x, "x")
-    source = Source(x, self.input_shape, self.dtype)
+    source = Source(one_input(x, self.input_shape), self.input_shape, self.dtype)
     size, count = fit_data.batches(len(source), batch_size, steps, PREDICT_BATCH)
     result = np.empty((min(size * count, len(source)), *self.output_shape), self.dtype)
     run = Hooks(self, callbacks, verbose=verbose, epochs=1, steps=count)

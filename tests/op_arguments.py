@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from scratchnet.kernels import registry
 from scratchnet.kernels.activations import PLAIN
-from scratchnet.kernels.elementwise_losses import BINARY
+from scratchnet.kernels.elementwise_losses import BINARY, DIVERGENCE, POISSON
 from scratchnet.kernels.smooth import SIGMOID
 from scratchnet.kernels.window import plan
 
 Rng = np.random.Generator
+
+# Ops whose last two results, the statistics mean and inverse, are float64 whatever x is.
+NORMALIZING = ("batch_norm_forward", "batch_norm_inference", "layer_norm_forward")
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,24 @@ def batch_norm(id: str, rows: int, c: int, gamma: int = 1, beta: int = 1) -> lis
         OpCase("batch_norm_inference", id, inference),
         OpCase("batch_norm_backward", id, backward(True), unwanted=(0, 1, 2), cancels=30),
         OpCase("batch_norm_backward", f"{id}-inference", backward(False), unwanted=(0, 1, 2)),
+    ]
+
+
+def layer_norm(id: str, rows: int, c: int, gamma: int = 1, beta: int = 1) -> list[OpCase]:
+    """Layer normalization, forward and backward; gamma or beta 0: not there."""
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x = 2 * normal(rng, dtype, rows, c) + 5
+        return x, normal(rng, dtype, gamma * c), normal(rng, dtype, beta * c), 1e-3
+
+    def backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x, factor, *others = forward(rng, dtype)
+        mean, inverse = run("layer_norm_forward", x, factor, *others)[1:]
+        return x, normal(rng, dtype, rows, c), factor, mean, inverse
+
+    return [
+        OpCase("layer_norm_forward", id, forward),
+        OpCase("layer_norm_backward", id, backward, unwanted=(0, 1, 2), cancels=30),
     ]
 
 
@@ -226,7 +247,9 @@ def loss(
     return [OpCase(op, id, make, unwanted=(0,))]
 
 
-def elementwise_loss(id: str, kind: int, n: int, features: int, smoothing: float = 0.0) -> list[OpCase]:
+def elementwise_loss(
+    id: str, kind: int, n: int, features: int, smoothing: float = 0.0, delta: float = 1.0
+) -> list[OpCase]:
     """The loss of every number by itself; probabilities come with some at 0, at 1 and behind the clip."""
 
     def make(rng: Rng, dtype: Any) -> tuple[Any, ...]:
@@ -234,9 +257,11 @@ def elementwise_loss(id: str, kind: int, n: int, features: int, smoothing: float
         if kind == BINARY:
             y = run("activation_forward", 4 * y, SIGMOID, PLAIN)
             y.flat[::5], y.flat[1::7], y.flat[2::9] = 0, 1, 3e-8
+        if kind in (POISSON, DIVERGENCE):
+            y = (np.abs(y) + 0.01).astype(dtype)  # some beyond 1, where a divergence is clipped
         targets = rng.random((n, features)).astype(dtype)
         targets[::2] = np.round(targets[::2])
-        return y, targets, rng.random(n).astype(dtype), kind, smoothing, np.array([3.0, 1.0])
+        return y, targets, rng.random(n).astype(dtype), kind, smoothing, delta, np.array([3.0, 1.0])
 
     return [OpCase("elementwise_loss", id, make, unwanted=(0,), own_type=kind == BINARY)]
 

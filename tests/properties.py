@@ -49,8 +49,8 @@ def scale(case: OpCase, args: tuple[Any, ...]) -> float:
     if case.op.startswith(LINEAR):
         results = run(case.op, *arrays)
         return max(float(np.max(r, initial=0)) for r in (results if isinstance(results, tuple) else (results,)))
-    if case.op == "batch_norm_backward":
-        _, dy, gamma, _, inverse, _ = arrays
+    if case.op in ("batch_norm_backward", "layer_norm_backward"):
+        _, dy, gamma, _, inverse = arrays[:5]
         return float(dy.max() * max(1.0, gamma.max(initial=0)) * max(1.0, inverse.max()) * len(dy) ** 0.5)
     if case.op.endswith("cross_entropy") and "softmax" not in case.op:
         p, _, weights, *_ = arrays

@@ -9,6 +9,7 @@ import pty
 import re
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,6 +95,17 @@ def finished(tmp_path_factory):
     done = train("quickstart", "--epochs", 2, "--backend", "numpy", "--out", "first", "--seed", 3, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "first", done
+
+
+@pytest.fixture(scope="module")
+def lengths(tmp_path_factory):
+    """A folder with a recipe, and with whole runs of it over 1, 3 and 40 epochs."""
+    folder = tmp_path_factory.mktemp("lengths")
+    (folder / "small.toml").write_text(SMALL)
+    for epochs in (1, 3, 40):
+        command = ("small.toml", "--backend", "numpy", "-q", "--out", f"of-{epochs}", "--epochs", epochs)
+        assert train(*command, cwd=folder).returncode == 0
+    return folder
 
 
 def test_a_run_leaves_a_folder_that_says_everything(finished):
@@ -312,9 +324,8 @@ def begun(recipe: Path, out: Path) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_run_that_was_ended_goes_on_to_the_same_bits(small, tmp_path, number):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert train(small, "--backend", "numpy", "-q", "--out", whole, cwd=tmp_path).returncode == 0
+def test_a_run_that_was_ended_goes_on_to_the_same_bits(lengths, small, tmp_path, number):
+    whole, broken = lengths / "of-40", tmp_path / "broken"
     for _ in range(2):
         process = begun(small, broken)
         process.send_signal(number)
@@ -466,30 +477,30 @@ with injected(sys.argv[1]):
 
 
 @pytest.mark.parametrize("moment", ["rename:1", "rename:2", "write:3", "rename:3", "rename:6"])
-def test_a_finished_run_that_is_being_made_longer_is_a_finished_one_no_more(small, finished, tmp_path, moment):
-    out, command = tmp_path / "x", [str(small), "--backend", "numpy", "-q", "--out", "x", "--resume"]
-    assert train(*command, "--epochs", 1, cwd=tmp_path).returncode == 0
+def test_a_finished_run_that_is_being_made_longer_is_a_finished_one_no_more(lengths, tmp_path, moment):
+    out, whole = tmp_path / "x", lengths / "of-3"
+    shutil.copytree(lengths / "of-1", out)
+    command = [str(lengths / "small.toml"), "--backend", "numpy", "-q", "--out", "x", "--resume", "--epochs", "3"]
     old = (out / "recipe.toml").read_bytes()
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, f"{moment}:kill-after", *command, "--epochs", "3"], cwd=tmp_path,
+        [sys.executable, "-c", KILLED, f"{moment}:kill-after", *command], cwd=tmp_path,
         env={**ENVIRONMENT, "PYTHONPATH": str(Path(__file__).parent)}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     if (out / "recipe.toml").read_bytes() != old:
-        assert "x: the run is not finished: go on with it" in refusal("compare", finished[0], "x", cwd=tmp_path)
+        assert "x: the run is not finished: go on with it" in refusal("compare", whole, "x", cwd=tmp_path)
         assert not set(os.listdir(out)) & {"report.html", "report.txt", "confusion.png", "correct.png"}
         assert "test" not in json.loads((out / "results.json").read_text())
-    assert train(*command, "--epochs", 3, cwd=tmp_path).returncode == 0
-    assert train(*command[:-2], "whole", "--epochs", 3, cwd=tmp_path).returncode == 0
-    for name in SAME:
-        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
-    assert set(os.listdir(out)) >= FILES
-    assert train("compare", "x", "whole", cwd=tmp_path).returncode == 0
-
-
-def test_a_resumed_run_without_a_step_left_keeps_its_results(small, tmp_path):
-    command = [str(small), "--backend", "numpy", "-q", "--out", "x", "--resume", "--epochs", "1"]
     assert train(*command, cwd=tmp_path).returncode == 0
+    for name in SAME:
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+    assert set(os.listdir(out)) >= FILES
+    assert train("compare", "x", whole, cwd=tmp_path).returncode == 0
+
+
+def test_a_resumed_run_without_a_step_left_keeps_its_results(lengths, tmp_path):
+    shutil.copytree(lengths / "of-1", tmp_path / "x")
+    command = [str(lengths / "small.toml"), "--backend", "numpy", "-q", "--out", "x", "--resume", "--epochs", "1"]
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, "write:3:kill-after", *command], cwd=tmp_path,
         env={**ENVIRONMENT, "PYTHONPATH": str(Path(__file__).parent)}, timeout=120,

@@ -67,6 +67,25 @@ def test_closed_streams_are_no_matter(small, tmp_path, closed):
     assert json.loads((tmp_path / "x" / "results.json").read_text())["finished"]
 
 
+FITS = """
+import numpy as np, scratchnet as sn
+from scratchnet.datasets import download
+model = sn.Sequential([sn.layers.Input((4,)), sn.layers.Dense(1)])
+model.compile("sgd", "mse")
+for verbose in ("auto", 0, 1, 2):
+    model.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=verbose)
+    model.evaluate(np.ones((8, 4)), np.ones((8, 1)), verbose=verbose)
+download._Progress("https://x").show(1, 2, last=True)
+"""
+
+
+def test_a_program_without_streams_fits():
+    """As pythonw starts it on Windows, and a shell that has closed them: sys.stdout is None."""
+    command = ["bash", "-c", '"$@" >&- 2>&-', "bash", sys.executable, "-c", FITS]
+    environment = {**ENVIRONMENT, "SCRATCHNET_BACKEND": "numpy"}
+    assert subprocess.run(command, env=environment, timeout=120).returncode == 0
+
+
 @pytest.mark.parametrize("words", [["list"], ["--dry-run", "--backend", "numpy"]])
 def test_an_output_that_takes_nothing_is_named(tmp_path, words):
     with open("/dev/full", "w") as full:

@@ -14,7 +14,7 @@ import pytest
 from cases import OPS
 from emulation import build
 from emulation.device import Array, Driver, asarray, device, empty
-from op_arguments import OpCase, assert_close, conv2d, dense, holes, loss
+from op_arguments import NORMALIZING, OpCase, assert_close, conv2d, dense, holes, loss
 from scratchnet.kernels import elementwise_cuda, gemm_cuda, registry
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
@@ -37,8 +37,8 @@ def expected(case: OpCase, dtype: str) -> list[np.ndarray]:
 
 
 def output_dtype(case: OpCase, i: int, result: np.ndarray, dtype: str) -> Any:
-    """Floats are of the case's dtype, whatever the reference computes in; a batch norm's statistics float64."""
-    statistics = case.op in ("batch_norm_forward", "batch_norm_inference") and i > 0
+    """Floats are of the case's dtype, whatever the reference computes in; a normalization's statistics float64."""
+    statistics = case.op in NORMALIZING and i > 0
     return dtype if result.dtype.kind == "f" and not statistics else result.dtype
 
 

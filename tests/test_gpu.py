@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import LAYERS, LOSSES, OPS, LayerCase, LossCase
-from op_arguments import OpCase, assert_close, conv2d, dense
+from op_arguments import NORMALIZING, OpCase, assert_close, conv2d, dense
 from scratchnet.kernels import cuda, gemm_cuda, registry
 
 import scratchnet as sn
@@ -67,7 +67,7 @@ def on_gpu(gpu: Any, case: OpCase, inputs: tuple[Any, ...], dtype: str) -> list[
     args = [gpu.xp.asarray(a) if isinstance(a, np.ndarray) else a for a in inputs]
     outputs = []
     for i, result in enumerate(shapes[len(op.updates) :]):
-        wide = case.op in ("batch_norm_forward", "batch_norm_inference") and i > 0
+        wide = case.op in NORMALIZING and i > 0
         kind = dtype if result.dtype.kind == "f" and not wide else result.dtype
         outputs.append(gpu.xp.full(result.shape, np.nan if result.dtype.kind == "f" else 99, kind))
     op.implementation("cupy")(*args, *outputs)

@@ -79,6 +79,10 @@ LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...], int]] = [
     ("BatchNormalization", {"momentum": 0.7, "epsilon": 0.01}, (4, 3, 2), 3),
     ("BatchNormalization", {"center": False}, (4, 3, 1), 2),
     ("BatchNormalization", {"scale": False}, (3, 2), 2),
+    ("LayerNormalization", {}, (6,), 5),
+    ("LayerNormalization", {"epsilon": 0.01}, (4, 3, 2), 3),
+    ("LayerNormalization", {"center": False}, (4, 7), 2),
+    ("LayerNormalization", {"scale": False, "axis": -1}, (3, 5), 2),
 ]
 
 

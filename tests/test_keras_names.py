@@ -86,7 +86,11 @@ def test_arguments_have_kerass_names_order_and_defaults():
 
 
 def test_weights_left_out_are_none_as_keras_has_them():
-    left_out = {"Dense": ("use_bias", "bias", (3,)), "BatchNormalization": ("scale", "gamma", ())}
+    left_out = {
+        "Dense": ("use_bias", "bias", (3,)),
+        "BatchNormalization": ("scale", "gamma", ()),
+        "LayerNormalization": ("scale", "gamma", ()),
+    }
     for name, (argument, weight, before) in left_out.items():
         for library in (sn, keras_side.keras()):
             layer = getattr(library.layers, name)(*before, **{argument: False})

@@ -229,6 +229,7 @@ def test_weights_names_and_shapes_are_in_kerass_order():
         ("Conv2D", {"filters": 4, "kernel_size": 2, "groups": 2}),
         ("AveragePooling2D", {"pool_size": 2}),
         ("BatchNormalization", {}),
+        ("LayerNormalization", {}),
         ("Flatten", {}),
         ("Dense", {"units": 3}),
     ]

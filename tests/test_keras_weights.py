@@ -28,7 +28,8 @@ LAYERS = [
     L.MaxPooling2D(2, padding="same"), L.Conv2D(8, 1, activation=L.LeakyReLU(0.2)), L.AveragePooling2D(2, 1, "same"),
     L.ReLU(2.0, 0.1, 0.05), L.Conv2D(4, 2, activation="gelu"), L.GELU(approximate=True), L.Sigmoid(), L.Tanh(),
     L.Activation("leaky_relu"), L.Softmax(), L.Reshape((-1, 4)), L.Dense(5), L.BatchNormalization(center=False),
-    L.Flatten(), L.Dropout(0.4), L.Dense(7, activation="tanh"), L.Dense(3, activation="softmax"),
+    L.LayerNormalization(epsilon=0.01), L.Flatten(), L.Dropout(0.4), L.Dense(7, activation="tanh"),
+    L.LayerNormalization(center=False), L.Dense(3, activation="softmax"),
 ]  # fmt: skip
 POOLS = [[L.GlobalMaxPooling2D()], [L.GlobalAveragePooling2D(keepdims=True), L.Flatten()]]
 

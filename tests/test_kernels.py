@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import OPS
-from op_arguments import OpCase, assert_close
+from op_arguments import NORMALIZING, OpCase, assert_close
 from scratchnet.kernels import registry
 
 import scratchnet as sn
@@ -62,7 +62,7 @@ def test_reference_keeps_the_dtype_and_returns_fresh_arrays(case: OpCase, dtype:
     for number, result in enumerate(results):
         if result.dtype.kind == "f" and case.op != "gather":
             double = result.shape == (2,) and number == 0 and registry.get(case.op).updates  # totals
-            statistics = case.op in ("batch_norm_forward", "batch_norm_inference") and number >= len(results) - 2
+            statistics = case.op in NORMALIZING and number >= len(results) - 2
             assert result.dtype == (np.float64 if double or statistics else dtype)
         assert not any(isinstance(a, np.ndarray) and a.size and result is a for a in args)
 

@@ -18,6 +18,7 @@ HAVE_WEIGHTS = [
     (lambda **k: L.Dense(2, **k), ["kernel", "bias"]),
     (lambda **k: L.Conv2D(2, 3, **k), ["kernel", "bias"]),
     (lambda **k: L.BatchNormalization(**k), ["beta", "gamma"]),
+    (lambda **k: L.LayerNormalization(**k), ["beta", "gamma"]),
 ]
 
 

@@ -285,6 +285,28 @@ def test_batch_norm_moves_its_statistics_as_keras_3(backend: str) -> None:
     assert list(layer.params) == ["gamma", "beta"]
 
 
+@DTYPES
+def test_layer_norm_of_rows_that_are_constant_and_of_rows_with_a_large_mean(backend: str, dtype: str) -> None:
+    layer = built(layers.LayerNormalization(dtype=dtype), 3)
+    layer.params["beta"][...] = [1, 2, 3]
+    x = np.repeat(np.array([[1000.1], [-7.0]], dtype), 3, axis=1)
+    for training in (False, True):
+        np.testing.assert_allclose(layer.forward(x, training), np.tile([1, 2, 3], (2, 1)), atol=1e-6)
+    assert np.abs(layer.backward(np.ones_like(x))).max() < 1e-4
+    x = (1e4 + np.random.default_rng(0).standard_normal((3, 4096))).astype(dtype)
+    y = built(layers.LayerNormalization(epsilon=1e-9, dtype=dtype), 4096).forward(x).astype(np.float64)
+    np.testing.assert_allclose(y.mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(y.var(axis=1), 1, rtol=1e-5)
+
+
+def test_layer_norm_of_a_sample_does_not_depend_on_the_others(backend: str) -> None:
+    x = np.random.default_rng(1).standard_normal((70, 2, 5)).astype(np.float32)
+    layer = built(layers.LayerNormalization(), 2, 5)
+    np.testing.assert_array_equal(layer.forward(x)[3:4], layer.forward(x[3:4]))
+    assert layer.forward(x[:0]).shape == (0, 2, 5)
+    assert layers.LayerNormalization([2]).axis == 2  # as Keras's get_config has it
+
+
 # Dropout --------------------------------------------------------------------------------------------------------------
 
 
@@ -408,6 +430,8 @@ def test_dropout_keys_come_from_the_generator_unless_given() -> None:
         (lambda: layers.Input(28), "Input: shape: expected positive integers, no batch axis, got 28"),
         (lambda: layers.Input((None, 28)), "Input: shape: expected positive integers, no batch axis, got (None, 28)"),
         (lambda: layers.BatchNormalization(momentum=2), "BatchNormalization: momentum: expected a number in [0, 1]"),
+        (lambda: layers.LayerNormalization((1, 2)), "LayerNormalization: axis: expected an integer, got (1, 2)"),
+        (lambda: layers.LayerNormalization(epsilon=0), "LayerNormalization: epsilon: expected a number in (0, inf)"),
         (
             lambda: layers.BatchNormalization(epsilon=0),
             "BatchNormalization: epsilon: expected a number in (0, inf), got 0",
@@ -435,6 +459,7 @@ def test_bad_arguments(make: Any, message: str) -> None:
         ),
         (layers.Softmax(axis=1), (3, 4), "layer 'Softmax': axis: expected the last one (-1 or 2), got 1"),
         (layers.BatchNormalization(axis=1), (3, 4), "axis: expected the last, -1 or 2, got 1 of (n, 3, 4)"),
+        (layers.LayerNormalization(axis=1), (3, 4), "axis: expected the last, -1 or 2, got 1 of (n, 3, 4)"),
         (layers.Softmax(), (), "layer 'Softmax': softmax needs an axis to run over, got (n,)"),
     ],
 )

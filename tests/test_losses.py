@@ -9,7 +9,18 @@ from typing import Any
 import keras_side
 import numpy as np
 import pytest
-from scratchnet.kernels.elementwise_losses import ABSOLUTE, BINARY, BINARY_LOGITS, SQUARED
+from scratchnet.kernels.elementwise_losses import (
+    ABSOLUTE,
+    BINARY,
+    BINARY_LOGITS,
+    DIVERGENCE,
+    HINGE,
+    HUBER,
+    LOG_COSH,
+    POISSON,
+    SQUARED,
+    SQUARED_HINGE,
+)
 
 import scratchnet as sn
 from scratchnet import losses
@@ -18,7 +29,11 @@ from scratchnet.backend import ops
 SHAPES = [(1, 1), (1, 3), (7, 1), (5, 2), (70, 10), (3, 257)]
 SOFTMAX_OPS = ["sparse_softmax_cross_entropy", "softmax_cross_entropy"]
 PROBABILITY_OPS = ["sparse_cross_entropy", "cross_entropy"]
-KINDS = {"squared": SQUARED, "absolute": ABSOLUTE, "binary": BINARY, "binary_logits": BINARY_LOGITS}
+KINDS = {
+    "squared": SQUARED, "absolute": ABSOLUTE, "binary": BINARY, "binary_logits": BINARY_LOGITS, "huber": HUBER,
+    "log_cosh": LOG_COSH, "hinge": HINGE, "squared_hinge": SQUARED_HINGE, "poisson": POISSON, "divergence": DIVERGENCE,
+}  # fmt: skip
+POSITIVE = {"binary", "poisson", "divergence"}
 
 
 def problem(n: int, c: int, dtype: str, seed: int = 0) -> dict[str, Any]:
@@ -37,8 +52,8 @@ def problem(n: int, c: int, dtype: str, seed: int = 0) -> dict[str, Any]:
 
 def arguments(name: str, p: dict[str, Any], smoothing: float) -> tuple[Any, ...]:
     if name in KINDS:
-        y = p["outputs"] if name == "binary" else p["logits"]
-        return y, p["soft"], p["weights"], KINDS[name], smoothing
+        y = p["outputs"] if name in POSITIVE else p["logits"]
+        return y, p["soft"], p["weights"], KINDS[name], smoothing, 0.7
     x = p["logits"] if "softmax" in name else p["probabilities"]
     return x, p["labels"] if name.startswith("sparse") else p["soft"], p["weights"], smoothing
 
@@ -110,14 +125,14 @@ def test_probability_forms_by_definition(backend: str) -> None:
 
 def test_mean_squared_error_by_definition(backend: str) -> None:
     y, t = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[0.0, 2.0], [5.0, 0.0]])
-    totals, dy = run("squared", (y, t, np.array([1.0, 3.0]), SQUARED, 0.0), backend)
+    totals, dy = run("squared", (y, t, np.array([1.0, 3.0]), SQUARED, 0.0, 1.0), backend)
     np.testing.assert_allclose(totals, [0.5 + 3 * 2.5, 0])
     np.testing.assert_allclose(dy, [[0.5, 0.0], [-3.0, -1.5]])
 
 
 def test_mean_absolute_error_by_definition(backend: str) -> None:
     y, t = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[0.0, 2.0], [5.0, -2.0]])
-    totals, dy = run("absolute", (y, t, np.array([1.0, 3.0]), ABSOLUTE, 0.0), backend)
+    totals, dy = run("absolute", (y, t, np.array([1.0, 3.0]), ABSOLUTE, 0.0, 1.0), backend)
     np.testing.assert_allclose(totals, [0.5 + 3 * 1.5, 0])
     np.testing.assert_array_equal(dy, [[0.25, 0.0], [-0.75, 0.75]])
 
@@ -125,16 +140,16 @@ def test_mean_absolute_error_by_definition(backend: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_binary_cross_entropy_by_definition(backend: str, dtype: str) -> None:
     p, t = np.array([[0.25, 0.75, 1.0, 0.0]], dtype), np.array([[1, 0, 0, 0.5]], dtype)
-    totals, dp = run("binary", (p, t, np.ones(1, dtype), BINARY, 0.0), backend)
+    totals, dp = run("binary", (p, t, np.ones(1, dtype), BINARY, 0.0, 1.0), backend)
     tiny, most = 1e-7, float(np.dtype(dtype).type(1 - 1e-7))
     losses = [-math.log(0.25), -math.log(0.25), -math.log(1 - most), -0.5 * math.log(tiny) - 0.5 * math.log(1 - tiny)]
     np.testing.assert_allclose(totals, [sum(losses) / 4, 0], rtol=1e-6 if dtype == "float32" else 1e-14)
     np.testing.assert_allclose(dp, [[-1, 1, 0, 0]], rtol=1e-6)
     x = np.array([[-200.0, 200.0, 30.0, 0.0]], dtype)
-    totals, dx = run("binary_logits", (x, t, np.ones(1, dtype), BINARY_LOGITS, 0.0), backend)
+    totals, dx = run("binary_logits", (x, t, np.ones(1, dtype), BINARY_LOGITS, 0.0, 1.0), backend)
     np.testing.assert_allclose(totals, [(200 + 200 + 30 + math.log(2)) / 4, 0], rtol=1e-6)
     np.testing.assert_allclose(dx, [[-0.25, 0.25, 0.25, 0]], rtol=1e-12)
-    _, dx = run("binary_logits", (x[:, 2:3], 1 - t[:, 2:3], np.ones(1, dtype), BINARY_LOGITS, 0.0), backend)
+    _, dx = run("binary_logits", (x[:, 2:3], 1 - t[:, 2:3], np.ones(1, dtype), BINARY_LOGITS, 0.0, 1.0), backend)
     np.testing.assert_allclose(dx, [[-math.exp(-30)]], rtol=1e-6)  # a sigmoid of 1 in float32 keeps its distance to 1
 
 
@@ -199,13 +214,14 @@ def test_bad_numbers_stay_visible(backend: str, name: str, bad: float) -> None:
         for key in ("logits", "probabilities", "outputs"):
             p[key][0, place] = bad
         totals, gradient = run(name, arguments(name, p, 0.0), backend)
-        if name in ("squared", "absolute") and bad == np.inf:
+        if name in ("squared", "absolute", "huber", "log_cosh") and bad == np.inf:
             assert totals[0] == np.inf
-        elif name in ("sparse_cross_entropy", "binary") and bad == np.inf:
-            assert np.isfinite(totals[0])  # clipped to 1 - 1e-7, as in Keras
+        elif name in ("sparse_cross_entropy", "binary", "divergence", "hinge", "squared_hinge") and bad == np.inf:
+            assert np.isfinite(totals[0])  # clipped, as in Keras; or right by more than the margin
         else:
             assert np.isnan(totals[0])
-            assert np.isnan(gradient[0]).any() or (name, bad) == ("binary_logits", np.inf)  # sigmoid(inf) is 1
+            settled = name in ("binary_logits", "poisson") and bad == np.inf  # sigmoid(inf) is 1, t / inf is 0
+            assert np.isnan(gradient[0]).any() or settled
         assert np.isfinite(gradient[1]).all()
 
 
@@ -379,7 +395,8 @@ def test_get_serialize_and_bad_arguments() -> None:
     names = (
         "sparse_categorical_crossentropy categorical_crossentropy mean_squared_error mse MSE mae binary_crossentropy"
     )
-    for name in (*names.split(), "mean_absolute_error", "MeanAbsoluteError", "BinaryCrossentropy"):
+    more = "huber Huber log_cosh LogCosh hinge Hinge squared_hinge poisson kl_divergence KLDivergence kld KLD"
+    for name in (*names.split(), "mean_absolute_error", "MeanAbsoluteError", "BinaryCrossentropy", *more.split()):
         loss = losses.get(name)
         again = losses.get(losses.serialize(loss))
         assert type(again) is type(loss)
@@ -390,7 +407,7 @@ def test_get_serialize_and_bad_arguments() -> None:
     assert (loss.from_logits, loss.label_smoothing) == (True, 0.1)
     assert "label_smoothing=0.1" in repr(loss)
     assert losses.SparseCategoricalCrossentropy().from_logits is False
-    bad: list[Any] = ["hinge", None, 3, {"class_name": "Loss", "config": {}}, {"class_name": "mse", "config": 1}]
+    bad: list[Any] = ["dice", None, 3, {"class_name": "Loss", "config": {}}, {"class_name": "mse", "config": 1}]
     for identifier in bad:
         with pytest.raises(sn.errors.ConfigError, match=r"loss|expected its config as a dict"):
             losses.get(identifier)
@@ -405,6 +422,10 @@ def test_get_serialize_and_bad_arguments() -> None:
     message = "^CategoricalCrossentropy has no argument 'smoothing': did you mean 'label_smoothing'"
     with pytest.raises(sn.errors.ConfigError, match=message):
         losses.CategoricalCrossentropy(smoothing=0.1)  # type: ignore[call-arg]
+    assert (losses.Huber(0.3).delta, losses.get("huber").delta) == (0.3, 1.0)  # type: ignore[attr-defined]
+    for delta in (0, -1.0, np.inf, "1"):
+        with pytest.raises(sn.errors.ConfigError, match=r"^Huber: delta: expected a number in \(0, inf\), got"):
+            losses.Huber(delta)  # type: ignore[arg-type]
     for smoothing in (-0.1, 1.5, np.nan, "0.1"):
         with pytest.raises(sn.errors.ConfigError, match="label_smoothing"):
             losses.CategoricalCrossentropy(label_smoothing=smoothing)
@@ -457,6 +478,38 @@ def test_against_keras(backend: str, dtype: str, from_logits: bool) -> None:
 
 
 @keras_side.GROUP
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_errors_margins_and_divergences_against_keras(backend: str, dtype: str) -> None:
+    keras = keras_side.keras()
+    p = problem(12, 5, dtype, 4)
+    signs = np.where(p["soft"] > 0.2, 1, -1).astype(dtype)
+    clipped = p["outputs"].copy()
+    clipped[0], clipped[1] = [0, 1, 2, 0, 1], 1e-9
+    zeros = p["soft"].copy()
+    zeros[:, 1] = 0
+    tolerance = 2e-6 if dtype == "float32" else 1e-10
+    rows: list[tuple[str, dict[str, float], Any, Any]] = [
+        ("Huber", {}, p["soft"], p["logits"]), ("Huber", {"delta": 0.3}, p["soft"], p["logits"]),
+        ("LogCosh", {}, p["soft"], p["logits"]), ("Hinge", {}, signs, p["logits"]),
+        ("Hinge", {}, (signs + 1) / 2, p["logits"]), ("SquaredHinge", {}, signs, p["logits"]),
+        ("SquaredHinge", {}, (signs + 1) / 2, p["logits"]), ("Hinge", {}, p["soft"], p["logits"]),
+        ("Poisson", {}, 5 * p["soft"], p["outputs"]), ("KLDivergence", {}, p["soft"], p["probabilities"]),
+        ("KLDivergence", {}, zeros, clipped),
+    ]  # fmt: skip
+    with keras_side.floatx(dtype):
+        for name, settings, targets, outputs in rows:
+            ours, theirs = getattr(losses, name)(**settings), getattr(keras.losses, name)(**settings)
+            assert ours.name == theirs.name
+            loss, gradient = keras_loss(theirs, targets, outputs, p["weights"])
+            rounded = 3e-9 if name == "LogCosh" else 0  # in Keras log 2 is a float32 of any dtype
+            assert ours(targets, outputs, p["weights"]) == pytest.approx(loss, rel=max(tolerance, rounded)), name
+            largest = np.abs(gradient).max()
+            np.testing.assert_allclose(
+                ours.gradient(targets, outputs, p["weights"]), gradient, rtol=0, atol=tolerance * largest, err_msg=name
+            )
+
+
+@keras_side.GROUP
 def test_functions_give_each_samples_loss_as_kerass_do() -> None:
     rng = np.random.default_rng(4)
     p, labels = rng.random((5, 3)).astype(np.float32), rng.integers(0, 3, 5)
@@ -471,6 +524,12 @@ def test_functions_give_each_samples_loss_as_kerass_do() -> None:
         ("mean_squared_error", p[::-1], p, {}),
         ("mean_absolute_error", images[::-1], images, {}),
         ("mean_squared_error", p[0], p[1], {}),
+        ("huber", images[::-1], 3 * images, {"delta": 0.5}),
+        ("log_cosh", p[::-1], p, {}),
+        ("hinge", np.rint(images), images, {}),
+        ("squared_hinge", np.rint(p) * 2 - 1, p, {}),
+        ("poisson", p[::-1], p, {}),
+        ("kl_divergence", images[::-1], images, {}),
     ):
         ours = getattr(losses, name)(targets, outputs, **arguments)
         wanted = np.asarray(getattr(theirs, name)(targets, outputs, **arguments))
@@ -493,7 +552,10 @@ def test_arguments_by_position_are_kerass() -> None:
     assert losses.BinaryCrossentropy(False, 0.25, -1, "sum_over_batch_size", "b", "float32").name == "b"
 
 
-@pytest.mark.parametrize("loss", ["SparseCategoricalCrossentropy", "BinaryCrossentropy", "MeanSquaredError"])
+@pytest.mark.parametrize(
+    "loss",
+    ["SparseCategoricalCrossentropy", "BinaryCrossentropy", "MeanSquaredError", "Huber", "KLDivergence", "Poisson"],
+)
 def test_gradient_is_the_derivative_of_the_call(backend: str, loss: str) -> None:
     rng = np.random.default_rng(5)
     p, weights, moved = rng.uniform(0.2, 0.8, (4, 3)), rng.random(4), rng.standard_normal((4, 3))

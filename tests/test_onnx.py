@@ -109,10 +109,10 @@ def test_layers_between_images_and_rows(tmp_path):
         L.ZeroPadding2D(((1, 0), (2, 1))),
         L.Conv2D(6, 3, strides=2, padding="same", activation="tanh"), L.BatchNormalization(), L.ReLU(1.0),
         L.Residual([L.Conv2D(8, 1), L.LeakyReLU()], [L.Conv2D(8, 1, use_bias=False)]),
-        L.ZeroPadding2D(1), L.Dense(5, activation="gelu"), L.Conv2D(4, 2, activation="softmax"),
+        L.ZeroPadding2D(1), L.LayerNormalization(), L.Dense(5, activation="gelu"), L.Conv2D(4, 2, activation="softmax"),
         L.AveragePooling2D(2, 1, "same"), L.Reshape((-1, 6)), L.BatchNormalization(), L.Dense(7), L.Flatten(),
         L.BatchNormalization(center=False),
-        L.Dropout(0.5), L.Dense(4, activation="softmax"),
+        L.Dropout(0.5), L.LayerNormalization(epsilon=0.01, center=False), L.Dense(4, activation="softmax"),
     ])  # fmt: skip
     shaken(model)
     x = np.random.default_rng(2).standard_normal((4, 9, 7, 3)).astype(np.float32)
@@ -163,6 +163,7 @@ def test_a_channels_first_file_is_read_as_channels_last(tmp_path):
         (helper.make_node("Conv", ["x", "x"], ["y"]), "expected a constant"),
         (helper.make_node("Transpose", ["x"], ["y"], perm=[0, 2, 1, 3]), "perm: expected channels"),
         (helper.make_node("Softmax", ["x"], ["y"], axis=0), "axis: expected"),
+        (helper.make_node("LayerNormalization", ["x", "k"], ["y"], axis=1), "axis: expected -1 or 3, got 1"),
     ],
     ids=lambda value: value.op_type if hasattr(value, "op_type") else "",
 )
@@ -234,6 +235,7 @@ FLOAT64: list[tuple[Any, str | None]] = [
     (lambda: [L.Dense(2, activation="gelu")], "Erf"),
     (lambda: [L.GELU(approximate=True)], None),
     (lambda: [L.MaxPooling2D(2), L.BatchNormalization(), L.Dropout(0.5), L.Flatten(), L.Dense(3, "tanh")], None),
+    (lambda: [L.LayerNormalization(), L.Flatten(), L.LayerNormalization(scale=False)], None),
 ]
 
 

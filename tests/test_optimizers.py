@@ -366,7 +366,8 @@ def test_a_rate_may_be_an_array_of_one_number() -> None:
 
     for rate in (np.array(0.25), np.array(0.25, np.float32), Arrays()):
         assert optimizers.SGD(rate).learning_rate == 0.25
-        assert type(optimizers.SGD(rate).learning_rate) is float
+        assert isinstance(optimizers.SGD(rate).learning_rate, float)
+        assert type(optimizers.SGD(rate)._next_rate()) is float  # what a step takes
     for rate in (np.array([0.25]), np.array(True), np.array("fast")):
         with pytest.raises(sn.errors.ConfigError, match="learning_rate: expected a number"):
             optimizers.SGD(rate)

@@ -85,7 +85,8 @@ def draw_loss(draw: Draw) -> list[OpCase]:
     smoothing = draw(st.one_of(st.just(0.0), floats(0, 1)))
     names = ("sparse_softmax_cross_entropy", "softmax_cross_entropy", "sparse_cross_entropy", "cross_entropy")
     cases = [case for name in names for case in loss(name, id, n, classes, smoothing)]
-    return [*cases, *elementwise_loss(id, draw(st.sampled_from(range(4))), n, classes, smoothing)]
+    kind, delta = draw(st.sampled_from(range(10))), draw(floats(0.01, 4))
+    return [*cases, *elementwise_loss(id, kind, n, classes, smoothing, delta)]
 
 
 def draw_optimizer(draw: Draw) -> list[OpCase]:

@@ -1,4 +1,4 @@
-"""Convolution, pooling, padding, dense layers, batch normalization: twins against references on random geometries."""
+"""Convolution, pooling, padding, dense layers, normalization: twins against references on random geometries."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from op_arguments import OpCase, batch_norm, conv2d, dense, normal, pooling
+from op_arguments import OpCase, batch_norm, conv2d, dense, layer_norm, normal, pooling
 from properties import DTYPES, PROFILE, SEEDS, Draw, check, extents
 
 BOTH = ("forward", "backward")
 OPS = [
     *(f"{name}_{way}" for name in ("conv2d", "dense", "max_pool", "average_pool", "zero_pad") for way in BOTH),
+    *(f"layer_norm_{way}" for way in BOTH),
     *(f"batch_norm_{way}" for way in (*BOTH, "inference")),
 ]
 
@@ -79,6 +80,11 @@ def draw_batch_norm(draw: Draw) -> list[OpCase]:
     return batch_norm(draw(SEEDS), rows, c, draw(st.integers(0, 1)), draw(st.integers(0, 1)))
 
 
+def draw_layer_norm(draw: Draw) -> list[OpCase]:
+    rows, c = draw(extents(1, 150, 3001)), draw(extents(1, 40, 257))
+    return layer_norm(draw(SEEDS), rows, c, draw(st.integers(0, 1)), draw(st.integers(0, 1)))
+
+
 FAMILIES = {
     "conv2d": draw_conv2d,
     "dense": draw_dense,
@@ -86,6 +92,7 @@ FAMILIES = {
     "average_pool": draw_pooling,
     "zero_pad": draw_zero_pad,
     "batch_norm": draw_batch_norm,
+    "layer_norm": draw_layer_norm,
 }
 
 

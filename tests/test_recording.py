@@ -67,6 +67,7 @@ NETWORKS: dict[str, Callable[[], list[Any]]] = {
     ),
     "pooling beside dropout": lambda: images(sn.Sequential([layers.MaxPooling2D(2), layers.Dropout(0.3)])),
     "batch norm": lambda: images(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.GlobalMaxPooling2D()),
+    "layer norm": lambda: mlp(layers.LayerNormalization()),
     "convolution with dropout": lambda: images(layers.Dropout(0.2), layers.Conv2D(4, 3), layers.Dropout(0.5)),
     "augmentation": lambda: images(
         layers.RandomFlip(), layers.RandomTranslation(0.4, 0.4), layers.Conv2D(4, 3), layers.GaussianNoise(0.1)

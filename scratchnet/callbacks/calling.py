@@ -140,7 +140,7 @@ def verbosity(verbose: Any, elsewhere: int) -> int:
         For anything else.
     """
     if isinstance(verbose, str) and verbose == "auto":
-        return 1 if sys.stdout.isatty() else elsewhere
+        return 1 if sys.stdout is not None and sys.stdout.isatty() else elsewhere
     if not isinstance(verbose, int | np.integer | np.bool_) or verbose not in (0, 1, 2):
         raise ConfigError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r:.80}")
     return int(verbose)

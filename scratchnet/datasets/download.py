@@ -70,7 +70,7 @@ class _Progress:
 
     def __init__(self, url: str) -> None:
         self._label, self._last = f"Downloading {shown(url)}", 0.0
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr is not None and sys.stderr.isatty()
         if not self._live:
             print(self._label, file=sys.stderr, flush=True)
 

@@ -75,8 +75,8 @@ def to_keras(model: Sequential) -> Any:
 
 _SAME = (
     "AveragePooling2D", "BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten", "GaussianNoise",
-    "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LeakyReLU", "MaxPooling2D", "RandomFlip", "RandomTranslation",
-    "ReLU", "Rescaling", "Reshape", "Softmax", "ZeroPadding2D",
+    "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization", "LeakyReLU", "MaxPooling2D", "RandomFlip",
+    "RandomTranslation", "ReLU", "Rescaling", "Reshape", "Softmax", "ZeroPadding2D",
 )  # fmt: skip
 _FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh"}
 

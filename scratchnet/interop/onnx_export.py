@@ -210,6 +210,15 @@ def _batch_normalization(graph: Graph, layer: Any, label: str, x: Value) -> Valu
     return Value(y, x.shape, x.first)
 
 
+def _layer_normalization(graph: Graph, layer: Any, label: str, x: Value) -> Value:
+    x = graph.turned(x, first=False)
+    gamma = to_numpy(layer.params["gamma"]) if layer.scale else np.ones(x.shape[-1:], layer.dtype)
+    names = [graph.constant(f"{label}/gamma", gamma)]
+    if layer.center:
+        names.append(graph.constant(f"{label}/beta", to_numpy(layer.params["beta"])))
+    return Value(graph.node("LayerNormalization", label, x.name, *names, axis=-1, epsilon=layer.epsilon), x.shape)
+
+
 def _dropout(graph: Graph, layer: Any, label: str, x: Value) -> Value:
     rate = graph.constant(f"{label}/rate", np.array(layer.rate, graph.dtype))
     return Value(graph.node("Dropout", label, x.name, rate), x.shape, x.first)  # without training_mode: x itself
@@ -264,6 +273,7 @@ _WRITERS: dict[type[Layer], Writer] = {
     L.ZeroPadding2D: _zero_padding,
     L.Rescaling: _rescaling,
     L.BatchNormalization: _batch_normalization,
+    L.LayerNormalization: _layer_normalization,
     L.Dropout: _dropout,
     **dict.fromkeys((L.GaussianNoise, L.RandomFlip, L.RandomTranslation), lambda graph, layer, label, x: x),
     L.Residual: _residual,

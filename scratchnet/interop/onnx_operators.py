@@ -237,6 +237,14 @@ def _batch_normalization(reading: Any, node: Any, attributes: dict[str, Any]) ->
     return reading.extended(chain, layer, weights)
 
 
+def _layer_normalization(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
+    chain = _plain(_input(reading, node), "layer normalization")
+    _one_of(attributes, "axis", -1, -1, len(chain.shape))
+    keys = dict(zip(("gamma", "beta"), filter(None, node.input[1:]), strict=False))
+    layer = L.LayerNormalization(epsilon=attributes.get("epsilon", 1e-5), center="beta" in keys, dtype=reading.dtype)
+    return reading.extended(chain, layer, {name: reading.constant(key) for name, key in keys.items()})
+
+
 def _softmax(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
     chain = _input(reading, node)
     axes = (1,) if chain.first else (-1, len(chain.shape))
@@ -282,6 +290,7 @@ READERS: dict[str, Reader] = {
     "GlobalAveragePool": _global_pool(L.GlobalAveragePooling2D),
     "GlobalMaxPool": _global_pool(L.GlobalMaxPooling2D),
     "Identity": lambda reading, node, attributes: _input(reading, node),
+    "LayerNormalization": _layer_normalization,
     "LeakyRelu": _elementwise(lambda a, **k: L.LeakyReLU(a.get("alpha", 0.01), **k)),
     "MatMul": _matmul,
     "MaxPool": _pool(L.MaxPooling2D),

@@ -7,7 +7,7 @@ from .conv2d import Conv2D
 from .dense import Dense
 from .dropout import Dropout
 from .noise import GaussianNoise
-from .normalization import BatchNormalization
+from .normalization import BatchNormalization, LayerNormalization
 from .padding import ZeroPadding2D
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .reshaping import Flatten, Input, Rescaling, Reshape
@@ -16,6 +16,6 @@ from .serialization import register
 from .stack import Stack
 
 # Keras's second names
-InputLayer = Input
+InputLayer, Convolution2D = Input, Conv2D
 MaxPool2D, AvgPool2D = MaxPooling2D, AveragePooling2D
 GlobalMaxPool2D, GlobalAvgPool2D = GlobalMaxPooling2D, GlobalAveragePooling2D

@@ -14,6 +14,7 @@ from ..custom import Hooks, Part, ours
 from ..errors import BackendError, ConfigError, DataError, ShapeError
 from ..host_arrays import batch_expected, numbers
 from ..regularizers import serialize
+from ..results import as_result
 from ..workspace import Workspace, nothing
 from . import keras_arguments
 from .keras_names import KerasNames
@@ -251,7 +252,7 @@ class Layer(KerasNames, Part):
         return [self, *(inner for layer in self.sublayers() for inner in layer.walk())]
 
     def __call__(self, x: Any, training: bool = False, mask: None = None) -> Any:
-        """Build on first use, then `forward`: ``layer(x)``, as in Keras.
+        """Build on first use, then `forward`: ``layer(x)``, as in Keras. The array returned also has ``numpy()``.
 
         Raises
         ------
@@ -272,7 +273,7 @@ class Layer(KerasNames, Part):
                 self.build(tuple(shape)[1:], initializers.default_rng())
             except ShapeError as error:
                 raise ShapeError(f"{error}; x has the shape {tuple(shape)}") from None
-        return self.forward(x, training)
+        return as_result(self.forward(x, training))
 
     def _told(self) -> dict[str, Any]:
         told = self.get_config()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 
 WEIGHTS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+NO_GRAPH = dict.fromkeys(
+    ("input", "inputs", "output", "outputs"), "there is no graph: layer(x) computes it for an array"
+)
 LEFT_OUT_BY = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # in Keras an omitted weight is None
 
 
@@ -137,5 +140,5 @@ def _missing(layer: Any, name: str) -> Any:
     if vars(layer).get(LEFT_OUT_BY.get(name, "")) is False:
         return None
     waits = name in WEIGHTS and not vars(layer).get("built", True)
-    help = "the layer is not built, and has no weights yet" if waits else INSTEAD.get(folded(name))
+    help = "the layer is not built, and has no weights yet" if waits else (NO_GRAPH | INSTEAD).get(folded(name))
     raise AttributeError(f"{type(layer).__name__!r} object has no attribute {name!r}{f': {help}' if help else ''}")

@@ -9,30 +9,57 @@ from ..custom import known
 from ..custom import register as register
 from .base import Loss
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
-from .elementwise import MeanAbsoluteError, MeanSquaredError
+from .elementwise import (
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Poisson,
+    SquaredHinge,
+)
 from .functions import (
     binary_crossentropy,
     categorical_crossentropy,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
     mean_absolute_error,
     mean_squared_error,
+    poisson,
     sparse_categorical_crossentropy,
+    squared_hinge,
 )
 
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Poisson",
     "SparseCategoricalCrossentropy",
+    "SquaredHinge",
     "binary_crossentropy",
     "categorical_crossentropy",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
     "mean_absolute_error",
     "mean_squared_error",
+    "poisson",
     "register",
     "serialize",
     "sparse_categorical_crossentropy",
+    "squared_hinge",
 ]
 
 _CLASSES: dict[str, type[Loss]] = {
@@ -44,10 +71,17 @@ _CLASSES: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,
     "mean_absolute_error": MeanAbsoluteError,
     "mae": MeanAbsoluteError,
+    "huber": Huber,
+    "log_cosh": LogCosh,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "poisson": Poisson,
+    "kl_divergence": KLDivergence,
+    "kld": KLDivergence,
 }
 _FUNCTIONS = (
     binary_crossentropy, categorical_crossentropy, mean_absolute_error, mean_squared_error,
-    sparse_categorical_crossentropy,
+    sparse_categorical_crossentropy, huber, log_cosh, hinge, squared_hinge, poisson, kl_divergence,
 )  # fmt: skip
 
 

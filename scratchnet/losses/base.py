@@ -14,6 +14,7 @@ from ..custom import Hooks, Part
 from ..errors import DataError, ShapeError
 from ..host_arrays import numbers
 from ..keras_defaults import LOSS, Rules, take
+from ..results import Number
 from ..sample_weights import for_each, sample_weights
 from ..workspace import nothing
 
@@ -83,7 +84,7 @@ class Loss(Configured, Part):
         return {"name": self.name}
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        return self._mean(y_true, y_pred, sample_weight, False)[0]
+        return Number(self._mean(y_true, y_pred, sample_weight, False)[0])
 
     def gradient(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """``dL/dy_pred`` of ``L = loss(y_true, y_pred, sample_weight)``: the starting point of `backward`.

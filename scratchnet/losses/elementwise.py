@@ -7,8 +7,18 @@ from typing import Any
 import numpy as np
 
 from ..backend import ops
+from ..checks import number
 from ..errors import ShapeError
-from ..kernels.elementwise_losses import ABSOLUTE, SQUARED
+from ..kernels.elementwise_losses import (
+    ABSOLUTE,
+    DIVERGENCE,
+    HINGE,
+    HUBER,
+    LOG_COSH,
+    POISSON,
+    SQUARED,
+    SQUARED_HINGE,
+)
 from ..layers.arguments import batch_shape
 from .base import Loss, as_dtype, as_floats, as_numbers
 
@@ -18,6 +28,7 @@ class Elementwise(Loss):
 
     rounds_targets = True
     label_smoothing = 0.0
+    delta = 1.0
 
     def kind(self, logits: bool) -> int:
         """The op's number for f."""
@@ -40,24 +51,24 @@ class Elementwise(Loss):
         rows = (len(y_pred), -1)
         y, t = y_pred.reshape(rows), as_dtype(targets, y_pred.dtype).reshape(rows)
         dy = dy.reshape(rows) if dy.size else dy
-        ops.elementwise_loss(y, t, weights, self.kind(logits), self.label_smoothing, totals, dy)
+        ops.elementwise_loss(y, t, weights, self.kind(logits), self.label_smoothing, self.delta, totals, dy)
 
 
-class _Error(Elementwise):
+class _WithoutSettings(Elementwise):
     def __init__(
         self, reduction: str = "sum_over_batch_size", name: str | None = None, dtype: Any = None, **unknown: Any
     ) -> None:
         super().__init__(name, reduction=reduction, dtype=dtype, **unknown)
 
 
-class MeanSquaredError(_Error):
+class MeanSquaredError(_WithoutSettings):
     """``loss_i = mean_j (y_ij - t_ij)^2`` over all numbers of a sample; targets have the shape of the output."""
 
     def kind(self, logits: bool) -> int:
         return SQUARED
 
 
-class MeanAbsoluteError(_Error):
+class MeanAbsoluteError(_WithoutSettings):
     """``loss_i = mean_j |y_ij - t_ij|`` over all numbers of a sample; targets have the shape of the output.
 
     Where ``y = t`` the derivative is 0.
@@ -65,3 +76,77 @@ class MeanAbsoluteError(_Error):
 
     def kind(self, logits: bool) -> int:
         return ABSOLUTE
+
+
+class Huber(Elementwise):
+    """``loss_i = mean_j h(y_ij - t_ij)``, ``h(e) = e^2 / 2`` if ``|e| <= delta``, else ``delta (|e| - delta / 2)``.
+
+    So outliers pull less than with the square. Targets have the shape of the output. Source: Huber, 1964.
+
+    Parameters
+    ----------
+    delta : float
+        Where the square turns into a line; positive.
+    """
+
+    def __init__(
+        self, delta: float = 1.0, reduction: str = "sum_over_batch_size", name: str | None = "huber_loss",
+        dtype: Any = None, **unknown: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, reduction=reduction, dtype=dtype, **unknown)
+        self.delta = float(number(self, "delta", delta, "(0, inf)"))
+
+    def kind(self, logits: bool) -> int:
+        return HUBER
+
+    def config(self) -> dict[str, Any]:
+        return {"delta": self.delta, **super().config()}
+
+
+class LogCosh(_WithoutSettings):
+    """``loss_i = mean_j log cosh(y_ij - t_ij)``; targets have the shape of the output.
+
+    It is nearly ``e^2 / 2`` for a small error e, and ``|e| - log 2`` for a large one.
+    """
+
+    def kind(self, logits: bool) -> int:
+        return LOG_COSH
+
+
+class Hinge(_WithoutSettings):
+    """``loss_i = mean_j max(1 - t_ij y_ij, 0)``; targets of -1 and 1 have the shape of the output.
+
+    As in Keras, targets that are all 0 or 1 become -1 and 1.
+    """
+
+    def kind(self, logits: bool) -> int:
+        return HINGE
+
+    def prepare_targets(self, y: Any, output_shape: tuple[int, ...]) -> Any:
+        targets = as_numbers(y, self.name)
+        signs = 2.0 * targets - 1 if np.isin(targets, (0, 1)).all() else targets
+        return super().prepare_targets(signs, output_shape)
+
+
+class SquaredHinge(Hinge):
+    """``loss_i = mean_j max(1 - t_ij y_ij, 0)^2``, with the targets of `Hinge`."""
+
+    def kind(self, logits: bool) -> int:
+        return SQUARED_HINGE
+
+
+class Poisson(_WithoutSettings):
+    """``loss_i = mean_j (y_ij - t_ij log(y_ij + 1e-7))``; outputs are positive, targets have their shape."""
+
+    def kind(self, logits: bool) -> int:
+        return POISSON
+
+
+class KLDivergence(_WithoutSettings):
+    """``loss_i = sum_j t_ij log(t_ij / y_ij)``, of distributions t and y, both clipped to [1e-7, 1] as in Keras.
+
+    Source: Kullback and Leibler, 1951.
+    """
+
+    def kind(self, logits: bool) -> int:
+        return DIVERGENCE

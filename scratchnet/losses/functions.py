@@ -9,7 +9,16 @@ import numpy as np
 from ..errors import DataError, ShapeError
 from .base import Loss, as_numbers
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
-from .elementwise import MeanAbsoluteError, MeanSquaredError
+from .elementwise import (
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Poisson,
+    SquaredHinge,
+)
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> np.ndarray:
@@ -41,6 +50,36 @@ def sparse_categorical_crossentropy(
 ) -> np.ndarray:
     """`SparseCategoricalCrossentropy` of each row of the last axis; targets are its class number."""
     return _each(SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis), y_true, y_pred)
+
+
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> np.ndarray:
+    """`Huber` of each row of the last axis."""
+    return _each(Huber(delta), y_true, y_pred)
+
+
+def log_cosh(y_true: Any, y_pred: Any) -> np.ndarray:
+    """`LogCosh` of each row of the last axis."""
+    return _each(LogCosh(), y_true, y_pred)
+
+
+def hinge(y_true: Any, y_pred: Any) -> np.ndarray:
+    """`Hinge` of each row of the last axis."""
+    return _each(Hinge(), y_true, y_pred)
+
+
+def squared_hinge(y_true: Any, y_pred: Any) -> np.ndarray:
+    """`SquaredHinge` of each row of the last axis."""
+    return _each(SquaredHinge(), y_true, y_pred)
+
+
+def poisson(y_true: Any, y_pred: Any) -> np.ndarray:
+    """`Poisson` of each row of the last axis."""
+    return _each(Poisson(), y_true, y_pred)
+
+
+def kl_divergence(y_true: Any, y_pred: Any) -> np.ndarray:
+    """`KLDivergence` of each row of the last axis."""
+    return _each(KLDivergence(), y_true, y_pred)
 
 
 def _each(loss: Loss, y_true: Any, y_pred: Any) -> np.ndarray:

@@ -12,6 +12,7 @@ from ..configured import Configured
 from ..errors import ConfigError, ShapeError
 from ..keras_defaults import METRIC, take
 from ..losses.base import as_numbers
+from ..results import Number
 from ..sample_weights import for_each, sample_weights
 
 
@@ -87,7 +88,7 @@ class Metric(Configured):
 
     def result(self) -> float:
         """The mean since `reset_state`; 0 before the first batch, as in Keras."""
-        return self.total / self.count if self.count else 0.0
+        return Number(self.total / self.count if self.count else 0.0)
 
     def state(self) -> list[float]:
         """What a checkpoint keeps, so that `load_state` can continue within an epoch."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backend import array_module, ops, to_numpy
 from ..checks import number, part_name, refuse_unknown
 from ..configured import Configured
-from ..custom import refuse_keras_hooks
+from ..custom import ours, refuse_keras_hooks
 from ..errors import ConfigError, ShapeError
 from ..keras_defaults import OPTIMIZER, take
+from ..names import INSTEAD, folded
+from ..results import Rate
 from ..workspace import empty, nothing
 from . import schedules
 
@@ -25,7 +27,8 @@ class Optimizer(Configured):
     Parameters
     ----------
     learning_rate : float or LearningRateSchedule
-        Can be set at any time; a schedule is called at every step. Reading it returns the rate of the next step.
+        Can be set at any time; a schedule is called at every step. Reading it returns the rate of the next step, a
+        number that also has Keras's ``numpy()`` and ``assign(rate)``.
     weight_decay : float, optional
         Decoupled: of the parameters, not of the gradient (Loshchilov and Hutter, arXiv:1711.05101).
     clipnorm, global_clipnorm, clipvalue : float, optional
@@ -87,7 +90,15 @@ class Optimizer(Configured):
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "model": None}  # a copy belongs to the model's copy
 
+    if not TYPE_CHECKING:  # else mypy would take every misspelled attribute for one of these
+
+        def __getattr__(self, name: str) -> Any:
+            help = f": {INSTEAD[folded(name)]}" if folded(name) in INSTEAD else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{help}")
+
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("lr", "decay") and ours(type(self)):  # Keras's of old: to set them would change nothing
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}: {INSTEAD[name]}")
         super().__setattr__(name, value)
         if name not in ("learning_rate", "rate_or_schedule", *self.counters):
             vars(self)["changes"] = self.changes + 1
@@ -106,11 +117,7 @@ class Optimizer(Configured):
         ConfigError
             If a schedule returns something that is not a rate.
         """
-        rate = self.rate_or_schedule
-        if isinstance(rate, float):
-            return rate
-        rate = _scalar(rate(self.iterations))
-        return float(number(self, f"learning_rate of step {self.iterations}", rate, "[0, inf)"))
+        return Rate(self._next_rate(), self)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -118,6 +125,13 @@ class Optimizer(Configured):
             self.rate_or_schedule: Any = schedules.get(value)
         else:
             self.rate_or_schedule = float(number(self, "learning_rate", _scalar(value), "[0, inf)"))
+
+    def _next_rate(self) -> float:
+        rate = self.rate_or_schedule
+        if isinstance(rate, float):
+            return rate
+        rate = _scalar(rate(self.iterations))
+        return float(number(self, f"learning_rate of step {self.iterations}", rate, "[0, inf)"))
 
     def slot_values(self) -> dict[str, float | None]:
         """The slots by name, and the initial value of each; None for one that the settings do not need."""
@@ -199,7 +213,7 @@ class Optimizer(Configured):
             ops.clip_by_norm(grads, self.spans, self.clipnorm, False)
         elif self.global_clipnorm is not None:
             ops.clip_by_norm(grads, self.spans, self.global_clipnorm, True)
-        rate = self.learning_rate
+        rate = self._next_rate()
         self.update(params, grads, rate, rate * (self.weight_decay or 0.0))
         self.count_step()
 

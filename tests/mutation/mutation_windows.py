@@ -21,6 +21,7 @@ MAX_MORE, PLAN = (
     f"{MAX};tests/test_layers.py -k 'maximum or border or pooling'",
     "tests/test_layers.py -k window_arithmetic",
 )
+LN, LAYER_NORM = "kernels/layer_normalization.py", f"{KERNELS}layer_norm"
 NORM_MORE = f"{NORM};tests/test_layers.py -k batch_norm"
 
 # fmt: off
@@ -236,5 +237,11 @@ MUTANTS = [
         "(padded - effective) // stride + 1", "-((effective - padded) // stride) + 1", PLAN),
     Mutant(V, "VALID: dilation off by one",
         "effective = (window - 1) * dilation + 1", "effective = window * dilation", "tests/test_window.py"),
+    Mutant(LN, "rows: the unbiased variance", "math.sqrt(squares / c", "math.sqrt(squares / (c - 1)", LAYER_NORM),
+    Mutant(LN, "rows: without beta", "* factor[k] + offset[k]", "* factor[k]", LAYER_NORM),
+    Mutant(LN, "rows: dx without the mean of g", "- first - n * second", "- n * second", LAYER_NORM),
+    Mutant(LN, "rows: dx with the sign of n's mean wrong", "- first - n * second", "- first + n * second", LAYER_NORM),
+    Mutant(LN, "rows: a slice's sums left out", "for s in range(len(sums)):", "for s in range(len(sums) - 1):",
+        LAYER_NORM),
 ]
 # fmt: on
