@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .base import Layer
 
 
-WEIGHTS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+WEIGHTS = (
+    "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "depthwise_kernel", "pointwise_kernel",
+)  # fmt: skip
 LEFT_OUT_BY = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # in Keras an omitted weight is None
 
 
@@ -41,7 +43,7 @@ def _weight(name: str) -> Any:
 class KerasNames(Configured):
     """The part of `Layer` with Keras's names."""
 
-    kernel, bias, gamma, beta, moving_mean, moving_variance = map(_weight, WEIGHTS)
+    kernel, bias, gamma, beta, moving_mean, moving_variance, depthwise_kernel, pointwise_kernel = map(_weight, WEIGHTS)
 
     if TYPE_CHECKING:
         params: dict[str, Any]
