@@ -235,7 +235,7 @@ def test_a_matrix_in_a_message_makes_no_lines_of_it() -> None:
         (sn.initializers, "__wrapped__", ""),
         (sn, "Model", ": there is no functional API: Sequential, and Residual for a way around layers"),
         (L, "LayerNormalization", ": the only normalization is BatchNormalization"),
-        (L, "UpSampling2D", ""),
+        (L, "UpSampling3D", ": did you mean 'UpSampling2D'?"),
     ],
 )
 def test_misspelt_names_of_modules(module: Any, name: str, hint: str) -> None:

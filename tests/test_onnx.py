@@ -194,7 +194,8 @@ def test_other_forms_of_what_enlarges_and_crops(node, constants, tmp_path):
         "one": np.eye(2, dtype=np.float32)[:, :, None, None], **constants,
     }  # fmt: skip
     nodes = [
-        helper.make_node("Conv", ["x", "one"], ["0"]), node, helper.make_node("Transpose", ["1"], ["y"], perm=[0, 2, 3, 1]),
+        helper.make_node("Conv", ["x", "one"], ["0"]), node,
+        helper.make_node("Transpose", ["1"], ["y"], perm=[0, 2, 3, 1]),
     ]  # fmt: skip
     path = save(tmp_path / "m.onnx", nodes, ["n", 2, 6, 4], constants, output=["n", "h", "w", "c"])
     x = rng.standard_normal((4, 2, 6, 4)).astype(np.float32)
