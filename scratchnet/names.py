@@ -16,7 +16,6 @@ INSTEAD = {
     "addweight": "make it in build, with add_param(name, shape, initializer, rng)",
     "backupandrestore": "TrainingCheckpoint does this",
     "clearsession": "it is not needed: nothing is kept between models",
-    "convolution2d": "it is called Conv2D",
     "decay": "a schedule does this: learning_rate=InverseTimeDecay(rate, 1, decay)",
     "fitgenerator": "fit takes arrays",
     "functional": "there is no functional API: Sequential, and Residual for a way around layers",

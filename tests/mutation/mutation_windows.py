@@ -9,6 +9,7 @@ D, M, C, J, W, T = (
 )  # fmt: skip
 P, Z, N, V, X = (f"kernels/{n}.py" for n in ("pooling", "padding", "normalization", "window", "simd"))
 R, Q = "kernels/transposition.py", "kernels/zero_terms.py"
+U, UP = "kernels/conv2d_transpose.py", "kernels/upsampling.py"
 KERNELS = "tests/test_kernels.py -k "
 ZEROS = "tests/test_zero_terms.py"
 DENSE, PAD, NORM = f"{KERNELS}dense_", f"{KERNELS}zero_pad", f"{KERNELS}batch_norm"
@@ -16,6 +17,7 @@ IG = "kernels/conv2d_input_gradient.py"
 DW, DEEP = "kernels/conv2d_depthwise.py", f"{KERNELS}'test_twin and depthwise'"
 CONV = f"{KERNELS}'test_twin and conv2d_ and not winograd and not 5x5'"
 WINO = f"{KERNELS}'test_twin and conv2d_ and (winograd or 5x5)'"
+UPWARDS, REPEATED = f"{KERNELS}'test_twin and conv2d_transpose'", f"{KERNELS}'test_twin and upsample'"
 POOL, MAX, MEAN = f"{KERNELS}pool_", f"{KERNELS}max_pool", f"{KERNELS}average_pool"
 MAX_MORE, PLAN = (
     f"{MAX};tests/test_layers.py -k 'maximum or border or pooling'",
@@ -201,6 +203,28 @@ MUTANTS = [
         "((image * tall + top + i) * wide + left) * c)", "((image * tall + top + i) * wide) * c)", PAD, 1),
     Mutant(Z, "the border is not cleared", "        target[k] = 0\n", "        target[k] = target[k]\n", PAD),
     Mutant(Z, "bottom for top", "len(x), x, pads[0], pads[2], y", "len(x), x, pads[1], pads[2], y", PAD),
+    Mutant(U, "bias forgotten", "out[f] += bias[f]", "out[f] += 0 * bias[f]", UPWARDS),
+    Mutant(U, "ReLU dropped", "out[f] = zero if out[f] < zero else out[f]", "out[f] = out[f]", UPWARDS),
+    Mutant(U, "ReLU's mask missing", "masked(y[i], dy[i], relu,", "masked(y[i], dy[i], False,", UPWARDS),
+    Mutant(U, "dx of dy, not of dz", "conv2d_forward(dz, w,", "conv2d_forward(dy, w,", UPWARDS),
+    Mutant(U, "dw of dy, not of dz", "conv2d_backward(dz, w,", "conv2d_backward(dy, w,", UPWARDS),
+    Mutant(U, "bias's gradients not cleared", "    clear(dbs[s])\n", "", UPWARDS),
+    Mutant(U, "the last image of a slice skipped",
+        "(s + 1) * n // slices):", "(s + 1) * n // slices - 1):", UPWARDS),
+    Mutant(U, "reference: kh and kw exchanged",
+        "columns = np.tensordot(x, w, (3, 3))", "columns = np.tensordot(x, w.transpose(1, 0, 2, 3), (3, 3))", UPWARDS),
+    Mutant(V, "transposed SAME: an odd window taken for an even one",
+        "more += effective % 2 - effective", "more -= effective", "tests/test_keras_layers.py -k Conv2DTranspose"),
+    Mutant(V, "transposed VALID: gaps behind the last window left out",
+        "else max(effective, t)) - effective", "else effective) - effective",
+        "tests/test_keras_layers.py -k Conv2DTranspose"),
+    Mutant(UP, "rows for columns", "launch(_repeat, len(x), x, size[0], size[1], y",
+        "launch(_repeat, len(x), x, size[1], size[0], y", REPEATED),
+    Mutant(UP, "always the first row of copies", "h + i // rows) * w", "h + i % rows) * w", REPEATED),
+    Mutant(UP, "dx of the last copy alone", "target[j * c + k] += source", "target[j * c + k] = source", REPEATED),
+    Mutant(UP, "dx not cleared", "            target[k] = 0\n", "            target[k] = target[k]\n", REPEATED),
+    Mutant("scratchnet/layers/padding.py", "cropping: left for right",
+        "w - sum(self.cropping[1])", "w - 2 * self.cropping[1][0]", "tests/test_keras_layers.py -k Cropping2D"),
     Mutant(P, "rows and columns of a place exchanged", "r * g.kw + q", "q * g.kw + r", MAX),
     Mutant(P, "top for left",
         "i * g.sh - g.top, j * g.sw - g.left", "i * g.sh - g.top, j * g.sw - g.top", POOL),
