@@ -21,7 +21,6 @@ _OWN_LAYER = "a layer of your own, with forward and backward"
 _OWN_LOSS = "a loss of your own, because its derivative is needed"
 _OWN_OPTIMIZER = "an optimizer of your own, with update"
 _OTHER_DATA = "there is none: datasets.load_npz, load_csv and load_image_folder read files"
-_CONVOLUTION = "Conv2D(channels, size, groups=channels); separable: then Conv2D(filters, 1)"
 _SEQUENCES = "there is none: scratchnet is about images and vectors"
 _STEP = "loss_and_gradients(x, y) fills every layer.grads, and train_on_batch(x, y) takes a step"
 _SKLEARN = "interop.sklearn.SequentialClassifier is one"
@@ -44,7 +43,6 @@ INSTEAD = {
         "cosinesimilarity": _OWN_LOSS,
         "data dataset evaluategenerator fitgenerator predictgenerator pydataset sequence": _ARRAYS,
         "decay": "a schedule does this: learning_rate=InverseTimeDecay(rate, 1, decay)",
-        "depthwiseconv2d separableconv2d separableconvolution2d": _CONVOLUTION,
         "elu": 'Activation("elu")',
         "f1score precision recall": "metrics.classification_report, on model.predict_classes(x)",
         "experimental listphysicaldevices test": "get_backend() says where the arithmetic runs",

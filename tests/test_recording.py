@@ -62,6 +62,13 @@ NETWORKS: dict[str, Callable[[], list[Any]]] = {
         layers.Conv2D(16, 3),
         layers.Conv2D(16, 5, padding="same"),
     ),
+    "encoder and decoder": lambda: images(
+        layers.SeparableConv2D(4, 3, 2, "same", activation="relu"),
+        layers.UpSampling2D(2),
+        layers.Cropping2D(1),
+        layers.Conv2DTranspose(3, 3, 2, "same", activation="relu"),
+        layers.DepthwiseConv2D(3),
+    ),
     "pooling": lambda: images(
         layers.ZeroPadding2D((1, 2)), layers.MaxPooling2D(3, 2, padding="same"), layers.AveragePooling2D(2)
     ),

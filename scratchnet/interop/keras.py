@@ -74,9 +74,10 @@ def to_keras(model: Sequential) -> Any:
 
 
 _SAME = (
-    "AveragePooling2D", "BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten", "GaussianNoise",
-    "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization", "LeakyReLU", "MaxPooling2D", "RandomFlip",
-    "RandomTranslation", "ReLU", "Rescaling", "Reshape", "Softmax", "ZeroPadding2D",
+    "AveragePooling2D", "BatchNormalization", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D",
+    "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization",
+    "LeakyReLU", "MaxPooling2D", "RandomFlip", "RandomTranslation", "ReLU", "Rescaling", "Reshape", "SeparableConv2D",
+    "Softmax", "UpSampling2D", "ZeroPadding2D",
 )  # fmt: skip
 _FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh"}
 

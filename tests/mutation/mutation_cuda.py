@@ -17,6 +17,7 @@ C, G, F, M, T, CS = (
     f"kernels/{name}.cuh" for name in ("common", "gemm", "gemm_fma", "gemm_matrix", "gemm_tensor", "column_sums")
 )
 LN = "kernels/layer_normalization.cu"
+U, UP = "kernels/conv2d_transpose.cu", "kernels/upsampling.cu"
 ARITHMETIC, CAPTURE = "tests/test_cuda_arithmetic.py -k ", "tests/test_capture.py -k "
 TWICE, ANYWHERE, LEVELS = (f"{ARITHMETIC}{word}" for word in ("counters", "begin_anywhere", "two_levels"))
 STEPS, FAILURE = f"{CAPTURE}'batches and clipvalue'", f"{CAPTURE}nothing_changes"
@@ -112,6 +113,22 @@ MUTANTS = [
         twin("dense_backward-halves")),
     Mutant(D, "dx without ReLU's mask", "left(dy, mask, outputs, n)", "left(dy, nullptr, outputs, n)",
         twin("dense_backward-halves")),
+    Mutant(U, "bias forgotten", "if (b) values.v[i] += b[filter + i];", "if (b) values.v[i] += 0 * b[filter + i];",
+        twin("conv2d_transpose_forward")),
+    Mutant(U, "ReLU's mask turned round", "!y || y[k] > 0", "!y || y[k] <= 0", twin("conv2d_transpose_backward")),
+    Mutant(U, "bias's gradient: the last part left out",
+        "i < (int)gridDim.x; i += lanes", "i < (int)gridDim.x - 1; i += lanes", twin("conv2d_transpose_backward")),
+    Mutant(U, "a column's sum without its last step", "half >= wide; half", "half > wide; half",
+        twin("conv2d_transpose_backward")),
+    Mutant(U, "a column's sum: no barrier between steps",
+        "        __syncthreads();\n        if ((int)threadIdx.x < half)", "        if ((int)threadIdx.x < half)",
+        orders("conv2d_transpose_backward")),
+    Mutant(UP, "rows for columns", "rows.quotient(row)) * w + columns.quotient",
+        "columns.quotient(row)) * w + rows.quotient", twin("upsample_forward")),
+    Mutant(UP, "dx of the last copy alone", "sums.v[i] += copy.v[i]", "sums.v[i] = copy.v[i]",
+        twin("upsample_backward")),
+    Mutant(UP, "dx: rows of the copies", "(line * wide + column * columns + b)", "(line * wide + column * rows + b)",
+        twin("upsample_backward")),
     Mutant(V, "left for top", "row * g.sh - g.top", "row * g.sh - g.left", twin("conv2d_forward-strides")),
     Mutant(V, "strides exchanged", "row * g.sh - g.top", "row * g.sw - g.top", twin("conv2d_forward-strides")),
     Mutant(V, "dilation exchanged", "a * g.dh * g.w + b * g.dw", "a * g.dw * g.w + b * g.dh",
