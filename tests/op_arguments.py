@@ -172,9 +172,9 @@ def flip_shift(
     ]
 
 
-def noise(id: str, shape: tuple[int, ...], step: int = 7, key: int = 2**63 + 12345) -> OpCase:
+def noise(id: str, shape: tuple[int, ...], step: int = 7, key: int = 2**63 + 12345, stddev: float = 0.3) -> OpCase:
     """Gaussian noise."""
-    return OpCase("gaussian_noise", id, lambda rng, dtype: (normal(rng, dtype, *shape), key, step, 0.3))
+    return OpCase("gaussian_noise", id, lambda rng, dtype: (normal(rng, dtype, *shape), key, step, stddev))
 
 
 def dense(
