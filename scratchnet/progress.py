@@ -7,12 +7,13 @@ import time
 from typing import Any
 
 from .callbacks import Callback, Logs
+from .results import single
 
 REDRAW_SECONDS = 0.1  # drawing more often costs time without showing more
 
 
 def _means(logs: Logs) -> str:
-    return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
+    return " - ".join(f"{name}: {single(value):.4f}" for name, value in logs.items())
 
 
 class EpochLines(Callback):
