@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ from .base import alike
 from .counts import Counts, evenly_spaced, exceeded, fraction, in_unit_interval
 
 CURVES = ("ROC", "PR")
-HEIGHTS = {"interpolation": lambda a, b: (a + b) / 2, "minoring": np.minimum, "majoring": np.maximum}
+HEIGHTS: dict[str, Callable[[Any, Any], Any]] = {
+    "interpolation": lambda a, b: (a + b) / 2, "minoring": np.minimum, "majoring": np.maximum,
+}  # fmt: skip
 """The height of the curve between two thresholds, by summation method."""
 
 

@@ -1,4 +1,4 @@
-"""What every metric is: a name and a state in float64. By default it is a mean over samples; see counts.py for others."""
+"""What every metric is: a name, and a state in float64 that batches add to, here that of a mean over samples."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def fraction(part: Any, whole: Any) -> np.ndarray:
 
 def in_unit_interval(owner: Metric, name: str, values: Any) -> list[float]:
     """A sequence of numbers from 0 to 1 as a list; ConfigError for anything else."""
-    listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str | dict) else [None]
+    listed: list[Any] = list(values) if isinstance(values, Iterable) and not isinstance(values, str | dict) else []
     if not listed or not all(is_number(value) and 0 <= value <= 1 for value in listed):
         expected = "expected numbers from 0 to 1"
         raise ConfigError(f"{type(owner).__name__}: {name}: {expected}, got {values!r:.80}")

@@ -25,12 +25,11 @@ class _AtThresholds(Counts):
         label = type(self).__name__
         self.top_k = None if top_k is None else whole(f"{label}: top_k", top_k)
         self.class_id = None if class_id is None else whole(f"{label}: class_id", class_id, 0)
-        self.given = thresholds  # a number and a list of one number are different in a config
+        alone = is_number(thresholds)
+        self.thresholds, self.given = [0.5 if top_k is None else -np.inf], thresholds
         if thresholds is not None:
-            self.thresholds = in_unit_interval(self, "thresholds", [thresholds] if is_number(thresholds) else thresholds)
-            self.given = self.thresholds[0] if is_number(thresholds) else self.thresholds
-        else:
-            self.thresholds = [0.5 if top_k is None else -np.inf]
+            self.thresholds = in_unit_interval(self, "thresholds", [thresholds] if alone else thresholds)
+            self.given = self.thresholds[0] if alone else self.thresholds
         self.shape = (len(self.thresholds), 2)
         self.reset_state()
 
@@ -59,7 +58,7 @@ class _AtThresholds(Counts):
         return [y > np.float32(threshold) for threshold in self.thresholds]
 
     def result(self) -> Any:
-        """The ratio since `reset_state`: a number, or for a list of thresholds an array; 0 where nothing was counted."""
+        """The ratio since `reset_state`, 0 where nothing was counted: a number, or an array for several thresholds."""
         ratios = fraction(self.counts[:, 0], self.counts.sum(axis=1))
         return Number(ratios[0]) if len(ratios) == 1 else as_result(ratios)
 
@@ -78,7 +77,7 @@ class Precision(_AtThresholds):
     Parameters
     ----------
     thresholds : float or list of float in [0, 1], optional
-        Default 0.5, or none with ``top_k``. For a list the result is an array, a value per threshold. For a model that
+        Default 0.5, or none with ``top_k``. For several the result is an array, a value for each. For a model that
         ends before sigmoid: 0.
     top_k : int, optional
         Only the ``top_k`` largest outputs of a row can be positive; of equal ones the first.
