@@ -262,7 +262,7 @@ class Trainer:
         progress.metrics = [metric.state() for metric in self.measured]
 
     def results(self, samples: int) -> dict[str, Any]:
-        """Loss and metrics, as means over the samples since `reset`."""
+        """Loss and metrics of the samples since `reset`; an array as a list."""
         loss, correct = (float(total) for total in to_numpy(self.totals))
         for metric in self.counted:
             metric.load_state([correct, samples])

@@ -20,7 +20,7 @@ METHODS = ("interpolation", "minoring", "majoring")
 
 
 def batches(k: int, grid: bool = False, weighted: bool = False, onehot: bool = False, n: int = 40) -> Batches:
-    """Three of unequal size: targets, outputs, weights. On the grid outputs are multiples of 0.1, some of them equal."""
+    """Three of unequal size: targets, outputs, weights. On the grid outputs are multiples of 0.1, some are equal."""
     rng = np.random.default_rng([k, grid, weighted, onehot])
     y = rng.random((n, k)).astype(np.float32)
     y = np.round(10 * y) / np.float32(10) if grid else y

@@ -33,8 +33,8 @@ def several(library: Any = sn) -> list[Any]:
     m = library.metrics
     return [
         "precision", "Recall", "auc", m.F1Score(), m.F1Score(average="macro", name="macro"),
-        m.Precision(class_id=1, name="of_1"), m.Recall(thresholds=[0.2, 0.4], name="at"), m.AUC(multi_label=True, name="a"),
-        "categorical_crossentropy",
+        m.Precision(class_id=1, name="of_1"), m.Recall(thresholds=[0.2, 0.4], name="at"),
+        m.AUC(multi_label=True, name="each"), "categorical_crossentropy",
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Metrics of how far off outputs are."""
+"""Metrics of how far off outputs are: errors, and losses as metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..losses import base, crossentropy
+from .. import losses
 from .base import Metric, alike
 
 
@@ -32,7 +32,7 @@ class _OfLoss(Metric):
     """The mean of a loss over the samples; with weights, ``sum_i w_i loss_i / sum_i w_i``."""
 
     direction = "down"
-    loss: base.Loss
+    loss: losses.Loss
 
     def add_batch(self, y_true: Any, y_pred: Any, weights: np.ndarray) -> None:
         self.total += self.loss(y_true, y_pred, weights) * len(weights)
@@ -50,7 +50,7 @@ class BinaryCrossentropy(_OfLoss):
         **unknown: Any,
     ) -> None:  # fmt: skip
         super().__init__(name, dtype, **unknown)
-        self.loss = crossentropy.BinaryCrossentropy(from_logits, label_smoothing, name=self.name)
+        self.loss = losses.BinaryCrossentropy(from_logits, label_smoothing, name=self.name)
 
 
 class CategoricalCrossentropy(_OfLoss):
@@ -61,7 +61,7 @@ class CategoricalCrossentropy(_OfLoss):
         axis: int = -1, **unknown: Any,
     ) -> None:  # fmt: skip
         super().__init__(name, dtype, **unknown)
-        self.loss = crossentropy.CategoricalCrossentropy(from_logits, label_smoothing, axis, name=self.name)
+        self.loss = losses.CategoricalCrossentropy(from_logits, label_smoothing, axis, name=self.name)
 
 
 class SparseCategoricalCrossentropy(_OfLoss):
@@ -72,7 +72,7 @@ class SparseCategoricalCrossentropy(_OfLoss):
         axis: int = -1, *, label_smoothing: float = 0.0, **unknown: Any,
     ) -> None:  # fmt: skip
         super().__init__(name, dtype, **unknown)
-        self.loss = crossentropy.SparseCategoricalCrossentropy(
+        self.loss = losses.SparseCategoricalCrossentropy(
             from_logits, ignore_class, axis=axis, name=self.name, label_smoothing=label_smoothing
         )
 

@@ -46,11 +46,12 @@ class _AtThresholds(Counts):
                 expected = f"expected outputs of more than {self.class_id} classes for class_id={self.class_id}"
                 raise ShapeError(f"{self.name}: {expected}, got {y.shape}")
             label, y = label[..., self.class_id], y[..., self.class_id]
-        label, y, weights = label.ravel(), y.ravel(), np.repeat(weights, y.size // len(y))
-        pairs = [(label & positive, self.others(label, positive)) for positive in self._positive(y)]
+        weights = np.repeat(weights, y.size // len(y))
+        label, positives = label.ravel(), self._positives(y.ravel())
+        pairs = [(label & positive, self.others(label, positive)) for positive in positives]
         return np.array([[weights[right].sum(), weights[other].sum()] for right, other in pairs])
 
-    def _positive(self, y: np.ndarray) -> list[np.ndarray]:
+    def _positives(self, y: np.ndarray) -> list[np.ndarray]:
         """For each threshold, which outputs are above it."""
         if evenly_spaced(self.thresholds):
             number_below = exceeded(y, len(self.thresholds))
