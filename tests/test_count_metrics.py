@@ -179,6 +179,24 @@ def test_worked_examples() -> None:
     assert loss([[1.0], [0.0]], [[0.5], [0.25]], [1, 3]) == pytest.approx(-(math.log(0.5) + 3 * math.log(0.75)) / 4)
 
 
+def test_the_rules_by_hand() -> None:
+    for target, expected in (([1, 0, 0], 1), ([0, 1, 0], 0)):  # of equal outputs the first is among the largest
+        assert metrics.Precision(top_k=1)([target], [[0.2, 0.2, 0.1]]) == expected
+    assert metrics.Recall(top_k=1)([[0, 0, 1]], [[0.1, 0.2, 0.3]]) == 1
+    assert metrics.F1Score("micro")([[1, 0]], [[0.0, 0.0]]) == 0  # zeros are not the largest
+    nan = [1, 1], [np.nan, 0.9]  # not above any threshold
+    assert (metrics.Precision()(*nan), metrics.Recall()(*nan), metrics.AUC()([1, 0], [np.nan, 0.5])) == (1, 0.5, 0)
+    scores = [0, 0, 1, 1], [0, 0.5, 0.3, 0.9]  # recall 1, 0.5, 0; precision 0.5, 1, 0
+    assert metrics.AUC(3, "PR", "minoring")(*scores) == 0.25
+    assert metrics.AUC(3, "PR", "majoring")(*scores) == 1
+    assert metrics.AUC(summation_method="minoring", thresholds=[0.3])([0, 1], [0.3, 0.4]) == 1  # 0.3 is not above 0.3
+    assert metrics.AUC(3, from_logits=True)([0, 0, 1, 1], [-9, 0, 0.5, 9]) == 1
+    labels = np.array([[1, 0], [0, 1]]), np.array([[0.9, 0.1], [0.4, 0.2]])  # of the positives 3 out of 4 are above 0.5
+    assert metrics.AUC(3, label_weights=[3, 1])(*labels) == 0.875
+    each = np.array([[1, 1], [0, 0]]), np.array([[0.9, 0.1], [0.1, 0.9]])  # areas 1 and 0
+    assert metrics.AUC(3, multi_label=True, label_weights=[3, 1])(*each) == 0.75
+
+
 EVERY = [
     (metrics.Precision, {"thresholds": [0.2, 0.5], "class_id": 1}), (metrics.Recall, {"top_k": 2, "thresholds": 0.1}),
     (metrics.F1Score, {"average": "macro", "threshold": 0.25}), (metrics.F1Score, {}),

@@ -55,7 +55,7 @@ MUTANTS = [
     Mutant(AREA, "label weights forgotten in one curve", "            weights = weights * self.label_weights\n",
         "            pass\n", VALUES),
     Mutant(AREA, "logits: sign", "np.exp(-np.logaddexp(0, -y.", "np.exp(-np.logaddexp(0, y.", VALUES),
-    Mutant(BASE, "a mean forgets the weights", "(each * weights).sum()", "each.sum()", "tests/test_fit_results.py"),
+    Mutant(BASE, "a mean forgets the weights", "(each * weights).sum()", "each.sum()", "tests/test_fit_results.py -k standalone"),
     Mutant(ERRORS, "a batch counts once, whatever its size", "self.loss(y_true, y_pred, weights) * len(weights)",
         "self.loss(y_true, y_pred, weights)", VALUES),
     Mutant(ERRORS, "a loss without weights", "self.loss(y_true, y_pred, weights)", "self.loss(y_true, y_pred)", VALUES),
