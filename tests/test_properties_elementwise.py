@@ -27,6 +27,7 @@ from op_arguments import (
 from properties import DTYPES, PROFILE, SEEDS, Draw, check, extents
 from scratchnet.kernels import registry
 from scratchnet.kernels.augmentation import CONSTANT, NEAREST, REFLECT, WRAP
+from test_kernels import POISON
 
 KEYS, STEPS = st.integers(0, 2**64 - 1), st.integers(0, 2**40)  # of random numbers
 LARGE = (16_385, 32_769, 50_001)  # beyond one, two and three tasks
@@ -101,7 +102,8 @@ def draw_gather(draw: Draw) -> list[OpCase]:
     kind, scale = draw(st.sampled_from(["u1", "f4", "f8"])), draw(floats(1e-3, 2))
 
     def make(rng: Any, dtype: Any) -> tuple[Any, ...]:
-        return (255 * rng.random((rows, features))).astype(kind), rng.integers(0, rows, n), scale
+        source = rng.integers(0, POISON, (rows, features))  # with a scale of 1 bytes remain what they are
+        return source.astype(kind), rng.integers(0, rows, n), scale
 
     return [OpCase("gather", draw(SEEDS), make)]
 
