@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 TRAINEE = [sys.executable, str(Path(__file__).parent / "trainee.py")]
-CLI = [sys.executable, "-m", "scratchnet"]
+CLI = [sys.executable, "-c", "import sys, scratchnet_train; sys.exit(scratchnet_train.main())"]  # as scratchnet-train
 LEFT = ("result.json", "log.csv", "best.safetensors")  # what the trainee leaves
 TRACED = "trace=openat,fsync,rename,renameat,renameat2,write,pwrite64,writev"
 

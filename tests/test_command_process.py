@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 from test_cli import COMMAND, ENVIRONMENT, SMALL, begun, refusal, train
@@ -225,3 +226,46 @@ def test_checkpoints_without_a_recipe_are_said_for_the_command_line(small, tmp_p
         said = refusal(small, *SHORT, "--out", "x", *more, cwd=tmp_path)
         assert "x: holds checkpoints, and no recipe.toml that says of what: delete x/checkpoints" in said
         assert "progress" not in said
+
+
+SIGNALLED = """
+import builtins, os, signal, sys, scratchnet_train
+
+signal.signal({number}, signal.{handler})
+imported = builtins.__import__
+
+
+def arrives(name, *others, **named):
+    if name == "numpy":
+        os.kill(os.getpid(), {number})
+    return imported(name, *others, **named)
+
+
+builtins.__import__ = arrives
+sys.argv = ["scratchnet-train", "show", "quickstart"]
+sys.exit(scratchnet_train.main())
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_scratchnet_is_imported_ends_the_command(number, code):
+    default = "default_int_handler" if number == signal.SIGINT else "SIG_DFL"
+    done = in_python(SIGNALLED.format(number=int(number), handler=default))
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+    done = in_python(SIGNALLED.format(number=int(number), handler="SIG_IGN"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "quickstart" in done.stdout
+
+
+def test_handlers_are_as_before_once_the_command_runs():
+    code = (
+        "import signal, sys, scratchnet_train; from scratchnet import cli;"
+        "cli.main = lambda: print(signal.getsignal(2) is signal.default_int_handler, signal.getsignal(15).name);"
+        "signal.signal(2, signal.default_int_handler); signal.signal(15, signal.SIG_DFL); scratchnet_train.main()"
+    )
+    assert in_python(code).stdout == "True SIG_DFL\n"
+
+
+def test_the_command_begins_where_signals_have_a_handler():
+    (command,) = entry_points(group="console_scripts", name="scratchnet-train")
+    assert command.value == "scratchnet_train:main"
