@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -12,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..checks import refuse_beyond_memory
-from ..datasets.files import open_regular, shown
+from ..datasets.files import CHUNK, open_regular, shown
 from ..errors import CheckpointError, DataError, ScratchnetError
 from ..require import require
 from ..safetensors_io import MOST_HEADER, is_safetensors
 
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
+_SEAL = b"\nscratchnet sha256 "
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 
@@ -52,7 +54,8 @@ class Opened:
 def opened(path: Any, needed_by: str) -> Iterator[Opened]:
     """Open a file of Keras's for the block, whose errors become one line that names the file.
 
-    The members of an archive are read whole: zip keeps a CRC-32 of each, so damage is noticed before HDF5 sees it.
+    Damage to an archive, or to an HDF5 file of ours, is noticed before HDF5 reads it: zip keeps a CRC-32 of each member,
+    and `sealed` adds a SHA-256. HDF5 files of Keras's have no checksum.
 
     Raises
     ------
@@ -74,6 +77,8 @@ def opened(path: Any, needed_by: str) -> Iterator[Opened]:
             if zipfile.is_zipfile(file):
                 content, config = _unpacked(file, name)
                 size = len(content.getbuffer())
+            else:
+                _check_seal(file, size)
             content.seek(0)
             with h5py.File(content, "r") as tree:
                 yield Opened(h5py, tree, config, size)
@@ -116,6 +121,26 @@ def _member(archive: zipfile.ZipFile, name: str, most: int | None = None) -> byt
     except Exception as error:
         what = f"{type(error).__name__}: {shown(error)[:200]}"
         raise CheckpointError(f"damaged: {name} in the archive cannot be read: {what}") from error
+
+
+def sealed(content: bytes) -> bytes:
+    """An HDF5 file with its SHA-256 behind it: HDF5 has no checksum, and ignores what follows its own last byte."""
+    return content + _SEAL + hashlib.sha256(content).hexdigest().encode()
+
+
+def _check_seal(file: Any, size: int) -> None:
+    length = len(_SEAL) + 64
+    file.seek(max(0, size - length))
+    end = file.read(length)
+    if not end.startswith(_SEAL):
+        return
+    file.seek(0)
+    found, left = hashlib.sha256(), size - length
+    while left and (piece := file.read(min(left, CHUNK))):
+        found.update(piece)
+        left -= len(piece)
+    if found.hexdigest().encode() != end[len(_SEAL) :]:
+        raise CheckpointError("damaged: its content does not have the SHA-256 that it was saved with")
 
 
 def packed(members: Mapping[str, bytes]) -> bytes:

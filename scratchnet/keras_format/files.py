@@ -16,7 +16,7 @@ from ..errors import CheckpointError, ConfigError, DependencyError, ScratchnetEr
 from ..layers.serialization import custom_objects as with_classes
 from ..require import require
 from ..safetensors_io import SaveError, parse
-from .containers import CONFIG, METADATA, WEIGHTS, Opened, opened, packed
+from .containers import CONFIG, METADATA, WEIGHTS, Opened, opened, packed, sealed
 from .parts import compiled, describe_compiled, describe_layer, stack_of
 from .state import read_state, write_state
 from .weights import read_weights, weights_in, write_weights
@@ -57,7 +57,7 @@ def save_weights(model: Sequential, path: Any) -> None:
     """Write the HDF5 file that Keras 3 calls weights. Raises as `save_model` does."""
     with _saving(path):
         model.require_built()
-        write_atomically(Path(path), _tree(model, False))
+        write_atomically(Path(path), sealed(_tree(model, False)))
 
 
 def _tree(model: Sequential, whole: bool) -> bytes:

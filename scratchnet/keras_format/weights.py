@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,6 @@ from ..layers.base import Layer
 from ..layers.stack import Stack
 from .containers import Opened, opened
 from .parts import FUNCTIONS, keras_class
-
-DIGEST = "scratchnet_sha256"
-"""An attribute of our own: HDF5 has no checksums, and Keras does not mind."""
 
 
 def read_weights(path: Any, model: Stack, needed_by: str) -> list[np.ndarray]:
@@ -55,33 +51,18 @@ def weights_in(file: Opened, model: Stack) -> list[np.ndarray]:
             used.add(place)
             arrays.append(_array(file, file.tree, place, layer, key, array.shape))
     _nothing_left(file, file.tree, "", used)
-    if DIGEST in file.tree.attrs and file.tree.attrs[DIGEST] != digest(arrays):
-        raise CheckpointError("damaged: its weights do not have the SHA-256 that they were saved with")
     return arrays
 
 
 def write_weights(tree: Any, model: Stack) -> None:
     """Put the weights of a model into an HDF5 tree as Keras 3 does; ConfigError for a layer that Keras lacks."""
-    arrays = []
     tree.create_group("vars").attrs["name"] = model.name
     for group, layer in groups(model):
         keras_class(layer)
         place = tree.create_group(group)
         place.attrs["name"] = layer.name
         for index, array in enumerate([*layer.params.values(), *layer.state.values()]):
-            arrays.append(to_numpy(array))
-            place[str(index)] = arrays[-1]
-    tree.attrs[DIGEST] = digest(arrays)
-
-
-def digest(arrays: Iterable[np.ndarray]) -> str:
-    """The SHA-256 of arrays in this order, with their types and shapes."""
-    found = hashlib.sha256()
-    for array in arrays:
-        little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        found.update(f"{little.dtype.str}{array.shape}".encode())
-        found.update(little.reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
+            place[str(index)] = to_numpy(array)
 
 
 def groups(stack: Stack, path: str = "") -> Iterator[tuple[str, Layer]]:
