@@ -54,7 +54,7 @@ class Opened:
 def opened(path: Any, needed_by: str) -> Iterator[Opened]:
     """Open a file of Keras's for the block, whose errors become one line that names the file.
 
-    Damage to an archive, or to an HDF5 file of ours, is noticed before HDF5 reads it: zip keeps a CRC-32 of each member,
+    Damage to an archive, or to HDF5 of ours, is noticed before HDF5 reads it: zip keeps a CRC-32 of each member,
     and `sealed` adds a SHA-256. HDF5 files of Keras's have no checksum.
 
     Raises

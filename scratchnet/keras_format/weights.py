@@ -108,9 +108,11 @@ def _legacy(file: Opened, tree: Any, model: Stack) -> Iterator[np.ndarray]:
         if not isinstance(layer, Stack) and any(inner.weights for inner in layer.sublayers()):
             raise CheckpointError(f"layer {layer.name!r}: Keras has no {type(layer).__name__}")
         # All trained weights come before all others, in a nested model, too.
-        inside = layer.walk()
-        targets = [(inner, key, a) for inner in inside for key, a in inner.params.items()]
-        targets += [(inner, key, a) for inner in inside for key, a in inner.state.items()]
+        inside, trained = layer.walk(), {id(one) for one in layer.trained()}
+        targets = [(inner, key, a) for inner in inside if id(inner) in trained for key, a in inner.params.items()]
+        for inner in inside:
+            others = inner.state if id(inner) in trained else {**inner.params, **inner.state}
+            targets += [(inner, key, a) for key, a in others.items()]
         if len(paths) != len(targets):
             got = f"the file's {name[:80]} has {len(paths)}"
             raise ShapeError(f"layer {layer.name!r}: expected {len(targets)} weights, {got}")
