@@ -88,7 +88,10 @@ def test_every_layer_there_and_back(layers, tmp_path):
         assert equal(again, model)
         np.testing.assert_array_equal(again.predict(x), model.predict(x))
         for one, other in zip(again.layers, model.layers, strict=True):
-            assert told(one) == told(other) or (one.activation, one.name) == (parts.FUNCTIONS[type(other).__name__], other.name)
+            assert told(one) == told(other) or (one.activation, one.name) == (
+                parts.FUNCTIONS[type(other).__name__],
+                other.name,
+            )
 
 
 def told(layer: Any) -> tuple[str, Any]:
@@ -197,13 +200,31 @@ def test_a_whole_model_of_keras_2(tmp_path):
         }}  # fmt: skip
         whole = {"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}}
         file.attrs["model_config"] = json.dumps(whole)
-        del file.attrs["training_config"], file["model_weights"]
+        file.attrs["training_config"] = json.dumps({
+            "loss": {"class_name": "SparseCategoricalCrossentropy",
+                     "config": {"reduction": "auto", "name": "s", "from_logits": True}},
+            "metrics": [[{"class_name": "MeanMetricWrapper",
+                          "config": {"name": "accuracy", "dtype": "float32", "fn": "sparse_categorical_accuracy"}}]],
+            "weighted_metrics": None, "loss_weights": None,
+            "optimizer_config": {"class_name": "SGD", "config": {
+                "name": "SGD", "learning_rate": 0.5, "decay": 0.0, "momentum": 0.0, "nesterov": False,
+                "is_legacy_optimizer": False, "jit_compile": True}},
+        })  # fmt: skip
+        del file["model_weights"]
         group = file.create_group("model_weights")
         group.attrs["layer_names"] = [b"d"]
         group["d/d/kernel:0"] = np.ones((4, 2), np.float32)
         group["d"].attrs["weight_names"] = [b"d/kernel:0"]
     mine = sn.load_model(tmp_path / "m.h5")
-    assert (mine.input_shape, mine.optimizer, mine.predict(np.ones((1, 4))).tolist()) == ((4,), None, [[4.0, 4.0]])
+    assert (mine.input_shape, mine.predict(np.ones((1, 4))).tolist()) == ((4,), [[4.0, 4.0]])
+    assert (mine.optimizer.learning_rate, mine.loss.from_logits, mine.metrics_names) == (
+        0.5,
+        True,
+        ["loss", "accuracy"],
+    )
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        file.attrs["training_config"] = "[]"
+    assert sn.load_model(tmp_path / "m.h5").optimizer is None
 
 
 def saved(model: Any, path: Path) -> Path:
@@ -326,7 +347,8 @@ def test_what_keras_does_not_have(tmp_path):
         (sn.Sequential([L.Input((4,)), L.Residual(L.Dense(4), name="r")]), "layer 'r': Keras has no Residual"),
         (sn.Sequential([L.Input((4,)), L.GELU(approximate=True, name="g")]), "layer 'g': Keras cannot save a GELU"),
         (sn.Sequential([L.Input((4,)), L.Dense(4, name="a/b")]), "layer 'a/b': Keras's names have no '/'"),
-        (Own([L.Input((4,)), L.Dense(4)], name="own"), "model 'own': Keras has no Own"),
+        (Own([L.Input((4,)), L.Dense(4)], name="own"), "layer 'own': Keras has no Own"),
+        (sn.Sequential([L.Input((4,)), Own([L.Dense(4)], name="in")]), "layer 'in': Keras has no Own"),
         (plain, "Keras has no Mine"),
         (smooth, "Keras has no label_smoothing"),
     ]:

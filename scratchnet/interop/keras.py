@@ -75,9 +75,9 @@ def to_keras(model: Sequential) -> Any:
 
 
 def _layer(keras: Any, layer: Layer) -> Any:
-    name, settings = keras_class(layer), keras_arguments(layer)
     if isinstance(layer, Stack):
         return keras.Sequential([_layer(keras, inner) for inner in layer.layers], name=layer.name)
+    name, settings = keras_class(layer), keras_arguments(layer)
     # The weights already exist, so initializers are omitted; so is the dropout masks' key.
     kept = {key: value for key, value in settings.items() if not key.endswith("_initializer") and key != "seed"}
     if isinstance(kept.get("activation"), dict):

@@ -38,12 +38,8 @@ def save_model(model: Sequential, path: Any) -> None:
     CheckpointError
         If the file cannot be written, or Keras lacks something that the model has, naming it.
     """
-    from ..model import Sequential
-
     with _saving(path):
         model.require_built()
-        if type(model) is not Sequential:
-            raise ConfigError(f"model {model.name!r}: Keras has no {type(model).__name__}")
         description = describe_layer(model)
         if model.optimizer is not None:
             description["compile_config"] = describe_compiled(model)
@@ -74,7 +70,7 @@ def _saving(path: Any) -> Iterator[None]:
     name = shown(path)
     try:
         yield
-    except ConfigError as error:
+    except (ConfigError, CheckpointError) as error:
         raise CheckpointError(f"{name}: cannot be saved for Keras: {error}; {INSTEAD}") from error
     except (OSError, ValueError) as error:
         if isinstance(error, ScratchnetError):
@@ -125,9 +121,30 @@ def _described(file: Opened) -> tuple[Any, Any]:
     if texts[0] is None:
         raise CheckpointError("holds weights without a network: build the model, then model.load_weights(path)")
     description, settings = (parse(text if isinstance(text, bytes) else str(text or "{}").encode()) for text in texts)
-    if "optimizer_config" in settings:
-        settings["optimizer"] = settings.pop("optimizer_config")
-    return description, settings
+    return description, _of_keras_2(settings)
+
+
+def _of_keras_2(settings: dict[str, Any]) -> dict[str, Any]:
+    """Compile settings that Keras 2 wrote, in the words of Keras 3."""
+    if not settings:
+        return settings
+    optimizer, loss = settings.pop("optimizer_config"), settings.get("loss")
+    for name in ("jit_compile", "is_legacy_optimizer"):
+        optimizer["config"].pop(name, None)
+    if isinstance(loss, dict) and loss["config"].get("reduction") == "auto":
+        loss["config"].pop("reduction")
+    metrics = settings.get("metrics") or []
+    if len(metrics) == 1 and isinstance(metrics[0], list):  # a list for each output
+        metrics = metrics[0]
+    settings["metrics"] = [_metric_of_keras_2(one) for one in metrics]
+    return {**settings, "optimizer": optimizer}
+
+
+def _metric_of_keras_2(metric: Any) -> Any:
+    if not isinstance(metric, dict) or metric.get("class_name") != "MeanMetricWrapper":
+        return metric
+    name = metric["config"].get("name")
+    return name if name in ("accuracy", "acc") else metric["config"]["fn"]
 
 
 @contextmanager

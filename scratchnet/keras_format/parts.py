@@ -29,9 +29,7 @@ _PARTS = {"initializer": "initializers", "regularizer": "regularizers"}  # ends 
 def keras_class(layer: Layer) -> str:
     """The name of Keras's class for a layer; ConfigError if there is none."""
     name = type(layer).__name__
-    if isinstance(layer, Stack):
-        return "Sequential"
-    if not ours(type(layer)) or name not in (*SAME, *FUNCTIONS, "Activation"):
+    if not ours(type(layer)) or name not in (*SAME, *FUNCTIONS, "Activation", "Sequential"):
         raise ConfigError(f"layer {layer.name!r}: Keras has no {name}")
     return "Activation" if name in FUNCTIONS else name
 
