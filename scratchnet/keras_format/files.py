@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..model import Sequential
 
 KERAS = "3.0.0"  # the version that the files claim to be of: the first with this format
-INSTEAD = "a .safetensors file keeps everything of scratchnet"
+INSTEAD = "a .safetensors file keeps everything"
 
 
 def save_model(model: Sequential, path: Any) -> None:
