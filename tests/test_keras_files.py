@@ -154,7 +154,7 @@ def test_a_model_before_its_first_step_and_one_that_is_not_compiled(tmp_path):
     assert not library.models.load_model(tmp_path / "m.keras").compiled
     assert sn.load_model(tmp_path / "m.keras").optimizer is None
     fresh = library.Sequential([library.layers.Input((4,)), library.layers.Dense(2)])
-    fresh.compile(library.optimizers.SGD(0.25), library.losses.mean_squared_error, metrics=["mae"])
+    fresh.compile(library.optimizers.SGD(0.25), [library.losses.mean_squared_error], metrics=[["mae"]])
     fresh.save(tmp_path / "m.keras")  # its optimizer has no slots yet
     mine = sn.load_model(tmp_path / "m.keras")
     assert (mine.optimizer.learning_rate, mine.loss.name) == (0.25, "mean_squared_error")
@@ -398,7 +398,10 @@ REFUSALS = [
     (in_layer(class_name="Lambda"), "layer 'a': there is no Lambda in scratchnet"),
     (in_layer(module="mine"), "Dense is not one of Keras's own classes, but of mine"),
     (in_layer(registered_name="Custom>Dense"), "Dense is not one of Keras's own classes"),
-    (in_layer(activation=FUNCTION), "__lambda__ is not one of Keras's own classes, but of builtins"),
+    (
+        in_layer(activation=FUNCTION),
+        "layer 'a': activation: __lambda__ is not one of Keras's own classes, but of builtins",
+    ),
     (
         lambda c: dense_of(c).update(bias_regularizer={"class_name": "Own", "config": {}}),
         "regularizer: expected one of l1",

@@ -17,7 +17,7 @@ from ..layers.serialization import custom_objects as with_classes
 from ..require import require
 from ..safetensors_io import SaveError, parse
 from .containers import CONFIG, METADATA, WEIGHTS, Opened, opened, packed, sealed
-from .parts import compiled, describe_compiled, describe_layer, stack_of
+from .parts import compiled, describe_compiled, describe_layer, of_one_output, stack_of
 from .state import read_state, write_state
 from .weights import read_weights, weights_in, write_weights
 
@@ -133,10 +133,7 @@ def _of_keras_2(settings: dict[str, Any]) -> dict[str, Any]:
         optimizer["config"].pop(name, None)
     if isinstance(loss, dict) and loss["config"].get("reduction") == "auto":
         loss["config"].pop("reduction")
-    metrics = settings.get("metrics") or []
-    if len(metrics) == 1 and isinstance(metrics[0], list):  # a list for each output
-        metrics = metrics[0]
-    settings["metrics"] = [_metric_of_keras_2(one) for one in metrics]
+    settings["metrics"] = [_metric_of_keras_2(one) for one in of_one_output(settings.get("metrics")) or []]
     return {**settings, "optimizer": optimizer}
 
 

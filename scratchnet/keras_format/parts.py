@@ -165,8 +165,8 @@ def part(spec: Any, what: str) -> Any:
     return {"class_name": name, "config": config}
 
 
-def layer_of(spec: Any) -> Layer:
-    """The layer that Keras has described, not built.
+def layer_of(spec: Any, what: str = "layer") -> Layer:
+    """The layer that Keras has described, not built; ``what`` says in messages where that stands.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def layer_of(spec: Any) -> Layer:
     ConfigError
         If the layer has arguments for what scratchnet does not do.
     """
-    name, config = checked(spec, "layer")
+    name, config = checked(spec, what)
     own, who = config.get("name"), f"layer {str(config.get('name'))[:80]!r}"
     if name == "Sequential":
         return stack_of(spec)
@@ -191,7 +191,7 @@ def layer_of(spec: Any) -> Layer:
             arguments[argument] = part(value, f"{who}: {argument}")
     if isinstance(value := arguments.get("activation"), dict):
         function = value.get("class_name") == "function"
-        arguments["activation"] = part(value, who) if function else layer_of(value)
+        arguments["activation"] = part(value, who) if function else layer_of(value, f"{who}: activation")
     try:
         return make(getattr(our_layers, name), arguments)
     except ConfigError as error:
@@ -233,11 +233,15 @@ def compiled(config: Any) -> dict[str, Any]:
     """The arguments of our ``compile`` from Keras's compile settings."""
     if not isinstance(config, dict):
         raise CheckpointError(f"expected a dict, got {str(config)[:80]}")
-    settings = {
-        **config,
-        "optimizer": part(config.get("optimizer"), "optimizer"),
-        "loss": part(config.get("loss"), "loss"),
-    }
-    if isinstance(given := config.get("metrics"), list):
-        settings["metrics"] = [part(one, "metric") for one in given]
-    return settings
+    loss, given = config.get("loss"), of_one_output(config.get("metrics"))
+    if isinstance(loss, list) and len(loss) == 1:
+        (loss,) = loss
+    if isinstance(given, list):
+        given = [part(one, "metric") for one in given]
+    optimizer = part(config.get("optimizer"), "optimizer")
+    return {**config, "optimizer": optimizer, "loss": part(loss, "loss"), "metrics": given}
+
+
+def of_one_output(metrics: Any) -> Any:
+    """The metrics, if Keras keeps a list for each output: there is one."""
+    return metrics[0] if isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list) else metrics
