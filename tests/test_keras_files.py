@@ -161,6 +161,17 @@ def test_a_model_before_its_first_step_and_one_that_is_not_compiled(tmp_path):
     assert mine.metrics_names == ["loss", "mae"]
 
 
+def test_a_frozen_model_inside(tmp_path):
+    inner = sn.Sequential([L.Dense(3), L.Dense(3)], trainable=False)  # of its layers none says so
+    model = sn.Sequential([L.Input((4,)), inner, L.Dense(2)])
+    model.compile("adam", "mse")
+    model.train_on_batch(np.ones((2, 4)), np.ones((2, 2)))
+    theirs = keras_side.keras().models.load_model(saved(model, tmp_path / "m.keras"))
+    again = sn.load_model(tmp_path / "m.keras")
+    assert len(theirs.trainable_weights) == len(again.trainable_weights) == len(model.trainable_weights) == 2
+    assert again.optimizer.iterations == int(theirs.optimizer.iterations) == 1
+
+
 def test_weights_alone(tmp_path):
     model, library = network(), keras_side.keras()
     model.save(tmp_path / "m.keras")
@@ -336,6 +347,10 @@ class Own(sn.Sequential):
     pass
 
 
+class Penalty(sn.regularizers.L2):
+    pass
+
+
 def test_what_keras_does_not_have(tmp_path):
     plain = dense()
     plain.compile(type("Mine", (sn.optimizers.SGD,), {})(0.1), "mse")
@@ -351,6 +366,7 @@ def test_what_keras_does_not_have(tmp_path):
         (sn.Sequential([L.Input((4,)), Own([L.Dense(4)], name="in")]), "layer 'in': Keras has no Own"),
         (plain, "Keras has no Mine"),
         (smooth, "Keras has no label_smoothing"),
+        (sn.Sequential([L.Input((4,)), L.Dense(4, kernel_regularizer=Penalty())]), "Keras has no Penalty"),
     ]:
         words = rf"m\.keras: cannot be saved for Keras: {re.escape(says)}.*; a \.safetensors file keeps everything"
         refused(model.save, tmp_path / "m.keras", match=words)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import __name__ as ours
 from .. import initializers
 from ..datasets.files import shown, write_atomically
 from ..errors import CheckpointError, ConfigError, DependencyError, ScratchnetError
@@ -44,7 +43,7 @@ def save_model(model: Sequential, path: Any) -> None:
         if model.optimizer is not None:
             description["compile_config"] = describe_compiled(model)
         config = json.dumps(description)
-        metadata = json.dumps({"keras_version": KERAS, "written_by": ours})
+        metadata = json.dumps({"keras_version": KERAS, "written_by": "scratchnet"})
         members = {METADATA: metadata.encode(), CONFIG: config.encode(), WEIGHTS: _tree(model, True)}
         write_atomically(Path(path), packed(members))
 

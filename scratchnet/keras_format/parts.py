@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import initializers, losses, metrics, optimizers
+from .. import initializers, losses, metrics, optimizers, regularizers
 from .. import layers as our_layers
 from ..custom import ours
 from ..errors import CheckpointError, ConfigError
@@ -24,6 +24,7 @@ SAME = (
 FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "GELU": "gelu"}
 """Layers of ours that are functions in Keras."""
 _PARTS = {"initializer": "initializers", "regularizer": "regularizers"}  # ends of arguments, and Keras's modules
+_HOMES: dict[str, Any] = {"initializers": initializers, "regularizers": regularizers}
 
 
 def keras_class(layer: Layer) -> str:
@@ -51,16 +52,18 @@ def describe(module: str, name: str, config: dict[str, Any]) -> dict[str, Any]:
     return {"module": module, "class_name": name, "config": config, "registered_name": None}
 
 
-def describe_layer(layer: Layer) -> dict[str, Any]:
-    """A layer as Keras serializes it; ConfigError if Keras has none like it."""
+def describe_layer(layer: Layer, frozen: bool = False) -> dict[str, Any]:
+    """A layer as Keras serializes it, ``frozen`` if what it is in is not trainable; ConfigError if Keras has none like
+    it.
+    """
     name = keras_class(layer)
     if "/" in str(layer.name):
         raise ConfigError(f"layer {layer.name!r}: Keras's names have no '/'")
     if isinstance(layer, Stack):
-        return describe("keras", name, _describe_stack(layer))
+        return describe("keras", name, _describe_stack(layer, frozen or not layer.trainable))
     if getattr(layer, "approximate", False):
         raise ConfigError(f"layer {layer.name!r}: Keras cannot save a GELU(approximate=True)")
-    config = keras_arguments(layer)
+    config = {**keras_arguments(layer), "trainable": layer.trainable and not frozen}
     if isinstance(config.get("activation"), dict):
         (inner,) = layer.sublayers()
         config["activation"] = describe_layer(inner)
@@ -71,7 +74,7 @@ def describe_layer(layer: Layer) -> dict[str, Any]:
     return describe("keras.layers", name, config)
 
 
-def _describe_stack(stack: Stack) -> dict[str, Any]:
+def _describe_stack(stack: Stack, frozen: bool) -> dict[str, Any]:
     if not stack.built:
         raise ConfigError(f"model {stack.name!r} is not built")
     shape = [None, *stack.input_shape]
@@ -79,13 +82,13 @@ def _describe_stack(stack: Stack) -> dict[str, Any]:
     while name in taken:
         name += "_"
     start = {"batch_shape": shape, "dtype": stack.dtype.name, "name": name}
-    layers = [describe("keras.layers", "InputLayer", start), *map(describe_layer, stack.layers)]
-    return {"name": stack.name, "trainable": stack.trainable, "layers": layers, "build_input_shape": shape}
+    layers = [describe("keras.layers", "InputLayer", start), *(describe_layer(one, frozen) for one in stack.layers)]
+    return {"name": stack.name, "trainable": not frozen, "layers": layers, "build_input_shape": shape}
 
 
 def _describe_part(module: str, spec: dict[str, Any], cls: type | None = None) -> dict[str, Any]:
     name, config = spec["class_name"], dict(spec["config"])
-    if (cls is not None and not ours(cls)) or (module == "initializers" and not hasattr(initializers, name)):
+    if (cls is not None and not ours(cls)) or (module in _HOMES and not hasattr(_HOMES[module], name)):
         raise ConfigError(f"Keras has no {name}")
     if name in ("Zeros", "Ones"):  # Keras's take no seed
         config.pop("seed", None)
