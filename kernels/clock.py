@@ -48,6 +48,14 @@ def current() -> Clock | None:
     return _own.clock
 
 
+def counted(step: int) -> tuple[int, Any]:
+    """A layer's step, as a kernel takes it: the step and None or, where there is a clock, by how much the layer is
+    ahead of the clock (which a graph may bake in), and the clock's array.
+    """
+    clock = current()
+    return (step, None) if clock is None else (step - clock.step, clock.array)
+
+
 @contextmanager
 def using(new: Clock) -> Iterator[None]:
     """Within the block, kernels read the clock ``new``."""

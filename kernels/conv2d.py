@@ -3,15 +3,15 @@ c, f])``.
 
 The reference turns it into one matrix product per group of channels: ``im2col`` lays every window out as a row, the
 filters are the columns. The Numba kernels are in conv2d_im2col.py (any convolution; its input's gradient is in
-conv2d_transpose.py), conv2d_depthwise.py (each channel by itself) and conv2d_winograd.py (3x3 and 5x5 with stride 1,
-a third to a quarter of the multiplications); `algorithm` says which one runs.
+conv2d_input_gradient.py), conv2d_depthwise.py (each channel by itself) and conv2d_winograd.py (3x3 and 5x5 with
+stride 1, a third to a quarter of the multiplications); `algorithm` says which one runs.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from . import conv2d_depthwise, conv2d_im2col, conv2d_transpose, conv2d_winograd
+from . import conv2d_depthwise, conv2d_im2col, conv2d_input_gradient, conv2d_winograd
 from .registry import reference, twin
 
 
@@ -87,4 +87,4 @@ def conv2d_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db, 
     else:
         conv2d_im2col.run_backward(x, w, y, dy, strides, pads, dilation, groups, relu, dw, db)
         if dx.size:
-            conv2d_transpose.run(w, y, dy, strides, pads, dilation, groups, relu, dx)
+            conv2d_input_gradient.run(w, y, dy, strides, pads, dilation, groups, relu, dx)

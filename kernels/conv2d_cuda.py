@@ -43,15 +43,30 @@ def conv2d_forward(
     _launch("conv2d_forward", (n * oh * ow, f // groups, kh * kw * cg), groups, (x, w, b, geometry, n, relu), (y,))
 
 
+def filter_gradient(
+    x: Any, w: Any, dy: Any, mask: Any, strides: Pair, pads: Pads, dilation: Pair, groups: int, dw: Any, db: Any
+) -> None:
+    """dw and, unless it is None or empty, db; ``mask`` is y, or None without ReLU."""
+    (n, oh, ow, _), (kh, kw, cg, f) = dy.shape, w.shape
+    geometry = _geometry(x, w, dy, strides, pads, dilation, groups)
+    sizes = kh * kw * cg, f // groups, n * oh * ow
+    _launch("conv2d_filter_gradient", sizes, groups, (x, mask, dy, geometry, n), (dw, db))
+
+
+def input_gradient(w: Any, dy: Any, mask: Any, strides: Pair, pads: Pads, dilation: Pair, groups: int, dx: Any) -> None:
+    """dx; ``mask`` is y, or None without ReLU."""
+    (n, h, width, _), (kh, kw, cg, f) = dx.shape, w.shape
+    geometry = _geometry(dx, w, dy, strides, pads, dilation, groups)
+    sizes = n * h * width, cg, kh * kw * (f // groups)
+    _launch("conv2d_input_gradient", sizes, groups, (w, mask, dy, geometry, n), (dx,))
+
+
 @twin("conv2d_backward", "cupy")
 def conv2d_backward(
     x: Any, w: Any, y: Any, dy: Any, strides: Pair, pads: Pads, dilation: Pair, groups: int, relu: bool,
     dw: Any, db: Any, dx: Any,
 ) -> None:  # fmt: skip
-    (n, oh, ow, _), (kh, kw, cg, _), fg = y.shape, w.shape, w.shape[3] // groups
-    geometry, mask = _geometry(x, w, y, strides, pads, dilation, groups), y if relu else None
-    sizes = kh * kw * cg, fg, n * oh * ow
-    _launch("conv2d_filter_gradient", sizes, groups, (x, mask, dy, geometry, n), (dw, db))
+    mask = y if relu else None
+    filter_gradient(x, w, dy, mask, strides, pads, dilation, groups, dw, db)
     if dx.size:
-        sizes = n * x.shape[1] * x.shape[2], cg, kh * kw * fg
-        _launch("conv2d_input_gradient", sizes, groups, (w, mask, dy, geometry, n), (dx,))
+        input_gradient(w, dy, mask, strides, pads, dilation, groups, dx)

@@ -3,7 +3,7 @@
 In a padded image the number under tap ``(kh, kw, c)`` of the window at pixel ``(i, j)`` lies at ``pixels[i, j] +
 taps[kh, kw, c]``. So the matrix of all windows, (pixels, taps), is never materialized: the matrix product reads it
 through the two tables, and its transpose with the tables swapped. With a copy, a 5x5 window over one channel ran four
-times slower. The gradient of the input is in conv2d_transpose.py.
+times slower. The gradient of the input is in conv2d_input_gradient.py.
 """
 
 from __future__ import annotations

@@ -1,41 +1,21 @@
-// Dropout with the generator of dropout.py: Philox4x32-10, the same mask as on the CPU, bit for bit.
+// Dropout with the generator of philox.py: the same mask as on the CPU, bit for bit.
 
 #include "common.cuh"
-
-struct Words {
-    u32 v[4];
-};
-
-// The four words of counter (block, step) under a key: Salmon, Moraes, Dror and Shaw, SC 2011.
-__device__ __forceinline__ Words philox(u64 block, u64 step, u64 key) {
-    u32 a = (u32)block, b = (u32)(block >> 32), c = (u32)step, d = (u32)(step >> 32);
-    u32 k0 = (u32)key, k1 = (u32)(key >> 32);
-#pragma unroll
-    for (int i = 0; i < 10; i++) {
-        const u64 p = (u64)a * 0xD2511F53u, q = (u64)c * 0xCD9E8D57u;
-        a = (u32)(q >> 32) ^ b ^ k0;
-        b = (u32)q;
-        c = (u32)(p >> 32) ^ d ^ k1;
-        d = (u32)p;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    return {{a, b, c, d}};
-}
+#include "philox.cuh"
 
 template <int N>
 struct __align__(N) Flags {
     u8 v[N];
 };
 
-// A thread makes the four numbers of a block of the generator. With a clock, `step` is relative to the clock's.
+// A thread makes the four numbers of a block of the generator.
 extern "C" __global__ void dropout_forward(
     const REAL* x, u64 key, i64 step, const Clock* clock, u32 drop_below, REAL scale, i64 size, REAL* y, u8* mask
 ) {
-    if (clock) step += clock->step - 1;
+    const u64 at = stream_step(step, clock);
     const bool vectors = aligned(x) && aligned(y) && aligned(mask);
     for (i64 first = thread_index() * 4; first < size; first += thread_count() * 4) {
-        const Words words = philox((u64)first / 4, (u64)step, key);
+        const Words words = philox((u64)first / 4, at, key);
         if (vectors && first + 4 <= size) {
             Flags<4> flags;
 #pragma unroll

@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from . import cuda
-from .clock import current
+from .clock import counted
 from .dropout import drop_below
 from .registry import twin
 
 
 @twin("dropout_forward", "cupy")
 def dropout_forward(x: Any, key: int, step: int, rate: float, y: Any, mask: Any) -> None:
-    clock = current()
-    if clock is not None:
-        step -= clock.step  # the graph bakes in how far the layer is ahead of the clock
     cuda.launch(
-        "dropout", "dropout_forward", *cuda.spread(x), x, key, step, clock and clock.array,
-        drop_below(rate), 1 / (1 - rate), x.size, y, mask, dtype=x.dtype,
+        "dropout", "dropout_forward", *cuda.spread(x), x, key, *counted(step), drop_below(rate),
+        1 / (1 - rate), x.size, y, mask, dtype=x.dtype,
     )  # fmt: skip
 
 

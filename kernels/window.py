@@ -65,6 +65,49 @@ def plan(
     return (oh, ow), (top, bottom, left, right)
 
 
+def transposed_plan(
+    label: str,
+    size: tuple[int, int],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str,
+    dilation: tuple[int, int] = (1, 1),
+    beyond: tuple[int, int] | None = None,
+) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
+    """The image of which a convolution makes ``size`` windows, and that convolution's padding: ``(oh, ow), (top,
+    bottom, left, right)``.
+
+    Several images do. With ``beyond`` None, VALID takes the smallest one that leaves no gap behind the last window,
+    ``(size - 1) stride + max(e, stride)``, and SAME ``size stride``; with a number they take ``(size - 1) stride + e +
+    beyond`` and ``(size - 1) stride + e % 2 + beyond``, as Keras does.
+
+    Raises
+    ------
+    ShapeError
+        If that convolution does not make ``size`` windows, or the image is enormous; the message starts with ``label``,
+        which names the layer.
+    """
+    image = []
+    for axis, (s, k, t, d) in enumerate(zip(size, window, strides, dilation, strict=True)):
+        effective, more = (k - 1) * d + 1, None if beyond is None else beyond[axis]
+        if more is None:
+            more = (t if padding == "same" else max(effective, t)) - effective
+        elif padding == "same":
+            more += effective % 2 - effective
+        image.append((s - 1) * t + effective + more)
+    require_few(label, max(image[0] * image[1], *strides, *dilation), f"a window of {window}, strides {strides}")
+    height, width = image
+    made, pads = (0, 0), (0, 0, 0, 0)
+    if min(image) > 0:
+        made, pads = plan(label, (height, width), window, strides, padding, dilation)
+    if made != tuple(size):
+        raise ShapeError(
+            f"layer {label!r}: expected an output_padding with which a convolution with padding {padding!r} takes the "
+            f"output back to {tuple(size)}, got {beyond}: it takes the output {(height, width)} to {made}"
+        )
+    return (height, width), pads
+
+
 def require_few(label: str, pixels: int, asked: str) -> None:
     """Raise ShapeError if a padded image has more pixels than kernels can count, which on a GPU is in 32 bits."""
     if pixels > MOST:

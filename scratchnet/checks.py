@@ -40,7 +40,7 @@ def number(owner: Any, name: str, value: Any, interval: str = "(-inf, inf)") -> 
         and (value >= low if interval[0] == "[" else value > low)
         and (value <= high if interval[-1] == "]" else value < high)
     ):
-        return int(value) if isinstance(value, int | np.integer) else float(value)
+        return int(value) if isinstance(value, int | np.integer) else float(value) + 0.0  # -0.0 + 0.0 is 0.0
     raise ConfigError(f"{type(owner).__name__}: {name}: expected a number in {interval}, got {value!r:.80}")
 
 

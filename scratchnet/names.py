@@ -15,12 +15,12 @@ CUTOFF = 0.75  # of difflib's similarity: "tahn" for "tanh" has it, most other w
 
 _FUNCTIONAL = "there is no functional API: Sequential, and Residual for a way around layers"
 _ARRAYS = "fit takes arrays of all samples; for data too large for memory, a loop with train_on_batch"
-_PICTURES = "change the arrays before fit, or write a layer that acts only in training"
+_PICTURES = "change the arrays before fit, or write a layer"
+_RANDOM_PICTURES = f"RandomFlip and RandomTranslation are here; otherwise {_PICTURES} that acts only in training"
 _OWN_LAYER = "a layer of your own, with forward and backward"
 _OWN_LOSS = "a loss of your own, because its derivative is needed"
 _OWN_OPTIMIZER = "an optimizer of your own, with update"
 _OTHER_DATA = "there is none: datasets.load_npz, load_csv and load_image_folder read files"
-_CONVOLUTION = "Conv2D(channels, size, groups=channels); separable: then Conv2D(filters, 1)"
 _SEQUENCES = "there is none: scratchnet is about images and vectors"
 _STEP = "loss_and_gradients(x, y) fills every layer.grads, and train_on_batch(x, y) takes a step"
 _SKLEARN = "interop.sklearn.SequentialClassifier is one"
@@ -33,7 +33,6 @@ INSTEAD = {
         "addweight": "make it in build, with add_param(name, shape, initializer, rng)",
         "applications": "there are no pretrained networks",
         "applygradients minimize": _STEP,
-        "auc": "scikit-learn's, on model.predict(x)",
         "backupandrestore": "TrainingCheckpoint does this",
         "bostonhousing californiahousing cifar10 cifar100 imdb reuters": _OTHER_DATA,
         "cast constant converttotensor math ops variable": "arrays are NumPy's, and so are functions of arrays",
@@ -43,16 +42,14 @@ INSTEAD = {
         "cosinesimilarity": _OWN_LOSS,
         "data dataset evaluategenerator fitgenerator predictgenerator pydataset sequence": _ARRAYS,
         "decay": "a schedule does this: learning_rate=InverseTimeDecay(rate, 1, decay)",
-        "depthwiseconv2d separableconv2d separableconvolution2d": _CONVOLUTION,
         "elu": 'Activation("elu")',
-        "f1score precision recall": "metrics.classification_report, on model.predict_classes(x)",
         "experimental listphysicaldevices test": "get_backend() says where the arithmetic runs",
         "function": "kernels are compiled, whatever the function",
-        "gaussiannoise lambda prelu spatialdropout2d thresholdedrelu": _OWN_LAYER,
+        "lambda prelu spatialdropout2d thresholdedrelu": _OWN_LAYER,
         "gradienttape": "layers have backward(dy), and models loss_and_gradients(x, y)",
         "gru lstm simplernn embedding bidirectional multiheadattention textvectorization": _SEQUENCES,
-        "imagedatagenerator normalization randombrightness randomcontrast randomcrop randomflip": _PICTURES,
-        "randomrotation randomtranslation randomzoom resizing": _PICTURES,
+        "imagedatagenerator randombrightness randomcontrast randomcrop randomrotation randomzoom": _RANDOM_PICTURES,
+        "normalization resizing": _PICTURES,
         "imagedatasetfromdirectory": "datasets.load_image_folder",
         "init": "it is called kernel_initializer",
         "kerasclassifier kerasregressor sklearnclassifier sklearnregressor wrappers": _SKLEARN,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import Any
 
 from .callbacks import Callback, Logs
+from .results import single
 
 REDRAW_SECONDS = 0.1  # drawing more often costs time without showing more
 
 
 def _means(logs: Logs) -> str:
-    return " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
+    return " - ".join(f"{name}: {single(value):.4f}" for name, value in logs.items())
 
 
 class EpochLines(Callback):
@@ -51,7 +53,8 @@ class ProgressBar(EpochLines):
         bar = "=" * filled + "." * (self.width - filled)
         means = _means(self.model.trainer().results(self.model.progress.samples))
         text = f"Epoch {self.epoch + 1}/{self.params['epochs']} [{bar}] {batch + 1}/{steps} - {left}{means}"
-        self._write("\r\x1b[K" + text)
+        # A line that the terminal breaks could not be drawn over.
+        self._write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._write("\r\x1b[K")

@@ -44,6 +44,17 @@ class Rate(Number):
         self._optimizer.learning_rate = value
 
 
+def logged(result: Any) -> Any:
+    """A metric's result as logs have it: a float, or a list of floats if it is several, which JSON can hold."""
+    values = [float(value) for value in np.ravel(result).tolist()]
+    return values[0] if len(values) == 1 else values
+
+
+def single(value: Any) -> float:
+    """What logs have under a name, as one number to print: of several the mean, as in Keras."""
+    return float(np.mean(value))
+
+
 def as_result(array: Any) -> Any:
     """A NumPy array as a `Result`, without a copy; an array on a GPU as it is."""
     return array.view(Result) if type(array) is np.ndarray else array

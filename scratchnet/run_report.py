@@ -69,8 +69,12 @@ def facts(recipe: Recipe, data: RecipeData, results: dict[str, Any]) -> Iterator
 
 
 def describe_table(table: dict[str, Any]) -> str:
-    """``{name = "adam", learning_rate = 0.001}`` as ``adam, learning_rate 0.001``."""
-    return ", ".join(str(value) if key == "name" else f"{key} {value}" for key, value in table.items())
+    """``{name = "adam", learning_rate = 0.001}`` as ``adam, learning_rate 0.001``; a table in it in parentheses."""
+    words = []
+    for key, value in table.items():
+        said = f"({describe_table(value)})" if isinstance(value, dict) else str(value)
+        words.append(said if key == "name" else f"{key} {said}")
+    return ", ".join(words)
 
 
 def draw_curves(folder: RunFolder, recipe: Recipe, curves: dict[str, list[float]]) -> None:

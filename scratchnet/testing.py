@@ -31,7 +31,7 @@ def default_batch_size(trainer: Trainer, keras: int = 32) -> int:
     return keras if own else PREDICT_BATCH
 
 
-def run_test(trainer: Trainer, data: fit_data.Prepared, batches: tuple[int, int], run: Hooks) -> dict[str, float]:
+def run_test(trainer: Trainer, data: fit_data.Prepared, batches: tuple[int, int], run: Hooks) -> dict[str, Any]:
     """Loss and metrics over the first batches of a data set: (samples in each, how many)."""
     trainer.reset()
     model, (source, targets, weights), (size, count), seen = trainer.model, data, batches, 0
@@ -49,7 +49,7 @@ def run_test(trainer: Trainer, data: fit_data.Prepared, batches: tuple[int, int]
     return results
 
 
-def answer(results: dict[str, float], return_dict: bool) -> Any:
+def answer(results: dict[str, Any], return_dict: bool) -> Any:
     """Results as the user wants them: a dict, or the loss and the metrics in a list, or the loss alone."""
     if return_dict:
         return results

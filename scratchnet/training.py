@@ -14,8 +14,9 @@ from . import numerics
 from .backend import array_module, ops, to_numpy
 from .checks import warn
 from .custom import ours
-from .errors import ConfigError
+from .errors import CheckpointError, ConfigError
 from .layers.weights import put_one
+from .results import logged
 from .stepping import Stepper
 from .workspace import nothing
 
@@ -250,17 +251,20 @@ class Trainer:
         self.reset()
         self.totals[...] = array_module().asarray(progress.totals)
         for metric, state in zip(self.measured, progress.metrics, strict=False):
-            metric.load_state(state)
+            try:
+                metric.load_state(state)
+            except (TypeError, ValueError, IndexError) as error:
+                raise CheckpointError(f"the fit was saved with another metric than {metric.name!r}: {error}") from error
 
     def capture(self, progress: Progress) -> None:
         """Save the mean of the running epoch, for `restore`."""
         progress.totals = [float(total) for total in to_numpy(self.totals)]
         progress.metrics = [metric.state() for metric in self.measured]
 
-    def results(self, samples: int) -> dict[str, float]:
-        """Loss and metrics, as means over the samples since `reset`."""
+    def results(self, samples: int) -> dict[str, Any]:
+        """Loss and metrics of the samples since `reset`; an array as a list."""
         loss, correct = (float(total) for total in to_numpy(self.totals))
         for metric in self.counted:
             metric.load_state([correct, samples])
-        values = [loss / samples, *(float(metric.result()) for metric in self.model.metrics)]
+        values = [loss / samples, *(logged(metric.result()) for metric in self.model.metrics)]
         return dict(zip(self.model.metrics_names, values, strict=True))

@@ -11,7 +11,7 @@ from scratchnet.kernels import registry
 from scratchnet.kernels.activations import PLAIN
 from scratchnet.kernels.elementwise_losses import BINARY, DIVERGENCE, POISSON
 from scratchnet.kernels.smooth import SIGMOID
-from scratchnet.kernels.window import plan
+from scratchnet.kernels.window import plan, transposed_plan
 
 Rng = np.random.Generator
 
@@ -153,6 +153,30 @@ def dropout(id: str, shape: tuple[int, ...], rate: float, key: int = 2**63 + 123
     ]
 
 
+def flip_shift(
+    id: str, shape: tuple[int, ...], flips: tuple[bool, bool], shifts: Any, fill: int, value: float = 0.0,
+    key: int = 2**63 + 12345, step: int = 7,
+) -> list[OpCase]:  # fmt: skip
+    """Flips and shifts of images, forward and backward."""
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        return normal(rng, dtype, *shape), key, step, flips, shifts, fill, value
+
+    def backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        moves = run("flip_shift_forward", *forward(rng, dtype))[1]
+        return normal(rng, dtype, *shape), moves, fill
+
+    return [
+        OpCase("flip_shift_forward", id, forward),
+        OpCase("flip_shift_backward", id, backward, unwanted=(0,)),
+    ]
+
+
+def noise(id: str, shape: tuple[int, ...], step: int = 7, key: int = 2**63 + 12345, stddev: float = 0.3) -> OpCase:
+    """Gaussian noise."""
+    return OpCase("gaussian_noise", id, lambda rng, dtype: (normal(rng, dtype, *shape), key, step, stddev))
+
+
 def dense(
     id: str, n: int, inputs: int, outputs: int, relu: bool = False, bias: int = 1, used: float = 1.0
 ) -> list[OpCase]:
@@ -199,6 +223,39 @@ def conv2d(
     return [
         OpCase("conv2d_forward", id, forward, cancels=30),
         OpCase("conv2d_backward", id, backward, unwanted=(1, 2), cancels=30),
+    ]
+
+
+def conv2d_transpose(
+    id: str, shape: tuple[int, ...], filters: int, window: Any, strides: Any = (1, 1), padding: str = "valid",
+    dilation: Any = (1, 1), beyond: Any = None, relu: bool = False, bias: int = 1,
+) -> list[OpCase]:  # fmt: skip
+    """Transposed convolution, forward and backward; ``beyond`` is its layer's output_padding."""
+    size, pads = transposed_plan(id, shape[1:3], window, strides, padding, dilation, beyond)
+    window_of = strides, pads, dilation
+
+    def forward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        arrays = normal(rng, dtype, *shape), normal(rng, dtype, *window, filters, shape[3])
+        return *arrays, normal(rng, dtype, bias * filters), *window_of, size, relu
+
+    def backward(rng: Rng, dtype: Any) -> tuple[Any, ...]:
+        x, w, b, *rest = forward(rng, dtype)
+        y = np.ascontiguousarray(run("conv2d_transpose_forward", x, w, b, *rest))  # not a part of a padded image
+        return x, w, y, normal(rng, dtype, *y.shape), *window_of, relu
+
+    return [
+        OpCase("conv2d_transpose_forward", id, forward, cancels=30),
+        OpCase("conv2d_transpose_backward", id, backward, unwanted=(1, 2), cancels=30),
+    ]
+
+
+def upsampling(id: str, shape: tuple[int, ...], size: tuple[int, int]) -> list[OpCase]:
+    """Upsampling, forward and backward, of an image of this shape."""
+    n, h, w, c = shape
+    large = n, h * size[0], w * size[1], c
+    return [
+        OpCase("upsample_forward", id, lambda rng, dtype: (normal(rng, dtype, *shape), size)),
+        OpCase("upsample_backward", id, lambda rng, dtype: (normal(rng, dtype, *large), size), unwanted=(0,)),
     ]
 
 

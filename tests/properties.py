@@ -31,7 +31,9 @@ PROFILE = settings(
 Draw = Callable[[Any], Any]
 SEEDS = st.integers(0, 2**32 - 1).map(str)  # the id of a case is what its random numbers come from
 DTYPES = st.sampled_from(["float32", "float64"])
-LINEAR = ("dense", "conv2d", "average_pool", "zero_pad", "add", "rescale", "max_pool_backward")
+LINEAR = (
+    "dense", "conv2d", "average_pool", "zero_pad", "upsample", "add", "rescale", "max_pool_backward", "flip_shift",
+)  # fmt: skip
 
 
 def extents(least: int, most: int, *large: int) -> st.SearchStrategy[int]:

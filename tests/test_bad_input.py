@@ -86,6 +86,13 @@ WORDS = {
     ),
     "axis": (lambda: L.BatchNormalization(axis=1.0), "BatchNormalization: axis: expected an integer, got 1.0"),
     "softmax": (lambda: L.Softmax(axis=PAIR), "Softmax: axis: expected an integer, got array([1., 1.])"),
+    "interpolation": (lambda: L.UpSampling2D(interpolation="bilinear"), "expected 'nearest', got 'bilinear'"),
+    "beyond": (lambda: L.Conv2DTranspose(1, 3, 2, output_padding=2), "less than the strides (2, 2), got (2, 2)"),
+    "no window": (
+        lambda: L.Conv2DTranspose(1, 2, 2, "same", output_padding=0).build((3, 3, 1)),
+        "expected an output_padding with which a convolution with padding 'same' takes the output back to (3, 3), got",
+    ),
+    "cropped": (lambda: L.Cropping2D(2).build((4, 5, 1)), "expected a cropping that leaves something of (4, 5), got"),
     "synchronized": (lambda: L.BatchNormalization(synchronized=True), "synchronized: expected False, got True"),
     "lora": (lambda: L.Dense(2, lora_rank=4), "Dense: lora_rank: expected None, got 4: there is no LoRA"),
 }
@@ -236,7 +243,7 @@ def test_a_matrix_in_a_message_makes_no_lines_of_it() -> None:
         (sn.initializers, "__wrapped__", ""),
         (sn, "Model", ": there is no functional API: Sequential, and Residual for a way around layers"),
         (L, "GroupNormalization", ": LayerNormalization and BatchNormalization are here"),
-        (L, "UpSampling2D", ""),
+        (L, "UpSampling3D", ": did you mean 'UpSampling2D'?"),
     ],
 )
 def test_misspelt_names_of_modules(module: Any, name: str, hint: str) -> None:
@@ -428,6 +435,9 @@ def test_a_tensor_that_is_part_of_a_graph() -> None:
         lambda: L.Conv2D(2, 3, dilation_rate=10**9, padding="same"),
         lambda: L.Conv2D(2, 3, strides=2**70),
         lambda: L.ZeroPadding2D(10**9),
+        lambda: L.UpSampling2D(10**9),
+        lambda: L.Conv2DTranspose(2, 10**9),
+        lambda: L.Conv2DTranspose(2, 3, strides=10**9, padding="same"),
     ],
 )
 def test_enormous_windows(layer: Callable[[], L.Layer], backend: str) -> None:

@@ -33,7 +33,7 @@ def gpu() -> Iterator[Driver]:
 
 def model(capture: bool, optimizer: Any = None, middle: Any = None, loss: Any = None) -> sn.Sequential:
     sn.utils.set_random_seed(3)
-    middle = [L.BatchNormalization(), L.ReLU(), L.Dropout(0.3)] if middle is None else middle
+    middle = [L.BatchNormalization(), L.ReLU(), L.Dropout(0.3), L.GaussianNoise(0.2)] if middle is None else middle
     made = sn.Sequential([L.Input((6,)), L.Dense(8), *middle, L.Dense(4)])
     made.compile(
         optimizer or sn.optimizers.Adam(0.01, weight_decay=0.01),
@@ -151,6 +151,7 @@ CHANGES: dict[str, Callable[[sn.Sequential], None]] = {
     "number of a schedule": lambda made: setattr(made.optimizer.rate_or_schedule, "decay_rate", 0.1),
     "rate of Dropout": lambda made: setattr(made.layers[3], "rate", 0.6),
     "key of Dropout": lambda made: setattr(made.layers[3], "key", 7),
+    "stddev of GaussianNoise": lambda made: setattr(made.layers[4], "stddev", 0.6),
     "momentum of BatchNormalization": lambda made: setattr(made.layers[1], "momentum", 0.5),
     "smoothing of a loss": lambda made: setattr(made.loss, "label_smoothing", 0.3),
     "array of a weight": lambda made: made.layers[-1].params.update(kernel=made.layers[-1].kernel / 2),

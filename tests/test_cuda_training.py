@@ -25,6 +25,7 @@ import scratchnet as sn
 from scratchnet import capture, gpu_memory
 from scratchnet import layers as L  # noqa: N812
 from scratchnet.errors import BackendError
+from scratchnet.layers.random_stream import RandomLayer
 
 pytestmark = pytest.mark.skipif(build.compiler() is None, reason="needs g++ to build the kernels for the CPU")
 
@@ -41,8 +42,8 @@ Y = np.random.default_rng(1).integers(0, 10, 70)
 
 def network() -> list[Any]:
     return [
-        L.Conv2D(8, 3, padding="same", activation="relu"), L.MaxPooling2D(2), L.LayerNormalization(),
-        L.Dropout(0.3), L.BatchNormalization(),
+        L.RandomFlip("horizontal"), L.RandomTranslation(0.2, 0.2), L.Conv2D(8, 3, padding="same", activation="relu"),
+        L.MaxPooling2D(2), L.LayerNormalization(), L.Dropout(0.3), L.BatchNormalization(), L.GaussianNoise(0.1),
         L.Flatten(), L.Dense(16, activation="relu"), L.Dropout(0.2), L.Dense(10),
     ]  # fmt: skip
 
@@ -158,7 +159,7 @@ def test_an_epoch_is_replayed_and_read_back_once(gpu: Driver, monkeypatch: pytes
     assert gpu.replays == 3 * (70 // capture.UNROLLED + 70 % capture.UNROLLED)
     assert reads == [(3,), (1,), (2,)] * 3  # after an epoch: the clock, whether all weights are finite, the totals
     assert made.optimizer.iterations == 210
-    assert [layer.step for layer in made.layers if isinstance(layer, L.Dropout)] == [210, 210]
+    assert [layer.step for layer in made.layers if isinstance(layer, RandomLayer)] == [210] * 5
 
 
 def test_the_gpu_follows_the_cpu(gpu: Driver) -> None:
@@ -241,11 +242,13 @@ def test_a_loss_that_is_not_finite_is_found_and_the_weights_are_those_before_it(
 
 
 def test_metrics_on_the_host_are_computed_step_by_step(gpu: Driver) -> None:
-    result = trained(metrics=["accuracy", "sparse_top_k_categorical_accuracy"])
+    measured = ["sparse_top_k_categorical_accuracy", "sparse_categorical_crossentropy"]
+    result = trained(metrics=["accuracy", *measured])
     assert gpu.replays == 0
     with sn.use_backend("numba"):
-        other = trained(metrics=["accuracy", "sparse_top_k_categorical_accuracy"])
-    assert result[1]["sparse_top_k_categorical_accuracy"] == other[1]["sparse_top_k_categorical_accuracy"]
+        other = trained(metrics=["accuracy", *measured])
+    assert result[1][measured[0]] == other[1][measured[0]]
+    assert result[1][measured[1]] == pytest.approx(other[1][measured[1]], rel=1e-5)
 
 
 # Everything else a user meets -----------------------------------------------------------------------------------------
@@ -272,7 +275,7 @@ def test_arrays_that_are_on_the_gpu_are_taken(where: str, gpu: Driver) -> None:
     x, weights = X / np.float32(255), np.linspace(0.5, 1.5, len(X), dtype=np.float32)
 
     def results(*arrays: Any) -> list[np.ndarray]:
-        made, (x, y, weights) = model(layers=network()[4:]), arrays
+        made, (x, y, weights) = model(layers=network()[7:]), arrays
         history = made.fit(
             x, y, sample_weight=weights, class_weight={3: 2.0}, validation_split=0.2, batch_size=16, verbose=0
         )
@@ -301,7 +304,7 @@ def test_single_batches_and_evaluation(gpu: Driver) -> None:
 def test_tensor_cores_on_request(precision: str, rtol: float, gpu: Driver) -> None:
     losses = []
     for one in ("float32", precision):
-        rounded = model(precision=one, layers=network()[4:])
+        rounded = model(precision=one, layers=network()[6:])
         losses += rounded.fit(pixels(), Y, batch_size=16, verbose=0).history["loss"]
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], rel=rtol)
@@ -316,7 +319,7 @@ def test_tensor_cores_on_request(precision: str, rtol: float, gpu: Driver) -> No
 
 def test_a_full_gpu_is_answered_with_the_batch_that_would_fit(gpu: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     many = np.tile(X, (60, 1, 1, 1)), np.tile(Y, 60)
-    made = model(layers=network()[:2] + network()[4:])
+    made = model(layers=network()[2:4] + network()[7:])
     monkeypatch.setattr(_Memory, "total", _Memory.used + 20_000_000)
     message = r"batch_size=4000, which takes .* batch_size=\d+ would fit"
     with pytest.raises(sn.errors.BackendError, match=message) as caught:
@@ -328,7 +331,7 @@ def test_a_full_gpu_is_answered_with_the_batch_that_would_fit(gpu: Driver, monke
     with pytest.raises(sn.errors.BackendError, match="would fit"):
         made.fit(pixels(many[0]), many[1], batch_size=int(1.3 * fits), verbose=0)
     del made  # prediction needs less: no gradients
-    other = model(layers=network()[:2] + network()[4:])
+    other = model(layers=network()[2:4] + network()[7:])
     monkeypatch.setattr(_Memory, "total", _Memory.used + 8_000_000)
     with pytest.raises(sn.errors.BackendError, match="would fit"):
         other.predict(pixels(many[0]), batch_size=4000)
@@ -361,12 +364,12 @@ def test_a_graph_that_has_no_memory_is_answered_with_a_smaller_batch(
 
     monkeypatch.setattr(gpu, "capture", fails)
     with pytest.raises(BackendError, match=r"too small for batch_size=40, .*: batch_size=36 would fit"):
-        model(layers=network()[4:]).fit(pixels(), Y, batch_size=40, verbose=0)
+        model(layers=network()[7:]).fit(pixels(), Y, batch_size=40, verbose=0)
 
 
 def test_a_gradient_check_leaves_the_memory_to_the_model(gpu: Driver) -> None:
     """It works on a deep copy, whose arrays have memory of their own."""
-    made = model(layers=network()[4:])
+    made = model(layers=network()[7:])
     before = made.predict(pixels())
     assert sn.check_gradients(made, X[:2] / 255, Y[:2], max_elements=2)
     gc.collect()

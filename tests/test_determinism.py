@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("numba")
 
-# A network with every kernel that splits its work: both convolutions, pooling, batch statistics, dropout, dense layers
-# large enough for several tasks, Adam over several chunks.
+# A network with every kernel that splits its work: both convolutions, pooling, batch statistics, dropout, augmentation,
+# dense layers large enough for several tasks, Adam over several chunks.
 PROGRAM = """
 import hashlib
 import numpy as np
@@ -22,7 +22,7 @@ from scratchnet import layers as L
 sn.set_backend("numba")
 sn.utils.set_random_seed(7)
 model = sn.Sequential([
-    L.Input((14, 14, 3)),
+    L.Input((14, 14, 3)), L.RandomFlip(), L.RandomTranslation(0.2, 0.2), L.GaussianNoise(0.1),
     L.Conv2D(32, 3, padding="same", activation="relu"), L.MaxPooling2D(2),
     L.Conv2D(48, 3, padding="same", activation="relu"), L.BatchNormalization(),
     L.Conv2D(32, 5, padding="same", activation="relu"), L.AveragePooling2D(2, padding="same"), L.Dropout(0.3),

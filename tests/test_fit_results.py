@@ -260,3 +260,16 @@ def test_the_time_left_does_not_count_steps_that_compile(
     drawn = capsys.readouterr().out.split("\r")
     assert [part.split(" - ")[1] for part in drawn if "/6 - " in part][1:] == [f"{8 - 2 * k}s left" for k in range(5)]
     assert "left" not in drawn[1]
+
+
+def test_a_narrow_terminal_gets_a_bar_of_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.0)
+    lengths = {}
+    for columns in (40, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        network().fit(X, LABELS, batch_size=10, verbose=1)
+        bars = [part for part in capsys.readouterr().out.split("\r\x1b[K") if part.startswith("Epoch 1/1 [")]
+        lengths[columns] = max(map(len, bars))
+    assert lengths[40] == 39 < lengths[200] < 199

@@ -103,6 +103,7 @@ def test_refusals(make: Any, message: str) -> None:
 
 def test_what_is_borderline_but_means_something() -> None:
     assert (drawn(initializers.RandomNormal(2.0, 0.0), 3) == 2).all()
+    assert (drawn(initializers.RandomNormal(2.0, -0.0), 3) == 2).all()  # NumPy refuses the sign
     assert (drawn(initializers.RandomUniform(1.0, 1.0), 3) == 1).all()
     assert initializers.HeNormal(np.int64(3)).config() == {"seed": 3}
 

@@ -31,6 +31,11 @@ LAYERS = [
     L.LayerNormalization(epsilon=0.01), L.Flatten(), L.Dropout(0.4), L.Dense(7, activation="tanh"),
     L.LayerNormalization(center=False), L.Dense(3, activation="softmax"),
 ]  # fmt: skip
+DECODER = [
+    L.DepthwiseConv2D(3, 2, "same", depth_multiplier=2), L.SeparableConv2D(5, 3, depth_multiplier=2, activation="relu"),
+    L.UpSampling2D(), L.Cropping2D(((1, 0), (0, 2))), L.Conv2DTranspose(4, 3, 2, "same", activation="relu"),
+    L.Conv2DTranspose(2, (2, 3), (2, 3), output_padding=1), L.GlobalAveragePooling2D(),
+]  # fmt: skip
 POOLS = [[L.GlobalMaxPooling2D()], [L.GlobalAveragePooling2D(keepdims=True), L.Flatten()]]
 
 
@@ -49,8 +54,8 @@ def deviation(ours: Any, theirs: Any) -> float:
 
 @pytest.mark.parametrize(
     "layers",
-    [LAYERS, *([*LAYERS[:7], *pool, L.Dense(4)] for pool in POOLS)],
-    ids=["sequence", "global-max", "global-average"],
+    [LAYERS, DECODER, *([*LAYERS[:7], *pool, L.Dense(4)] for pool in POOLS)],
+    ids=["sequence", "decoder", "global-max", "global-average"],
 )
 def test_there_and_back(layers, tmp_path, record_property):
     keras_side.keras()

@@ -17,6 +17,7 @@ from scratchnet.layers import activations
 HAVE_WEIGHTS = [
     (lambda **k: L.Dense(2, **k), ["kernel", "bias"]),
     (lambda **k: L.Conv2D(2, 3, **k), ["kernel", "bias"]),
+    (lambda **k: L.Conv2DTranspose(2, 3, **k), ["kernel", "bias"]),
     (lambda **k: L.BatchNormalization(**k), ["beta", "gamma"]),
     (lambda **k: L.LayerNormalization(**k), ["beta", "gamma"]),
 ]
@@ -29,6 +30,24 @@ def test_keras_defaults_pass_and_what_would_be_something_else_is_refused(make: A
         with pytest.raises(ConfigError, match=rf"\w+: {weight}_constraint: expected None, got 'l2': there are no"):
             make(**{f"{weight}_constraint": "l2"})
         assert weight in make(**{f"{weight}_regularizer": "l2"}).regularizers
+
+
+def test_depthwise_arguments_are_about_weights_of_other_names() -> None:
+    for layer, weights in (
+        (L.DepthwiseConv2D(3, depthwise_regularizer="l2"), ["kernel"]),
+        (
+            L.SeparableConv2D(2, 3, depthwise_regularizer="l2", pointwise_regularizer="l1"),
+            ["depthwise_kernel", "pointwise_kernel"],
+        ),
+    ):
+        assert list(layer.regularizers) == weights
+        again = type(layer).from_config(layer.get_config())
+        assert again.config() == layer.config()
+        assert list(again.regularizers) == weights
+    with pytest.raises(ConfigError, match="has no argument 'kernel_regularizer'"):
+        L.DepthwiseConv2D(3, kernel_regularizer="l2")
+    with pytest.raises(ConfigError, match="pointwise_constraint: expected None"):
+        L.SeparableConv2D(2, 3, pointwise_constraint="l2")
 
 
 @pytest.mark.parametrize("make", [L.Flatten, L.ReLU, lambda **k: L.Dense(2, **k), sn.Sequential, L.GlobalMaxPooling2D])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import LAYERS, LayerCase
-from scratchnet.kernels.dropout import philox, random_words
+from scratchnet.kernels.philox import philox, random_words
 from scratchnet.kernels.window import output_extent, pad_amounts
 
 import scratchnet as sn

@@ -105,7 +105,8 @@ def test_no_needless_transposes(tmp_path):
 def test_layers_between_images_and_rows(tmp_path):
     """Every change between the two orders of axes, in one network."""
     model = sn.Sequential([
-        L.Input((9, 7, 3)), L.Rescaling(2.0, -0.5), L.ZeroPadding2D(((1, 0), (2, 1))),
+        L.Input((9, 7, 3)), L.RandomFlip(), L.RandomTranslation(0.2, 0.2), L.GaussianNoise(0.1), L.Rescaling(2.0, -0.5),
+        L.ZeroPadding2D(((1, 0), (2, 1))),
         L.Conv2D(6, 3, strides=2, padding="same", activation="tanh"), L.BatchNormalization(), L.ReLU(1.0),
         L.Residual([L.Conv2D(8, 1), L.LeakyReLU()], [L.Conv2D(8, 1, use_bias=False)]),
         L.ZeroPadding2D(1), L.LayerNormalization(), L.Dense(5, activation="gelu"), L.Conv2D(4, 2, activation="softmax"),
@@ -120,11 +121,11 @@ def test_layers_between_images_and_rows(tmp_path):
     assert deviation(model.predict(x), sn.interop.onnx.import_model(path).predict(x)) <= 1e-5
 
 
-def save(path: Path, nodes: list[Any], shape: Any, constants: dict[str, np.ndarray]) -> Path:
+def save(path: Path, nodes: list[Any], shape: Any, constants: dict[str, np.ndarray], output: Any = ("n", 5)) -> Path:
     """A file that somebody else wrote."""
     ends = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, extents)
-        for name, extents in (("x", shape), ("y", ["n", 5]))
+        for name, extents in (("x", shape), ("y", output))
     ]
     tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)
@@ -152,6 +153,57 @@ def test_a_channels_first_file_is_read_as_channels_last(tmp_path):
     assert deviation(model.predict(x.transpose(0, 2, 3, 1)), run(path, x)) <= 1e-5
 
 
+def test_layers_of_an_autoencoder_are_read_back_as_they_were(tmp_path):
+    model = sn.Sequential([
+        L.Input((8, 6, 3)), L.DepthwiseConv2D(3, 2, "same", depth_multiplier=2), L.Conv2DTranspose(4, 3, 2, "same"),
+        L.Conv2DTranspose(3, 2, (1, 3)), L.UpSampling2D((1, 2)), L.Cropping2D(((1, 0), (3, 2))), L.Conv2D(1, 3),
+    ])  # fmt: skip
+    x = np.random.default_rng(0).standard_normal((3, 8, 6, 3)).astype(np.float32)
+    path = exported(shaken(model), tmp_path / "m.onnx")
+    assert deviation(model.predict(x), run(path, x)) <= 1e-5
+    back = sn.interop.onnx.import_model(path)
+    assert [type(layer) for layer in back.layers] == [type(layer) for layer in model.layers]
+    assert deviation(model.predict(x), back.predict(x)) <= 1e-5
+
+
+ENLARGED: list[tuple[Any, dict[str, Any]]] = [
+    (
+        helper.make_node(
+            "ConvTranspose", ["0", "k", "b"], ["1"], strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1]
+        ), {},
+    ),
+    (helper.make_node("ConvTranspose", ["0", "k"], ["1"], strides=[3, 1], pads=[0, 1, 2, 0]), {}),
+    (helper.make_node("ConvTranspose", ["0", "k"], ["1"], dilations=[2, 1]), {}),
+    (helper.make_node("Resize", ["0", "", "s"], ["1"], mode="nearest"), {"s": np.array([1, 1, 2, 3], np.float32)}),
+    (helper.make_node("Resize", ["0", "", "", "s"], ["1"], mode="nearest"), {"s": np.array([4, 2, 12, 4], np.int64)}),
+    (helper.make_node("Pad", ["0", "s"], ["1"]), {"s": np.array([0, 0, 1, -2, 0, 0, -1, 3], np.int64)}),
+    (
+        helper.make_node("Slice", ["0", "s", "e", "a"], ["1"]),
+        {"s": np.array([1, -3]), "e": np.array([2**31 - 1, -1]), "a": np.array([2, -1])},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("node", "constants"), ENLARGED, ids=lambda value: value.op_type if hasattr(value, "op_type") else ""
+)
+def test_other_forms_of_what_enlarges_and_crops(node, constants, tmp_path):
+    """As other frameworks write it, in a channels-first file; a 1x1 convolution before it, to say so."""
+    rng = np.random.default_rng(0)
+    constants = {
+        "k": rng.standard_normal((2, 3, 3, 2)).astype(np.float32), "b": rng.standard_normal(3).astype(np.float32),
+        "one": np.eye(2, dtype=np.float32)[:, :, None, None], **constants,
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["x", "one"], ["0"]), node,
+        helper.make_node("Transpose", ["1"], ["y"], perm=[0, 2, 3, 1]),
+    ]  # fmt: skip
+    path = save(tmp_path / "m.onnx", nodes, ["n", 2, 6, 4], constants, output=["n", "h", "w", "c"])
+    x = rng.standard_normal((4, 2, 6, 4)).astype(np.float32)
+    model = sn.interop.onnx.import_model(path)
+    assert deviation(model.predict(x.transpose(0, 2, 3, 1)), run(path, x)) <= 1e-5
+
+
 @pytest.mark.parametrize(
     ("node", "words"),
     [
@@ -163,11 +215,21 @@ def test_a_channels_first_file_is_read_as_channels_last(tmp_path):
         (helper.make_node("Transpose", ["x"], ["y"], perm=[0, 2, 1, 3]), "perm: expected channels"),
         (helper.make_node("Softmax", ["x"], ["y"], axis=0), "axis: expected"),
         (helper.make_node("LayerNormalization", ["x", "k"], ["y"], axis=1), "axis: expected -1 or 3, got 1"),
+        (helper.make_node("ConvTranspose", ["x", "k"], ["y"], output_shape=[9, 9]), "output_shape: expected pads"),
+        (helper.make_node("ConvTranspose", ["x", "k"], ["y"], group=2), "group: expected 1, got 2"),
+        (helper.make_node("Resize", ["x", "", "f"], ["y"], mode="linear"), "mode: expected b'nearest'"),
+        (helper.make_node("Resize", ["x", "", "f"], ["y"]), r"the factors \[1.0, 1.0, 1.5, 2.0\]"),
+        (helper.make_node("Resize", ["x", "", "f"], ["y"], nearest_mode="ceil"), "got half_pixel, ceil"),
+        (helper.make_node("Slice", ["x", "i", "j", "a"], ["y"]), "got axis 3, step 1"),
     ],
     ids=lambda value: value.op_type if hasattr(value, "op_type") else "",
 )
 def test_what_no_layer_does_is_named(node, words, tmp_path):
-    path = save(tmp_path / "m.onnx", [node], ["n", 2, 6, 6], {"k": np.ones((1, 2, 3, 3), np.float32)})
+    constants = {
+        "k": np.ones((1, 2, 3, 3), np.float32), "f": np.array([1, 1, 1.5, 2], np.float32),
+        "i": np.array([1]), "j": np.array([2]), "a": np.array([3]),
+    }  # fmt: skip
+    path = save(tmp_path / "m.onnx", [node], ["n", 2, 6, 6], constants)
     with pytest.raises(CheckpointError, match=words):
         sn.interop.onnx.import_model(path)
 
@@ -227,6 +289,9 @@ def test_refusals_of_export(tmp_path):
 
 FLOAT64: list[tuple[Any, str | None]] = [
     (lambda: [L.Conv2D(2, 2)], "Conv"),
+    (lambda: [L.Conv2DTranspose(2, 2)], "ConvTranspose"),
+    (lambda: [L.UpSampling2D()], "Resize"),
+    (lambda: [L.Cropping2D(1)], None),
     (lambda: [L.AveragePooling2D(2)], "AveragePool"),
     (lambda: [L.GlobalAveragePooling2D()], "GlobalAveragePool"),
     (lambda: [L.GlobalMaxPooling2D()], "GlobalMaxPool"),

@@ -21,6 +21,7 @@ from scratchnet.cli import main
 from scratchnet.datasets import digits, fashion_mnist
 from scratchnet.pages import charts, files, measures, network, pictures
 from scratchnet.recipes.recipe import Recipe
+from scratchnet.run_report import describe_table
 
 HOSTILE = '<script>alert("0")</script><img src=x onerror=alert(1)>'
 NAMES = (HOSTILE, "one & only", "'two'", *(str(label) for label in range(3, 10)))
@@ -475,6 +476,20 @@ def test_the_drawing_has_no_empty_lines():
         ["flatten (Flatten)", "4, no parameters"],
         ["dense (Dense)", "4 units", "4, 20 parameters"],
     ]
+
+
+def test_a_long_name_leaves_no_room_for_the_class():
+    rows = [
+        network.LayerRow(name, "BatchNormalization", "", (4,), 0) for name in ("bn", "batch_normalization", 40 * "x")
+    ]
+    drawn, _ = network.drawing((4,), rows)
+    assert [row.words[0] for row in drawn[1:]] == ["bn (BatchNormalization)", "batch_normalization", 30 * "x" + "…"]
+
+
+def test_a_schedule_is_said_in_parentheses():
+    schedule = {"name": "cosine_decay", "decay_steps": 4}
+    table = {"name": "sgd", "learning_rate": schedule, "momentum": 0.9}
+    assert describe_table(table) == "sgd, learning_rate (cosine_decay, decay_steps 4), momentum 0.9"
 
 
 def test_a_deep_network_is_drawn_in_part_and_listed_whole():

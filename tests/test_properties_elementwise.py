@@ -1,4 +1,4 @@
-"""Activations, dropout, losses, optimizers, clipping, sums: twins against references on random shapes and settings."""
+"""Ops on elements, random numbers, losses and optimizers: twins against references on random shapes and settings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,25 @@ import pytest
 import test_properties_windows
 from hypothesis import given
 from hypothesis import strategies as st
-from op_arguments import OpCase, activation, dropout, elementwise_loss, loss, normal, optimizer, penalty, run
+from op_arguments import (
+    OpCase,
+    activation,
+    dropout,
+    elementwise_loss,
+    flip_shift,
+    loss,
+    noise,
+    normal,
+    optimizer,
+    penalty,
+    run,
+)
 from properties import DTYPES, PROFILE, SEEDS, Draw, check, extents
 from scratchnet.kernels import registry
+from scratchnet.kernels.augmentation import CONSTANT, NEAREST, REFLECT, WRAP
+from test_kernels import POISON
 
+KEYS, STEPS = st.integers(0, 2**64 - 1), st.integers(0, 2**40)  # of random numbers
 LARGE = (16_385, 32_769, 50_001)  # beyond one, two and three tasks
 
 
@@ -49,7 +64,19 @@ def draw_softmax(draw: Draw) -> list[OpCase]:
 
 def draw_dropout(draw: Draw) -> list[OpCase]:
     rate = draw(st.one_of(st.just(0.0), floats(0, 0.99)))
-    return dropout(draw(SEEDS), shapes(draw), rate, draw(st.integers(0, 2**64 - 1)), draw(st.integers(0, 2**40)))
+    return dropout(draw(SEEDS), shapes(draw), rate, draw(KEYS), draw(STEPS))
+
+
+def draw_noise(draw: Draw) -> list[OpCase]:
+    return [noise(draw(SEEDS), shapes(draw), draw(STEPS), draw(KEYS), draw(floats(0, 3)))]
+
+
+def draw_flip_shift(draw: Draw) -> list[OpCase]:
+    n, h, w, c = draw(extents(1, 9, 70)), draw(st.integers(1, 8)), draw(extents(1, 8, 28)), draw(st.integers(1, 4))
+    flips = draw(st.booleans()), draw(st.booleans())
+    shifts = [tuple(sorted((draw(st.integers(-size, size)), draw(st.integers(-size, size))))) for size in (h, w)]
+    fill, value = draw(st.sampled_from([CONSTANT, NEAREST, REFLECT, WRAP])), draw(floats(-2, 2))
+    return flip_shift(draw(SEEDS), (n, h, w, c), flips, tuple(shifts), fill, value, draw(KEYS), draw(STEPS))
 
 
 def draw_sums(draw: Draw) -> list[OpCase]:
@@ -75,7 +102,8 @@ def draw_gather(draw: Draw) -> list[OpCase]:
     kind, scale = draw(st.sampled_from(["u1", "f4", "f8"])), draw(floats(1e-3, 2))
 
     def make(rng: Any, dtype: Any) -> tuple[Any, ...]:
-        return (255 * rng.random((rows, features))).astype(kind), rng.integers(0, rows, n), scale
+        source = rng.integers(0, POISON, (rows, features))  # with a scale of 1 bytes remain what they are
+        return source.astype(kind), rng.integers(0, rows, n), scale
 
     return [OpCase("gather", draw(SEEDS), make)]
 
@@ -119,6 +147,8 @@ FAMILIES = {
     "activation_forward activation_backward": draw_activation,
     "softmax_forward softmax_backward": draw_softmax,
     "dropout_forward dropout_backward": draw_dropout,
+    "gaussian_noise": draw_noise,
+    "flip_shift_forward flip_shift_backward": draw_flip_shift,
     "add rescale": draw_sums,
     "clip_by_value clip_by_norm": draw_clipping,
     "gather": draw_gather,

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from op_arguments import OpCase, batch_norm, conv2d, dense, layer_norm, normal, pooling
+from op_arguments import OpCase, batch_norm, conv2d, conv2d_transpose, dense, layer_norm, normal, pooling, upsampling
 from properties import DTYPES, PROFILE, SEEDS, Draw, check, extents
 
 BOTH = ("forward", "backward")
 OPS = [
-    *(f"{name}_{way}" for name in ("conv2d", "dense", "max_pool", "average_pool", "zero_pad") for way in BOTH),
-    *(f"layer_norm_{way}" for way in BOTH),
+    *(f"{name}_{way}" for name in ("conv2d", "conv2d_transpose", "dense", "max_pool", "average_pool") for way in BOTH),
+    *(f"{name}_{way}" for name in ("zero_pad", "upsample", "layer_norm") for way in BOTH),
     *(f"batch_norm_{way}" for way in (*BOTH, "inference")),
 ]
 
@@ -52,6 +52,22 @@ def draw_conv2d(draw: Draw) -> list[OpCase]:
     return conv2d(draw(SEEDS), shape, filters, window, strides, padding, dilation, groups, relu, bias)
 
 
+def draw_conv2d_transpose(draw: Draw) -> list[OpCase]:
+    window, strides, padding = draw(pairs(5)), draw(pairs(4)), draw(st.sampled_from(["same", "valid"]))
+    dilation = draw(pairs(3)) if strides == (1, 1) else (1, 1)
+    beyond = None
+    if padding == "valid" and draw(st.booleans()):
+        beyond = draw(st.tuples(*(st.integers(0, stride - 1) for stride in strides)))
+    shape = (draw(extents(1, 3, 9, 17)), *draw(pairs(7)), draw(extents(1, 5, 16)))
+    settings = window, strides, padding, dilation, beyond, draw(st.booleans()), draw(st.integers(0, 1))
+    return conv2d_transpose(draw(SEEDS), shape, draw(extents(1, 5, 16)), *settings)
+
+
+def draw_upsample(draw: Draw) -> list[OpCase]:
+    shape = draw(extents(1, 3, 20)), *draw(pairs(9)), draw(extents(1, 5, 8))
+    return upsampling(draw(SEEDS), shape, draw(pairs(4)))
+
+
 def draw_dense(draw: Draw) -> list[OpCase]:
     used = draw(st.sampled_from([1.0, 1.0, 0.2]))
     least, most, large = (1, 80, 128) if used == 1 else (200, 400, 784)
@@ -87,6 +103,8 @@ def draw_layer_norm(draw: Draw) -> list[OpCase]:
 
 FAMILIES = {
     "conv2d": draw_conv2d,
+    "conv2d_transpose": draw_conv2d_transpose,
+    "upsample": draw_upsample,
     "dense": draw_dense,
     "max_pool": draw_pooling,
     "average_pool": draw_pooling,

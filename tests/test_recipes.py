@@ -33,6 +33,9 @@ TUTORIALS = {
 }
 
 
+RECORDS = {"fashion-record": 251_962, "mnist-record": 131_754}
+
+
 @pytest.fixture(autouse=True)
 def _numpy_backend():
     with sn.use_backend("numpy"):
@@ -73,9 +76,20 @@ def test_the_tutorials_networks(name):
     assert model.loss.from_logits is (name != "fashion-keras")
 
 
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_records_networks(name):
+    recipe = recipes.load(name)
+    model = recipe.make_model()
+    assert model.count_params() == RECORDS[name] == recipe.content.expect.parameters
+    data = recipe.content.data
+    steps = -(-(60_000 - data.validation) // recipe.content.training.batch_size) * recipe.content.training.epochs
+    schedule = model.optimizer.rate_or_schedule
+    assert schedule.warmup_steps + schedule.decay_steps == steps  # the rate is 0 at the end
+
+
 def test_every_recipe_carries_its_evidence():
     assert recipes.names()[0] == "quickstart"
-    assert set(recipes.names()) == {"quickstart", *TUTORIALS}
+    assert set(recipes.names()) == {"quickstart", *TUTORIALS, *RECORDS}
     for name in recipes.names():
         content = recipes.load(name).content
         assert content.recipe.name == name
@@ -237,7 +251,7 @@ def test_unknown_names_suggest_a_recipe():
         recipes.load("nowhere.toml")
 
 
-@pytest.mark.parametrize("name", ["quickstart", *TUTORIALS])
+@pytest.mark.parametrize("name", ["quickstart", *TUTORIALS, *RECORDS])
 def test_a_resolved_recipe_reads_back_as_the_same(name, written):
     recipe = recipes.load(name)
     again = recipes.load(written(recipe.as_toml()))

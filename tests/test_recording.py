@@ -62,6 +62,13 @@ NETWORKS: dict[str, Callable[[], list[Any]]] = {
         layers.Conv2D(16, 3),
         layers.Conv2D(16, 5, padding="same"),
     ),
+    "encoder and decoder": lambda: images(
+        layers.SeparableConv2D(4, 3, 2, "same", activation="relu"),
+        layers.UpSampling2D(2),
+        layers.Cropping2D(1),
+        layers.Conv2DTranspose(3, 3, 2, "same", activation="relu"),
+        layers.DepthwiseConv2D(3),
+    ),
     "pooling": lambda: images(
         layers.ZeroPadding2D((1, 2)), layers.MaxPooling2D(3, 2, padding="same"), layers.AveragePooling2D(2)
     ),
@@ -69,6 +76,9 @@ NETWORKS: dict[str, Callable[[], list[Any]]] = {
     "batch norm": lambda: images(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.GlobalMaxPooling2D()),
     "layer norm": lambda: mlp(layers.LayerNormalization()),
     "convolution with dropout": lambda: images(layers.Dropout(0.2), layers.Conv2D(4, 3), layers.Dropout(0.5)),
+    "augmentation": lambda: images(
+        layers.RandomFlip(), layers.RandomTranslation(0.4, 0.4), layers.Conv2D(4, 3), layers.GaussianNoise(0.1)
+    ),
     "rescaled": lambda: [layers.Input((6, 5)), layers.Rescaling(2.0, -1.0), *mlp()[1:]],
 }
 OPTIMIZERS: dict[str, Callable[[], Any]] = {

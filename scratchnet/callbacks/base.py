@@ -11,7 +11,8 @@ from ..errors import ConfigError
 if TYPE_CHECKING:
     from ..model import Sequential
 
-Logs = dict[str, float]
+Logs = dict[str, Any]
+"""Numbers, and lists of numbers for metrics whose result is an array."""
 
 
 class Callback:

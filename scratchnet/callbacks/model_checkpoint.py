@@ -120,7 +120,7 @@ class ModelCheckpoint(Monitor):
     def _path(self, logs: dict[str, Any]) -> Path:
         try:
             return Path(self.filepath.format(**{**logs, "epoch": self.epoch + 1}))
-        except (KeyError, IndexError, ValueError, AttributeError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             names = ", ".join(["epoch", *logs])
             raise ConfigError(
                 f"ModelCheckpoint: filepath {shown(repr(self.filepath))} cannot be filled in: "

@@ -30,7 +30,7 @@ class Monitor(Callback):
     ------
     ConfigError
         If ``monitor`` is not a name or ``min_delta`` not a number; when training begins, if "auto" cannot tell the
-        direction.
+        direction; after an epoch, if ``monitor`` is several numbers.
     """
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0, **unknown: Any) -> None:
@@ -52,7 +52,11 @@ class Monitor(Callback):
     def value(self, logs: Mapping[str, Any] | None) -> float | None:
         """The watched quantity; if it is missing None, with a warning that lists what is available."""
         if logs is not None and self.monitor in logs:
-            return float(logs[self.monitor])
+            value = logs[self.monitor]
+            if isinstance(value, list):
+                what = f"expected a single number, {self.monitor!r} is {len(value)} numbers"
+                raise ConfigError(f"{type(self).__name__}: monitor: {what}: choose an average, or one threshold")
+            return float(value)
         available = ", ".join(logs or {}) or "nothing"
         warnings.warn(
             f"{type(self).__name__} watches {self.monitor!r}, which is not there; there is: {available}", stacklevel=2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -84,14 +85,14 @@ class TensorBoard(Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         step = int(self.model.optimizer.iterations)
         if self.update_freq != "epoch" and step % int(self.update_freq) == 0:
-            for name, value in logs.items():
-                self._writer("train").add_scalar(f"batch_{name}", float(value), step)
+            for name, value in _scalars(logs):
+                self._writer("train").add_scalar(f"batch_{name}", value, step)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._last = dict(logs or {})
-        for name, value in self._last.items():
+        for name, value in _scalars(self._last):
             run = "validation" if name.startswith("val_") else "train"
-            self._writer(run).add_scalar(f"epoch_{name.removeprefix('val_')}", float(value), epoch)
+            self._writer(run).add_scalar(f"epoch_{name.removeprefix('val_')}", value, epoch)
         if "learning_rate" not in self._last:
             self._writer("train").add_scalar("epoch_learning_rate", self.model.optimizer.learning_rate, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
@@ -110,7 +111,7 @@ class TensorBoard(Callback):
         }  # fmt: skip
         given = {key: value for key, value in settings.items() if value is not None}
         plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in given.items()}
-        final = {f"final_{name}": float(value) for name, value in self._last.items()}
+        final = {f"final_{name}": value for name, value in _scalars(self._last)}
         self._writer("train").add_hparams(plain, final, name="hparams")
         for writer in self._writers.values():
             writer.close()
@@ -150,6 +151,15 @@ class TensorBoard(Callback):
         writer.add_text("misclassified", "\n".join(table), epoch)
         if len(wrong):
             writer.add_image("misclassified", tiled(np.asarray(x)[wrong], self.grid), epoch, dataformats="HWC")
+
+
+def _scalars(logs: Logs) -> Iterator[tuple[str, float]]:
+    """The numbers of the logs by name; those of a metric that is several are ``name/0``, ``name/1`` ..."""
+    for name, value in logs.items():
+        if isinstance(value, list):
+            yield from ((f"{name}/{index}", float(one)) for index, one in enumerate(value))
+        else:
+            yield name, float(value)
 
 
 def tiled(images: np.ndarray, columns: int) -> np.ndarray:

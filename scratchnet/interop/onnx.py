@@ -35,8 +35,8 @@ def export(model: Sequential, path: str | os.PathLike[str], dtype: str | None = 
     path : path-like
     dtype : {"float32", "float64"}, optional
         Of the file's numbers; by default the model's. ONNX has all operators in both, but onnxruntime does not run
-        convolutions, means, global pooling, leaky ReLU and the exact GELU in float64: a warning names those that a
-        float64 file has, and ``dtype="float32"`` writes one that runs.
+        convolutions, means, global pooling, upsampling, leaky ReLU and the exact GELU in float64: a warning names
+        those that a float64 file has, and ``dtype="float32"`` writes one that runs.
 
     Raises
     ------

@@ -1,76 +1,28 @@
-"""Layers as ONNX operators: one function per layer class."""
+"""Layers as ONNX operators: one function per layer class. Those of images are in onnx_export_images.py."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from .. import layers as L  # noqa: N812
 from ..backend import to_numpy
 from ..errors import ConfigError
-from ..layers.base import Layer, Shape
+from ..layers.activated import WithActivation
+from ..layers.base import Layer
 from ..layers.stack import Stack
 from .onnx_activations import OPERATORS
-
-
-@dataclass(frozen=True)
-class Value:
-    """A tensor of the graph: its name, a sample's shape in scratchnet, and whether channels come first."""
-
-    name: str
-    shape: Shape
-    first: bool = False
-
-
-class Graph:
-    """The operators and constants of a graph that is being written."""
-
-    def __init__(self, dtype: Any) -> None:
-        self.dtype = np.dtype(dtype)
-        self.nodes: list[Any] = []
-        self.constants: dict[str, Any] = {}
-
-    def constant(self, name: str, array: Any) -> str:
-        """A constant under this name, numbered if the name is taken; floats get the graph's dtype."""
-        name, array = self._free(name, self.constants), np.asarray(array)
-        array = np.asarray(array, self.dtype if array.dtype.kind == "f" else array.dtype, order="C")
-        self.constants[name] = numpy_helper.from_array(array, name)
-        return name
-
-    def number(self, name: str, value: float) -> str:
-        """A constant of the model's dtype."""
-        return self.constant(name, np.array(value, self.dtype))
-
-    def node(self, op: str, label: str, *inputs: str, **attributes: Any) -> str:
-        """An operator; the name of its output."""
-        name = self._free(f"{label}/{op}", {node.name for node in self.nodes})
-        self.nodes.append(helper.make_node(op, list(inputs), [f"{name}:0"], name=name, **attributes))
-        return f"{name}:0"
-
-    @staticmethod
-    def _free(name: str, taken: Any) -> str:
-        return next(n for n in (name, *(f"{name}_{i}" for i in range(1, len(taken) + 2))) if n not in taken)
-
-    def turned(self, x: Value, first: bool) -> Value:
-        """``x`` with channels first, or last."""
-        axes = len(x.shape) + 1
-        if x.first == first or axes < 3:
-            return Value(x.name, x.shape, first and axes > 2)
-        order = [0, axes - 1, *range(1, axes - 1)] if first else [0, *range(2, axes), 1]
-        return Value(self.node("Transpose", x.name.partition("/")[0], x.name, perm=order), x.shape, first)
-
-
-Writer = Callable[[Graph, Any, str, Value], Value]
-
+from .onnx_export_images import WRITERS
+from .onnx_graph import Graph, Value, Writer
 
 # Operators for which onnxruntime 1.31 has no float64 kernel on a CPU.
-_ONLY_FLOAT32 = ("AveragePool", "Conv", "Erf", "GlobalAveragePool", "GlobalMaxPool", "LeakyRelu")
+_ONLY_FLOAT32 = (
+    "AveragePool", "Conv", "ConvTranspose", "Erf", "GlobalAveragePool", "GlobalMaxPool", "LeakyRelu", "Resize",
+)  # fmt: skip
 
 
 def only_float32(proto: Any) -> list[str]:
@@ -119,7 +71,8 @@ def write(graph: Graph, layer: Layer, path: str, x: Value) -> Value:
     label = f"{path}{layer.name or type(layer).__name__}"
     for cls in type(layer).__mro__:
         if cls in _WRITERS:
-            return _WRITERS[cls](graph, layer, label, x)
+            y = _WRITERS[cls](graph, layer, label, x)
+            return _activated(graph, layer, label, y) if isinstance(layer, WithActivation) else y
     raise ConfigError(f"layer {label!r}: a {type(layer).__name__} has no form in ONNX")
 
 
@@ -138,38 +91,7 @@ def _dense(graph: Graph, layer: Any, label: str, x: Value) -> Value:
     else:
         y = graph.node("MatMul", label, x.name, kernel)
         y = graph.node("Add", label, y, *bias) if bias else y
-    return _activated(graph, layer, label, Value(y, layer.linear_shape))
-
-
-def _pads(pads: tuple[int, int, int, int]) -> list[int]:
-    """Ours (top, bottom, left, right) in ONNX's order: all beginnings, all ends."""
-    top, bottom, left, right = pads
-    return [top, left, bottom, right]
-
-
-def _conv2d(graph: Graph, layer: Any, label: str, x: Value) -> Value:
-    kernel = graph.constant(f"{label}/kernel", to_numpy(layer.params["kernel"]).transpose(3, 2, 0, 1))
-    bias = [graph.constant(f"{label}/bias", to_numpy(layer.params["bias"]))] if layer.use_bias else []
-    y = graph.node(
-        "Conv", label, graph.turned(x, first=True).name, kernel, *bias, kernel_shape=layer.kernel_size,
-        strides=layer.strides, dilations=layer.dilation_rate, group=layer.groups, pads=_pads(layer.pads),
-    )  # fmt: skip
-    return _activated(graph, layer, label, Value(y, layer.linear_shape, True))
-
-
-def _pool(graph: Graph, layer: Any, label: str, x: Value) -> Value:
-    x, largest = graph.turned(x, first=True), isinstance(layer, L.MaxPooling2D)
-    if isinstance(layer, L.GlobalMaxPooling2D | L.GlobalAveragePooling2D):
-        y = graph.node("GlobalMaxPool" if largest else "GlobalAveragePool", label, x.name)
-        if layer.keepdims:
-            return Value(y, layer.output_shape, True)
-        return Value(graph.node("Flatten", label, y, axis=1), layer.output_shape)
-    counting = {} if largest else {"count_include_pad": 0}  # the border does not count in the mean
-    y = graph.node(
-        "MaxPool" if largest else "AveragePool", label, x.name, kernel_shape=layer.pool_size, strides=layer.strides,
-        pads=_pads(layer.pads), **counting,
-    )  # fmt: skip
-    return Value(y, layer.output_shape, True)
+    return Value(y, layer.linear_shape)
 
 
 def _flatten(graph: Graph, layer: Any, label: str, x: Value) -> Value:
@@ -180,15 +102,6 @@ def _flatten(graph: Graph, layer: Any, label: str, x: Value) -> Value:
 def _reshape(graph: Graph, layer: Any, label: str, x: Value) -> Value:
     shape = graph.constant(f"{label}/shape", np.array([0, *layer.output_shape], np.int64))  # 0: unchanged
     return Value(graph.node("Reshape", label, graph.turned(x, first=False).name, shape), layer.output_shape)
-
-
-def _zero_padding(graph: Graph, layer: Any, label: str, x: Value) -> Value:
-    top, bottom, left, right = layer.pads
-    sides = [0, top, left, 0, 0, bottom, right, 0]
-    if x.first:
-        sides = [0, 0, top, left, 0, 0, bottom, right]
-    pads = graph.constant(f"{label}/pads", np.array(sides, np.int64))
-    return Value(graph.node("Pad", label, x.name, pads, mode="constant"), layer.output_shape, x.first)
 
 
 def _rescaling(graph: Graph, layer: Any, label: str, x: Value) -> Value:
@@ -265,16 +178,14 @@ def _relu(graph: Graph, label: str, x: str, slope: float, threshold: float, ceil
 _WRITERS: dict[type[Layer], Writer] = {
     L.Input: lambda graph, layer, label, x: x,
     L.Dense: _dense,
-    L.Conv2D: _conv2d,
-    L.MaxPooling2D: _pool,
-    L.AveragePooling2D: _pool,
     L.Flatten: _flatten,
     L.Reshape: _reshape,
-    L.ZeroPadding2D: _zero_padding,
     L.Rescaling: _rescaling,
     L.BatchNormalization: _batch_normalization,
     L.LayerNormalization: _layer_normalization,
     L.Dropout: _dropout,
+    **dict.fromkeys((L.GaussianNoise, L.RandomFlip, L.RandomTranslation), lambda graph, layer, label, x: x),
     L.Residual: _residual,
     L.Activation: _activation,
+    **WRITERS,
 }

@@ -124,7 +124,10 @@ def _model(graph: Any, most: int) -> Sequential:
     return model
 
 
-_CHANNELS_FIRST = ("Conv", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "BatchNormalization")
+_CHANNELS_FIRST = (
+    "Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "BatchNormalization",
+    "Resize",
+)  # fmt: skip
 
 
 def _array(tensor: Any) -> np.ndarray:

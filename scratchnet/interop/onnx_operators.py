@@ -1,4 +1,6 @@
-"""One function per ONNX operator that a layer computes: it takes its input's chain and returns the longer one."""
+"""One function per ONNX operator that a layer computes: it takes its input's chain and returns the longer one. Those
+that work on images are in onnx_import_images.py.
+"""
 
 from __future__ import annotations
 
@@ -11,87 +13,15 @@ import numpy as np
 
 from .. import layers as L  # noqa: N812
 from ..errors import CheckpointError
-from ..kernels.window import pad_amounts
 from .onnx_activations import NAMES, layer_for
-
-Reader = Callable[[Any, Any, dict[str, Any]], Any]
-
-
-def _one_of(attributes: dict[str, Any], name: str, default: Any, *allowed: Any) -> Any:
-    value = attributes.get(name, default)
-    if value not in allowed:
-        raise CheckpointError(f"{name}: expected {' or '.join(map(str, allowed))}, got {str(value)[:80]}")
-    return value
-
-
-def _input(reading: Any, node: Any) -> Any:
-    return reading.chains[node.input[0]]
+from .onnx_import_images import IMAGE_READERS
+from .onnx_reading import Reader, chain_of, one_of
 
 
 def _plain(chain: Any, what: str) -> Any:
     if chain.first or chain.order is not None:
         raise CheckpointError(f"{what} of images that have their channels first has no layer")
     return chain
-
-
-def _images(chain: Any) -> Any:
-    if not chain.first:
-        raise CheckpointError("expected images with their channels first")
-    return chain
-
-
-def _ranges(attributes: dict[str, Any], chain: Any, window: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
-    """(strides, "same" or "valid" or None, (top, bottom, left, right)) of a window."""
-    strides = tuple(attributes.get("strides", (1, 1)))
-    auto = attributes.get("auto_pad", b"NOTSET").decode()
-    top, left, bottom, right = attributes.get("pads", (0, 0, 0, 0))
-    axes = list(zip(chain.shape[:2], window, strides, dilation, strict=True))
-    same = tuple(side for s, k, t, d in axes for side in pad_amounts(s, k, t, "same", d))
-    pads = {"NOTSET": (top, bottom, left, right), "VALID": (0, 0, 0, 0), "SAME_UPPER": same}.get(auto)
-    if pads is None:
-        raise CheckpointError(f"auto_pad: expected NOTSET, VALID or SAME_UPPER, got {auto[:80]}")
-    return strides, "valid" if not any(pads) else "same" if pads == same else None, pads
-
-
-def _conv(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    chain, kernel = _images(_input(reading, node)), reading.constant(node.input[1])
-    if kernel.ndim != 4:
-        raise CheckpointError(f"expected a kernel with four axes, got shape {kernel.shape}")
-    kernel = kernel.transpose(2, 3, 1, 0)
-    dilation = tuple(attributes.get("dilations", (1, 1)))
-    strides, padding, pads = _ranges(attributes, chain, kernel.shape[:2], dilation)
-    if padding is None:
-        border = L.ZeroPadding2D((pads[:2], pads[2:]), dtype=reading.dtype)
-        chain, padding = reading.extended(chain, border), "valid"
-    biased = len(node.input) > 2 and node.input[2] != ""
-    layer = L.Conv2D(
-        kernel.shape[3], kernel.shape[:2], strides, padding, dilation_rate=dilation, groups=attributes.get("group", 1),
-        use_bias=biased, dtype=reading.dtype,
-    )  # fmt: skip
-    weights = {"kernel": kernel, **({"bias": reading.constant(node.input[2])} if biased else {})}
-    return reading.extended(chain, layer, weights)
-
-
-def _pool(cls: Any) -> Reader:
-    def read(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-        chain, window = _images(_input(reading, node)), tuple(attributes["kernel_shape"])
-        _one_of(attributes, "ceil_mode", 0, 0)
-        _one_of(attributes, "dilations", [1, 1], [1, 1])
-        strides, padding, pads = _ranges(attributes, chain, window, (1, 1))
-        if padding is None:
-            raise CheckpointError(f"pads: expected none or those of SAME, got (top, bottom, left, right) = {pads}")
-        if cls is L.AveragePooling2D and any(pads):
-            _one_of(attributes, "count_include_pad", 0, 0)
-        return reading.extended(chain, cls(window, strides, padding, dtype=reading.dtype))
-
-    return read
-
-
-def _global_pool(cls: Any) -> Reader:
-    def read(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-        return reading.extended(_images(_input(reading, node)), cls(keepdims=True, dtype=reading.dtype))
-
-    return read
 
 
 def _dense(reading: Any, chain: Any, kernel: np.ndarray, bias: np.ndarray | None) -> Any:
@@ -109,18 +39,18 @@ def _dense(reading: Any, chain: Any, kernel: np.ndarray, bias: np.ndarray | None
 
 
 def _gemm(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    _one_of(attributes, "transA", 0, 0)
+    one_of(attributes, "transA", 0, 0)
     kernel = reading.constant(node.input[1]) * attributes.get("alpha", 1.0)
     kernel = kernel.T if attributes.get("transB", 0) else kernel
     bias = None
     if len(node.input) > 2 and node.input[2] != "":
         given = reading.constant(node.input[2]) * attributes.get("beta", 1.0)
         bias = np.ascontiguousarray(np.broadcast_to(given, (1, kernel.shape[1]))[0])
-    return _dense(reading, _input(reading, node), kernel, bias)
+    return _dense(reading, chain_of(reading, node), kernel, bias)
 
 
 def _matmul(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    return _dense(reading, _input(reading, node), reading.constant(node.input[1]), None)
+    return _dense(reading, chain_of(reading, node), reading.constant(node.input[1]), None)
 
 
 def _add(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
@@ -174,7 +104,7 @@ def _name(layer: L.Layer) -> Any:
 
 
 def _transpose(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    chain, order = _input(reading, node), list(attributes.get("perm", ()))
+    chain, order = chain_of(reading, node), list(attributes.get("perm", ()))
     axes = len(chain.shape) + 1
     forth, back = [0, axes - 1, *range(1, axes - 1)], [0, *range(2, axes), 1]
     if axes > 2 and order == (back if chain.first else forth):
@@ -183,8 +113,8 @@ def _transpose(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
 
 
 def _flatten(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    _one_of(attributes, "axis", 1, 1)
-    return _flat(reading, _input(reading, node))
+    one_of(attributes, "axis", 1, 1)
+    return _flat(reading, chain_of(reading, node))
 
 
 def _flat(reading: Any, chain: Any) -> Any:
@@ -198,8 +128,8 @@ def _flat(reading: Any, chain: Any) -> Any:
 
 
 def _reshape(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    chain, target = _input(reading, node), [int(extent) for extent in reading.constant(node.input[1])]
-    _one_of(attributes, "allowzero", 0, 0)
+    chain, target = chain_of(reading, node), [int(extent) for extent in reading.constant(node.input[1])]
+    one_of(attributes, "allowzero", 0, 0)
     if target[0] not in (0, -1):
         raise CheckpointError(f"shape: expected the batch to stay as it is, got {target}")
     size = int(np.prod(chain.shape))
@@ -210,25 +140,11 @@ def _reshape(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
     return reading.extended(_plain(chain, "a Reshape"), L.Reshape(target[1:], dtype=reading.dtype))
 
 
-def _pad(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    chain, pads = _input(reading, node), reading.constant(node.input[1]).tolist()
-    _one_of(attributes, "mode", b"constant", b"constant")
-    if len(node.input) > 2 and node.input[2] and np.any(reading.constant(node.input[2])):
-        raise CheckpointError("expected a border of zeros")
-    order = (0, 2, 3, 1) if chain.first else (0, 1, 2, 3)
-    if len(pads) != 8 or len(node.input) > 3:
-        raise CheckpointError("expected pads for batches of images, all axes")
-    sides = [(pads[axis], pads[axis + 4]) for axis in order]
-    if sides[0] != (0, 0) or sides[3] != (0, 0):
-        raise CheckpointError(f"pads: expected a border around images alone, got {pads}")
-    return reading.extended(chain, L.ZeroPadding2D(sides[1:3], dtype=reading.dtype))
-
-
 def _batch_normalization(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    chain = _input(reading, node)
+    chain = chain_of(reading, node)
     if chain.order is not None or not (chain.first or len(chain.shape) == 1):
         raise CheckpointError("expected channels on the second axis")
-    _one_of(attributes, "training_mode", 0, 0)
+    one_of(attributes, "training_mode", 0, 0)
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     weights = {name: reading.constant(key) for name, key in zip(names, node.input[1:5], strict=True)}
     layer = L.BatchNormalization(
@@ -238,17 +154,17 @@ def _batch_normalization(reading: Any, node: Any, attributes: dict[str, Any]) ->
 
 
 def _layer_normalization(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    chain = _plain(_input(reading, node), "layer normalization")
-    _one_of(attributes, "axis", -1, -1, len(chain.shape))
+    chain = _plain(chain_of(reading, node), "layer normalization")
+    one_of(attributes, "axis", -1, -1, len(chain.shape))
     keys = dict(zip(("gamma", "beta"), filter(None, node.input[1:]), strict=False))
     layer = L.LayerNormalization(epsilon=attributes.get("epsilon", 1e-5), center="beta" in keys, dtype=reading.dtype)
     return reading.extended(chain, layer, {name: reading.constant(key) for name, key in keys.items()})
 
 
 def _softmax(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    chain = _input(reading, node)
+    chain = chain_of(reading, node)
     axes = (1,) if chain.first else (-1, len(chain.shape))
-    _one_of(attributes, "axis", -1, *axes)
+    one_of(attributes, "axis", -1, *axes)
     if chain.order is not None:
         raise CheckpointError("softmax of flattened images that have their channels first has no layer")
     return reading.extended(chain, L.Softmax(dtype=reading.dtype))
@@ -267,38 +183,33 @@ def _dropout(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
         raise CheckpointError("training_mode: expected false")
     rate = float(reading.constant(node.input[1])) if len(node.input) > 1 and node.input[1] else 0.5
     rate = round(rate, 7)  # the file has it in float32: 0.4, not 0.4000000059604645
-    return reading.extended(_input(reading, node), L.Dropout(rate, dtype=reading.dtype))
+    return reading.extended(chain_of(reading, node), L.Dropout(rate, dtype=reading.dtype))
 
 
 def _elementwise(make: Callable[..., Any]) -> Reader:
     def read(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-        return reading.extended(_input(reading, node), make(attributes, dtype=reading.dtype))
+        return reading.extended(chain_of(reading, node), make(attributes, dtype=reading.dtype))
 
     return read
 
 
 READERS: dict[str, Reader] = {
     "Add": _add,
-    "AveragePool": _pool(L.AveragePooling2D),
     "BatchNormalization": _batch_normalization,
     "Clip": _clip,
-    "Conv": _conv,
     "Dropout": _dropout,
     "Flatten": _flatten,
     "Gelu": _elementwise(lambda a, **k: L.GELU(a.get("approximate", b"none") == b"tanh", **k)),
     "Gemm": _gemm,
-    "GlobalAveragePool": _global_pool(L.GlobalAveragePooling2D),
-    "GlobalMaxPool": _global_pool(L.GlobalMaxPooling2D),
-    "Identity": lambda reading, node, attributes: _input(reading, node),
+    "Identity": lambda reading, node, attributes: chain_of(reading, node),
     "LayerNormalization": _layer_normalization,
     "LeakyRelu": _elementwise(lambda a, **k: L.LeakyReLU(a.get("alpha", 0.01), **k)),
     "MatMul": _matmul,
-    "MaxPool": _pool(L.MaxPooling2D),
     "Mul": _mul,
-    "Pad": _pad,
     "Relu": _elementwise(lambda a, **k: L.ReLU(**k)),
     "Reshape": _reshape,
     "Softmax": _softmax,
     "Transpose": _transpose,
     **{name: _elementwise(partial(layer_for, name)) for name in NAMES},
+    **IMAGE_READERS,
 }

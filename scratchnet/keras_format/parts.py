@@ -16,9 +16,10 @@ from ..layers.serialization import make
 from ..layers.stack import Stack
 
 SAME = (
-    "AveragePooling2D", "BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten", "GlobalAveragePooling2D",
-    "GlobalMaxPooling2D", "LayerNormalization", "LeakyReLU", "MaxPooling2D", "ReLU", "Rescaling", "Reshape", "Softmax",
-    "ZeroPadding2D",
+    "AveragePooling2D", "BatchNormalization", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D",
+    "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization",
+    "LeakyReLU", "MaxPooling2D", "RandomFlip", "RandomTranslation", "ReLU", "Rescaling", "Reshape", "SeparableConv2D",
+    "Softmax", "UpSampling2D", "ZeroPadding2D",
 )  # fmt: skip
 """The layers that Keras has, too, with the same arguments and weights."""
 FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "GELU": "gelu"}
@@ -92,6 +93,8 @@ def _describe_part(module: str, spec: dict[str, Any], cls: type | None = None) -
         raise ConfigError(f"Keras has no {name}")
     if name in ("Zeros", "Ones"):  # Keras's take no seed
         config.pop("seed", None)
+    if name == "SparseCategoricalCrossentropy" and config.pop("label_smoothing", 0):
+        raise ConfigError(f"Keras has no label_smoothing in {name}")
     return describe(f"keras.{module}", name, config)
 
 
@@ -110,7 +113,9 @@ def describe_compiled(model: Any) -> dict[str, Any]:
         optimizer["config"]["learning_rate"] = _describe_part("optimizers.schedules", rate, schedule)
     return {
         "optimizer": optimizer,
-        "loss": None if model.loss is None else _describe_loss(model.loss),
+        "loss": None
+        if model.loss is None
+        else _describe_part("losses", losses.serialize(model.loss), type(model.loss)),
         "loss_weights": None,
         "metrics": [one for one in map(_describe_metric, model.metrics) if one is not None],
         "weighted_metrics": None,
@@ -120,21 +125,12 @@ def describe_compiled(model: Any) -> dict[str, Any]:
     }
 
 
-def _describe_loss(loss: Any) -> dict[str, Any]:
-    spec = losses.serialize(loss)
-    if isinstance(loss, losses.SparseCategoricalCrossentropy):
-        if loss.label_smoothing:
-            raise ConfigError("Keras has no label_smoothing in SparseCategoricalCrossentropy")
-        spec["config"].pop("label_smoothing")
-    return _describe_part("losses", spec, type(loss))
-
-
 def _describe_metric(metric: Any) -> Any:
     if isinstance(metric, metrics.MeanMetricWrapper):
         return metric.fn.__name__ if metric.fn in vars(losses).values() else None
     spec = metrics.serialize(metric)
     assert spec is not None
-    if isinstance(metric, metrics.ClassAccuracy):
+    if type(metric) is metrics.ClassAccuracy:  # not its subclasses, which Keras has
         if metric.name.lower() not in ("accuracy", "acc"):
             raise ConfigError(f"metric {metric.name!r}: Keras has a ClassAccuracy only by the name 'accuracy'")
         return metric.name

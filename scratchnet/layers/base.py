@@ -66,6 +66,7 @@ class Layer(KerasNames, Part):
     """
 
     keras_hooks: ClassVar[Hooks] = KERAS_HOOKS
+    argument_words: ClassVar[dict[str, str]] = {}  # {"depthwise_kernel": "depthwise"}: as in depthwise_initializer
     unnamed = False  # whether a stack may change its name, to keep names unique
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -117,7 +118,8 @@ class Layer(KerasNames, Part):
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
-        penalties = {f"{name}_regularizer": serialize(one) for name, one in self.regularizers.items()}
+        words = self.argument_words
+        penalties = {f"{words.get(name, name)}_regularizer": serialize(one) for name, one in self.regularizers.items()}
         frozen = {} if self._trainable else {"trainable": False}
         return {"name": self.name, "dtype": self.dtype.name, **frozen, **penalties}
 

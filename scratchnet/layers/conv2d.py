@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
-from ..checks import flag
 from ..errors import ConfigError, ShapeError
 from ..kernels.window import plan
-from .activated import WithActivation
-from .arguments import channels_last, image_shape, label, padding_mode, pair, positive
+from .arguments import image_shape, label, positive
 from .base import Shape, ops
+from .convolution import Convolution
 
 
-class Conv2D(WithActivation):
+class Conv2D(Convolution):
     """``y[n,i,j,f] = activation(bias[f] + sum x[n, i sh + kh dh - top, j sw + kw dw - left, c] kernel[kh,kw,c,f])``.
 
     x is (n, h, w, c), kernel (kh, kw, c / groups, filters), bias (filters,), y (n, oh, ow, filters). This is the
@@ -44,26 +43,25 @@ class Conv2D(WithActivation):
         If the input is not a batch of images, its channels do not divide into the groups, or no window fits.
     """
 
+    own = ("filters", "groups", "kernel_initializer")
+
     def __init__(
         self, filters: int, kernel_size: Any, strides: Any = (1, 1), padding: str = "valid",
         data_format: str | None = None, dilation_rate: Any = (1, 1), groups: int = 1, activation: Any = None,
         use_bias: bool = True, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None, bias_regularizer: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(activation, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, **kwargs)
-        channels_last("Conv2D", data_format)
-        positive("Conv2D", filters=filters, groups=groups)
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, bias_initializer,
+            kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, **kwargs,
+        )  # fmt: skip
+        owner = type(self).__name__
+        positive(owner, filters=filters, groups=groups)
         if filters % groups:
-            raise ConfigError(f"Conv2D: filters: expected a multiple of groups={groups}, got {filters}")
-        self.filters, self.groups, self.use_bias = int(filters), int(groups), flag(self, "use_bias", use_bias)
-        self.kernel_size = pair("Conv2D", "kernel_size", kernel_size)
-        self.strides = pair("Conv2D", "strides", strides)
-        self.dilation_rate = pair("Conv2D", "dilation_rate", dilation_rate)
-        self.padding = padding_mode("Conv2D", padding)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            given = f"{self.strides} and {self.dilation_rate}"
-            raise ConfigError(f"Conv2D: expected strides or dilation_rate of 1, got {given}")
-        self.kernel_initializer, self.bias_initializer = map(initializers.get, (kernel_initializer, bias_initializer))
+            raise ConfigError(f"{owner}: filters: expected a multiple of groups={groups}, got {filters}")
+        self.filters, self.groups = int(filters), int(groups)
+        self.strides_or_dilation()
+        self.kernel_initializer = initializers.get(kernel_initializer)
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         rng = rng or initializers.default_rng()
@@ -85,16 +83,6 @@ class Conv2D(WithActivation):
         return self.y
 
     def linear_backward(self, dy: Any) -> Any:
-        dx = self.input_gradient(self.x.shape)
-        dw, db = self.grads["kernel"], self.optional(self.grads, "bias")
+        dx, dw, db = self.input_gradient(self.x.shape), self.grads["kernel"], self.optional(self.grads, "bias")
         ops.conv2d_backward(self.x, self.params["kernel"], self.y, dy, *self.window, self.relu, dw, db, dx)
         return dx
-
-    def config(self) -> dict[str, Any]:
-        names = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "use_bias")
-        return {
-            **{name: getattr(self, name) for name in names},
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            **super().config(),
-        }

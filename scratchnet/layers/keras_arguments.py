@@ -13,7 +13,9 @@ _EVERYWHERE: Rules = {
     "autocast": ((True,), "inputs are always converted to the layer's dtype"),
     "activity_regularizer": ((None,), "only weights are regularized"),
 }
-_WEIGHTS = ("kernel", "bias", "beta", "gamma")  # that Keras regularizes and constrains
+# What Keras regularizes and constrains, as the arguments call it; a layer's `argument_words` say where a weight has
+# another name.
+_WORDS = ("kernel", "depthwise", "pointwise", "bias", "beta", "gamma")
 
 
 def regularizers(layer: Any, unknown: dict[str, Any]) -> dict[str, Regularizer]:
@@ -25,10 +27,11 @@ def regularizers(layer: Any, unknown: dict[str, Any]) -> dict[str, Regularizer]:
     rules, found = dict(_EVERYWHERE), {}
     for cls in classes:
         rules.update(LAYERS.get(cls.__name__, {}))
-    for weight in _WEIGHTS:
-        if f"{weight}_initializer" in drawn:
-            rules[f"{weight}_constraint"] = ((None,), "there are no constraints")
-            found[weight] = get(unknown.pop(f"{weight}_regularizer", None))
+    weights = {word: weight for weight, word in layer.argument_words.items()}
+    for word in _WORDS:
+        if f"{word}_initializer" in drawn:
+            rules[f"{word}_constraint"] = ((None,), "there are no constraints")
+            found[weights.get(word, word)] = get(unknown.pop(f"{word}_regularizer", None))
     take(layer, unknown, rules)
     refuse_unknown(layer, unknown, layer_arguments(type(layer)))
     return {weight: regularizer for weight, regularizer in found.items() if regularizer is not None}

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .base import Layer
 
 
-WEIGHTS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+WEIGHTS = (
+    "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "depthwise_kernel", "pointwise_kernel",
+)  # fmt: skip
 NO_GRAPH = dict.fromkeys(
     ("input", "inputs", "output", "outputs"), "there is no graph: layer(x) computes it for an array"
 )
@@ -44,7 +46,7 @@ def _weight(name: str) -> Any:
 class KerasNames(Configured):
     """The part of `Layer` with Keras's names."""
 
-    kernel, bias, gamma, beta, moving_mean, moving_variance = map(_weight, WEIGHTS)
+    kernel, bias, gamma, beta, moving_mean, moving_variance, depthwise_kernel, pointwise_kernel = map(_weight, WEIGHTS)
 
     if TYPE_CHECKING:
         params: dict[str, Any]

@@ -1,11 +1,10 @@
-"""Metrics: what fit and evaluate report besides the loss. Each is a mean over samples, summed in float64."""
+"""Metrics: what fit and evaluate report besides the loss. Means over samples, and ratios of counts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from .. import losses
 from ..checks import snake_case
 from ..configured import resolve
 from ..custom import known
@@ -19,19 +18,34 @@ from .accuracies import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
+from .auc import AUC
 from .base import MeanMetricWrapper, Metric
-from .errors import MeanAbsoluteError, MeanSquaredError
+from .errors import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
+from .precision_recall import F1Score, Precision, Recall
 
 __all__ = [
+    "AUC",
     "Accuracy",
     "BinaryAccuracy",
+    "BinaryCrossentropy",
     "CategoricalAccuracy",
+    "CategoricalCrossentropy",
     "ClassAccuracy",
+    "F1Score",
     "MeanAbsoluteError",
     "MeanMetricWrapper",
     "MeanSquaredError",
     "Metric",
+    "Precision",
+    "Recall",
     "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
     "TopKCategoricalAccuracy",
     "classification_report",
@@ -42,7 +56,8 @@ __all__ = [
 
 _CLASSES: tuple[type[Metric], ...] = (
     ClassAccuracy, Accuracy, SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, TopKCategoricalAccuracy,
-    SparseTopKCategoricalAccuracy, MeanSquaredError, MeanAbsoluteError,
+    SparseTopKCategoricalAccuracy, MeanSquaredError, MeanAbsoluteError, BinaryCrossentropy, CategoricalCrossentropy,
+    SparseCategoricalCrossentropy, Precision, Recall, F1Score, AUC,
 )  # fmt: skip
 
 _SHORT: dict[str, type[Metric]] = {
@@ -50,7 +65,6 @@ _SHORT: dict[str, type[Metric]] = {
     "mae": MeanAbsoluteError,
 }  # fmt: skip
 OTHERS = "a function f(y_true, y_pred), or "
-_LOSSES = (losses.binary_crossentropy, losses.categorical_crossentropy, losses.sparse_categorical_crossentropy)
 
 
 def get(identifier: Any) -> Metric:
@@ -68,9 +82,6 @@ def get(identifier: Any) -> Metric:
     by_class = {cls.__name__: cls for cls in _CLASSES} | known(Metric)
     if isinstance(identifier, dict):
         return resolve("metric", identifier, Metric, by_class, OTHERS)
-    for function in _LOSSES:
-        if identifier == function.__name__:
-            return MeanMetricWrapper(function)
     by_name = {snake_case(name): cls for name, cls in by_class.items() if cls is not Accuracy}
     metric = resolve("metric", identifier, Metric, _SHORT | by_name, OTHERS)
     if isinstance(identifier, str):

@@ -1,4 +1,4 @@
-"""What every metric is: a mean over samples, summed in float64."""
+"""What every metric is: a name, and a state in float64 that batches add to, here that of a mean over samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from ..sample_weights import for_each, sample_weights
 
 
 class Metric(Configured):
-    """Base class of all metrics; a subclass defines `values`.
+    """Base class of all metrics: the mean of `values`, which a subclass defines.
+
+    One that is no mean has a state of its own: it defines `add_batch`, `result`, `reset_state`, `state`, `load_state`.
 
     Attributes
     ----------
@@ -69,6 +71,14 @@ class Metric(Configured):
             raise ShapeError(f"{self.name}: {len(y_pred)} predictions but {len(y_true)} targets")
         if not len(y_pred):
             return
+        weights = np.ones(len(y_pred))
+        if sample_weight is not None:
+            each = for_each(sample_weight, len(y_pred))
+            weights = sample_weights(each, len(y_pred), np.float64, f"{self.name}: sample_weight", ShapeError)
+        self.add_batch(y_true, y_pred, weights)
+
+    def add_batch(self, y_true: Any, y_pred: Any, weights: np.ndarray) -> None:
+        """Add a batch that `update_state` has checked, here to the mean; ``weights`` has a float64 for each sample."""
         given = self.values(y_true, y_pred)
         try:
             values = np.asarray(given)
@@ -78,28 +88,24 @@ class Metric(Configured):
         if not fits:
             text = f"{given!r:.80}".replace("\n", " ")
             raise ConfigError(f"metric {self.name!r}: expected a number per sample or their mean, got {text}")
-        weights = np.ones(len(y_pred))
-        if sample_weight is not None:
-            each = for_each(sample_weight, len(y_pred))
-            weights = sample_weights(each, len(y_pred), np.float64, f"{self.name}: sample_weight", ShapeError)
         each = values.reshape(len(y_pred), -1).mean(axis=1, dtype=np.float64) if values.ndim else values
         self.total += float((each * weights).sum())
         self.count += float(weights.sum())
 
-    def result(self) -> float:
+    def result(self) -> Any:
         """The mean since `reset_state`; 0 before the first batch, as in Keras."""
         return Number(self.total / self.count if self.count else 0.0)
 
-    def state(self) -> list[float]:
-        """What a checkpoint keeps, so that `load_state` can continue within an epoch."""
+    def state(self) -> list[Any]:
+        """What a checkpoint keeps, as JSON has it, so that `load_state` can continue within an epoch."""
         return [self.total, self.count]
 
-    def load_state(self, state: list[float]) -> None:
+    def load_state(self, state: list[Any]) -> None:
         """Continue from what `state` returned."""
         self.total, self.count = float(state[0]), float(state[1])
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """Add a batch to the mean, and return the mean."""
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add a batch, and return the result."""
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
 
@@ -131,4 +137,10 @@ def alike(y_true: Any, y_pred: Any, name: str) -> Any:
     """Targets in the shape of the outputs; a last axis of one may be missing on either side."""
     if y_true.shape == y_pred.shape or (*y_true.shape, 1) == y_pred.shape or y_true.shape == (*y_pred.shape, 1):
         return y_true.reshape(y_pred.shape)
-    raise ShapeError(f"{name}: expected targets of the shape of the outputs, {y_pred.shape}, got {y_true.shape}")
+    hint = ""
+    if y_pred.ndim > 1 and y_true.shape in (y_pred.shape[:-1], (*y_pred.shape[:-1], 1)):
+        hint = (
+            f": class numbers become one-hot rows with utils.to_categorical(y, {y_pred.shape[-1]}) and the loss "
+            "categorical_crossentropy; metrics.classification_report takes them as they are"
+        )
+    raise ShapeError(f"{name}: expected targets of the shape of the outputs, {y_pred.shape}, got {y_true.shape}{hint}")

@@ -95,7 +95,7 @@ def drawing(input_shape: Sequence[int], layers: Sequence[LayerRow]) -> tuple[lis
         weighs = f"{row.parameters:,} parameters" if row.parameters else "no parameters"
         size = in_words(row.shape)
         words = [
-            _short(row.name if not row.type else f"{row.name} ({row.type})"),
+            _title(row),
             _short(row.settings) if row.type else "one sample",
             f"{size}, {weighs}" if row.type else size,
         ]
@@ -105,7 +105,13 @@ def drawing(input_shape: Sequence[int], layers: Sequence[LayerRow]) -> tuple[lis
     return drawn, len(every) * ROW + 4.0
 
 
-def _short(text: str, most: int = 36) -> str:
+def _title(row: LayerRow, most: int = 31) -> str:
+    """The name in bold letters, with the class where there is room."""
+    both = f"{row.name} ({row.type})"
+    return both if row.type and len(both) <= most else _short(row.name, most)
+
+
+def _short(text: str, most: int = 34) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

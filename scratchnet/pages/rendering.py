@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +35,10 @@ def _environment() -> Environment:
 
 
 def breakable(name: str) -> Markup:
-    """A name that may break onto another line after each ``_``."""
-    from markupsafe import Markup
+    """A name that may break onto another line after each ``_``, and within ``CamelCase`` before a capital."""
+    from markupsafe import Markup, escape
 
-    return Markup("_<wbr>").join(name.split("_"))
+    return Markup(re.sub(r"_|(?<=[a-z])(?=[A-Z])", r"\g<0><wbr>", str(escape(name))))
 
 
 def percent(share: float | None, digits: int = 2) -> str:

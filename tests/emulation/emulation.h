@@ -206,6 +206,10 @@ template <class T>
 T max(T a, T b) { return a < b ? b : a; }
 using std::erfc, std::exp, std::expm1, std::fabs, std::fma, std::isfinite, std::isinf, std::isnan, std::log, std::log1p, std::pow;
 using std::sqrt, std::tanh;
+template <class T>
+T cospi(T x) { return std::cos(T(3.14159265358979323846) * x); }
+template <class T>
+T sinpi(T x) { return std::sin(T(3.14159265358979323846) * x); }
 
 // Tensor cores, as the PTX manual has their fragments: what ptx.cuh is for a CUDA compiler
 // --------------------------------

@@ -9,7 +9,7 @@ A, B, K, V, D, R, E = (
     for name in ("activations", "batching", "clipping", "conv2d", "dense", "dropout", "elementwise")
 )
 S, L, EL = (f"kernels/{name}.cu" for name in ("softmax_cross_entropy", "cross_entropy", "elementwise_losses"))
-SUMS = "kernels/loss_sums.cuh"
+SUMS, PHILOX = "kernels/loss_sums.cuh", "kernels/philox.cuh"
 N, O, Z, P, Y = (  # noqa: E741
     f"kernels/{name}.cu" for name in ("normalization", "optimizers", "padding", "pooling", "penalties")
 )
@@ -17,6 +17,7 @@ C, G, F, M, T, CS = (
     f"kernels/{name}.cuh" for name in ("common", "gemm", "gemm_fma", "gemm_matrix", "gemm_tensor", "column_sums")
 )
 LN = "kernels/layer_normalization.cu"
+U, UP = "kernels/conv2d_transpose.cu", "kernels/upsampling.cu"
 ARITHMETIC, CAPTURE = "tests/test_cuda_arithmetic.py -k ", "tests/test_capture.py -k "
 TWICE, ANYWHERE, LEVELS = (f"{ARITHMETIC}{word}" for word in ("counters", "begin_anywhere", "two_levels"))
 STEPS, FAILURE = f"{CAPTURE}'batches and clipvalue'", f"{CAPTURE}nothing_changes"
@@ -112,6 +113,22 @@ MUTANTS = [
         twin("dense_backward-halves")),
     Mutant(D, "dx without ReLU's mask", "left(dy, mask, outputs, n)", "left(dy, nullptr, outputs, n)",
         twin("dense_backward-halves")),
+    Mutant(U, "bias forgotten", "if (b) values.v[i] += b[filter + i];", "if (b) values.v[i] += 0 * b[filter + i];",
+        twin("conv2d_transpose_forward")),
+    Mutant(U, "ReLU's mask turned round", "!y || y[k] > 0", "!y || y[k] <= 0", twin("conv2d_transpose_backward")),
+    Mutant(U, "bias's gradient: the last part left out",
+        "i < (int)gridDim.x; i += lanes", "i < (int)gridDim.x - 1; i += lanes", twin("conv2d_transpose_backward")),
+    Mutant(U, "a column's sum without its last step", "half >= wide; half", "half > wide; half",
+        twin("conv2d_transpose_backward")),
+    Mutant(U, "a column's sum: no barrier between steps",
+        "        __syncthreads();\n        if ((int)threadIdx.x < half)", "        if ((int)threadIdx.x < half)",
+        orders("conv2d_transpose_backward")),
+    Mutant(UP, "rows for columns", "rows.quotient(row)) * w + columns.quotient",
+        "columns.quotient(row)) * w + rows.quotient", twin("upsample_forward")),
+    Mutant(UP, "dx of the last copy alone", "sums.v[i] += copy.v[i]", "sums.v[i] = copy.v[i]",
+        twin("upsample_backward")),
+    Mutant(UP, "dx: rows of the copies", "(line * wide + column * columns + b)", "(line * wide + column * rows + b)",
+        twin("upsample_backward")),
     Mutant(V, "left for top", "row * g.sh - g.top", "row * g.sh - g.left", twin("conv2d_forward-strides")),
     Mutant(V, "strides exchanged", "row * g.sh - g.top", "row * g.sw - g.top", twin("conv2d_forward-strides")),
     Mutant(V, "dilation exchanged", "a * g.dh * g.w + b * g.dw", "a * g.dw * g.w + b * g.dh",
@@ -177,9 +194,9 @@ MUTANTS = [
         twin("clip_by_norm-long")),
     Mutant(K, "an infinite norm is hidden", "isfinite(norm) ? limit / norm : norm - norm", "limit / norm",
         f"{ARITHMETIC}infinite_norm"),
-    Mutant(R, "Philox: another multiplier", "0xD2511F53u", "0xD2511F55u", twin("dropout_forward-tail")),
-    Mutant(R, "Philox: a round less", "i < 10; i++", "i < 9; i++", twin("dropout_forward-tail")),
-    Mutant(R, "the step's upper half is lost", "d = (u32)(step >> 32)", "d = 0", twin("dropout_forward-far")),
+    Mutant(PHILOX, "Philox: another multiplier", "0xD2511F53u", "0xD2511F55u", twin("dropout_forward-tail")),
+    Mutant(PHILOX, "Philox: a round less", "i < 10; i++", "i < 9; i++", twin("dropout_forward-tail")),
+    Mutant(PHILOX, "the step's upper half is lost", "d = (u32)(step >> 32)", "d = 0", twin("dropout_forward-far")),
     Mutant(R, "the counter counts numbers, not blocks", "philox((u64)first / 4", "philox((u64)first",
         twin("dropout_forward-tail")),
     Mutant(R, "vectors: what is kept does not grow",
@@ -188,7 +205,17 @@ MUTANTS = [
     Mutant(R, "backward: mask turned round",
         "flags.v[i] ? p.v[i] * scale : REAL(0)", "flags.v[i] ? REAL(0) : p.v[i] * scale",
         twin("dropout_backward-tail")),
-    Mutant(R, "a captured step takes the next one's mask", "step += clock->step - 1", "step += clock->step", STEPS),
+    Mutant(PHILOX, "a captured step takes the next one's numbers",
+        "step + clock->step - 1", "step + clock->step", STEPS),
+    Mutant("kernels/augmentation.cu", "a flip of columns is of rows",
+        "words.v[1] < 0x80000000u", "words.v[0] < 0x80000000u",
+        twin("flip_shift_forward")),
+    Mutant("kernels/augmentation.cu", "reflection repeats no edge", "-1 - place :", "-place :",
+        twin("flip_shift_forward-reflect")),
+    Mutant("kernels/augmentation.cu", "backward: the last one instead of the sum", "sum += from", "sum = from",
+        twin("flip_shift_backward-reflect")),
+    Mutant("kernels/noise.cu", "sine instead of cosine", "distance * cospi(", "distance * sinpi(",
+        twin("gaussian_noise")),
     Mutant(E, "add: sign", "p.v[i] += q.v[i]", "p.v[i] -= q.v[i]", twin("add-small")),
     Mutant(E, "rescale without offset",
         "scale * p.v[i] + offset", "scale * p.v[i] + 0 * offset", twin("rescale-small")),

@@ -8,6 +8,7 @@ A, D, E, C, G = (f"kernels/{name}.py" for name in ("activations", "dropout", "el
 L, S, EL, SUMS = (
     f"kernels/{name}.py" for name in ("cross_entropy", "softmax_cross_entropy", "elementwise_losses", "loss_sums")
 )
+AUG, NOISE, PH = (f"kernels/{name}.py" for name in ("augmentation", "noise", "philox"))
 M, X, EXP = "kernels/smooth.py", "kernels/exponentials.py", "tests/test_exponentials.py"
 KERNELS = "tests/test_kernels.py -k "
 ACT, DROP, ADD = f"{KERNELS}activation", f"{KERNELS}dropout", f"{KERNELS}'add or rescale'"
@@ -78,11 +79,11 @@ MUTANTS = [
         "for k in range(stop - start):", "for k in range(stop - start - 1):", CLIP, 1),
     Mutant(C, "an infinite norm is hidden", "else math.nan)", "else 0.0)", CLIP),
     Mutant(D, "the fourth word is the third", "p[k + 3] * scale if d >= limit", "p[k + 3] * scale if c >= limit", DROP),
-    Mutant(D, "Philox: multipliers exchanged",
+    Mutant(PH, "Philox: multipliers exchanged",
         "a * U_MULTIPLY_A, c * U_MULTIPLY_B", "a * U_MULTIPLY_B, c * U_MULTIPLY_A", DROP),
-    Mutant(D, "Philox: a round less", "for _ in range(ROUNDS)", "for _ in range(ROUNDS - 1)", DROP),
-    Mutant(D, "Philox: seven rounds, in both", "ROUNDS = 10", "ROUNDS = 7", "tests/test_layers.py -k philox"),
-    Mutant(D, "the step's upper half is lost",
+    Mutant(PH, "Philox: a round less", "for _ in range(ROUNDS)", "for _ in range(ROUNDS - 1)", DROP),
+    Mutant(PH, "Philox: seven rounds, in both", "ROUNDS = 10", "ROUNDS = 7", "tests/test_layers.py -k philox"),
+    Mutant(PH, "the step's upper half is lost",
         "for word in (key & WORD, key >> 32, step & WORD, step >> 32)",
         "for word in (key & WORD, key >> 32, step & WORD, 0)", DROP),
     Mutant(D, "what is kept does not grow", "x.dtype.type(1 / (1 - rate))", "x.dtype.type(1.0)", DROP),
@@ -94,6 +95,14 @@ MUTANTS = [
     Mutant(D, "forward skips the last slice", "-(-(x.size // 4) // BLOCKS)", "x.size // 4 // BLOCKS", DROP),
     Mutant(D, "backward skips the last slice",
         "-(-dy.size // (4 * BLOCKS))", "dy.size // (4 * BLOCKS)", DROP),
+    Mutant(AUG, "a flip of columns is of rows", "flips[1] and words[1]", "flips[1] and words[0]", f"{KERNELS}flip"),
+    Mutant(AUG, "reflection repeats no edge", "-1 - place if place < 0", "-place if place < 0", f"{KERNELS}flip"),
+    Mutant(AUG, "the largest shift is never drawn", "high - low + 1)) >>", "high - low)) >>", f"{KERNELS}flip"),
+    Mutant(AUG, "backward: the last one instead of the sum", "] += source[j", "] = source[j", f"{KERNELS}flip"),
+    Mutant(NOISE, "sine instead of cosine", "return distance * math.cos", "return distance * math.sin",
+        f"{KERNELS}noise"),
+    Mutant(NOISE, "the last slice skipped", "tasks = -(-x.size // (4 * BLOCKS))", "tasks = x.size // (4 * BLOCKS)",
+        f"{KERNELS}noise"),
     Mutant(E, "add: sign", "p[k] + q[k]", "p[k] - q[k]", ADD),
     Mutant(E, "rescale without offset", "r[k] = scale * p[k] + offset", "r[k] = scale * p[k]", ADD),
     Mutant(E, "the last slice skipped", "-(-arguments[-1].size // CHUNK)", "arguments[-1].size // CHUNK", ADD),

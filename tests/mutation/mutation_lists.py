@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mutation_cuda
 import mutation_elementwise
+import mutation_metrics
 import mutation_programs
 import mutation_training
 import mutation_windows
@@ -13,6 +14,7 @@ MUTANTS = [
     *mutation_windows.MUTANTS,
     *mutation_training.MUTANTS,
     *mutation_programs.MUTANTS,
+    *mutation_metrics.MUTANTS,
 ]
 CUDA = mutation_cuda.MUTANTS  # not of Python: nothing that `ast` could parse
 EVERY = [*MUTANTS, *CUDA]

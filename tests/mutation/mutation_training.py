@@ -142,7 +142,7 @@ MUTANTS = [
         "tests/test_keras_names.py"),
     Mutant("scratchnet/initializers.py", "truncation not corrected",
         "TRUNCATED_STDDEV = 0.87962566103423978", "TRUNCATED_STDDEV = 1.0", "tests/test_keras_names.py"),
-    Mutant("scratchnet/layers/dropout.py", "the same mask every step",
+    Mutant("scratchnet/layers/random_stream.py", "the same mask every step",
         "self.step, self.step + 1", "self.step, self.step", "tests/test_layers.py -k dropout"),
     Mutant("scratchnet/layers/conv2d.py", "dilation given as strides",
         "(self.strides, self.pads, self.dilation_rate,", "(self.dilation_rate, self.pads, self.strides,",

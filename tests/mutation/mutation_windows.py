@@ -9,13 +9,15 @@ D, M, C, J, W, T = (
 )  # fmt: skip
 P, Z, N, V, X = (f"kernels/{n}.py" for n in ("pooling", "padding", "normalization", "window", "simd"))
 R, Q = "kernels/transposition.py", "kernels/zero_terms.py"
+U, UP = "kernels/conv2d_transpose.py", "kernels/upsampling.py"
 KERNELS = "tests/test_kernels.py -k "
 ZEROS = "tests/test_zero_terms.py"
 DENSE, PAD, NORM = f"{KERNELS}dense_", f"{KERNELS}zero_pad", f"{KERNELS}batch_norm"
-TC = "kernels/conv2d_transpose.py"
+IG = "kernels/conv2d_input_gradient.py"
 DW, DEEP = "kernels/conv2d_depthwise.py", f"{KERNELS}'test_twin and depthwise'"
 CONV = f"{KERNELS}'test_twin and conv2d_ and not winograd and not 5x5'"
 WINO = f"{KERNELS}'test_twin and conv2d_ and (winograd or 5x5)'"
+UPWARDS, REPEATED = f"{KERNELS}'test_twin and conv2d_transpose'", f"{KERNELS}'test_twin and upsample'"
 POOL, MAX, MEAN = f"{KERNELS}pool_", f"{KERNELS}max_pool", f"{KERNELS}average_pool"
 MAX_MORE, PLAN = (
     f"{MAX};tests/test_layers.py -k 'maximum or border or pooling'",
@@ -105,19 +107,19 @@ MUTANTS = [
     Mutant(J, "forward: a task less", "launch(_forward, tasks, tasks,", "launch(_forward, tasks - 1, tasks,", CONV),
     Mutant(J, "all groups take the first filters", "matrix(w, f, filters)", "matrix(w, 0, filters)", CONV),
     Mutant(J, "dw of the last image alone", "start=ACCUMULATE", "start=ZERO", CONV),
-    Mutant(TC, "dx: bottom for top", "sh, pads[0], dilation[0])", "sh, pads[1], dilation[0])", CONV),
-    Mutant(TC, "dx: kh and kw exchanged", "order[a, b] =", "order.T[a, b] =", CONV),
-    Mutant(TC, "dx: the strides exchanged",
+    Mutant(IG, "dx: bottom for top", "sh, pads[0], dilation[0])", "sh, pads[1], dilation[0])", CONV),
+    Mutant(IG, "dx: kh and kw exchanged", "order[a, b] =", "order.T[a, b] =", CONV),
+    Mutant(IG, "dx: the strides exchanged",
         "(h, w), (sh, sw) = image, strides", "(h, w), (sw, sh) = image, strides", CONV),
-    Mutant(TC, "dx: dilation forgotten", "before - t * dilation)", "before - t)", CONV),
-    Mutant(TC, "dx: taps not turned round", "zeros + d // stride", "zeros - d // stride", CONV),
-    Mutant(TC, "dx: other taps for no stride", "if d % stride == 0", "if True", CONV),
-    Mutant(TC, "dx: border too small", "max(windows, (size - 1 + before)", "max(windows, (size - 2 + before)", CONV),
-    Mutant(TC, "dx: the last line skipped", "range(len(products))", "range(len(products) - 1)", CONV),
-    Mutant(TC, "dx: always the first group's filters",
+    Mutant(IG, "dx: dilation forgotten", "before - t * dilation)", "before - t)", CONV),
+    Mutant(IG, "dx: taps not turned round", "zeros + d // stride", "zeros - d // stride", CONV),
+    Mutant(IG, "dx: other taps for no stride", "if d % stride == 0", "if True", CONV),
+    Mutant(IG, "dx: border too small", "max(windows, (size - 1 + before)", "max(windows, (size - 2 + before)", CONV),
+    Mutant(IG, "dx: the last line skipped", "range(len(products))", "range(len(products) - 1)", CONV),
+    Mutant(IG, "dx: always the first group's filters",
         "target = at(turned, order[tap] * per_group * channels + g * in_group)",
         "target = at(turned, order[tap] * per_group * channels)", CONV),
-    Mutant(TC, "dx: taps in the filters' order",
+    Mutant(IG, "dx: taps in the filters' order",
         "at(turned, order[tap] * per_group", "at(turned, tap * per_group", CONV),
     Mutant(DW, "bias dropped", "out[k] = bias[k] if b.size else zero", "out[k] = zero", DEEP),
     Mutant(DW, "ReLU dropped", "out[k] = zero if out[k] < zero else out[k]", "out[k] = out[k]", DEEP),
@@ -127,15 +129,15 @@ MUTANTS = [
     Mutant(DW, "dx: windows do not add up", "target[k] += above[k]", "target[k] = above[k]", DEEP),
     Mutant(DW, "dx: bottom for top",
         "unpad(image, pads[0], pads[2], dx[i])", "unpad(image, pads[1], pads[2], dx[i])", DEEP),
-    Mutant(TC, "dx scattered: the last block skipped",
+    Mutant(IG, "dx scattered: the last block skipped",
         "range(0, pixels.size, BLOCK)", "range(0, pixels.size - BLOCK, BLOCK)", CONV),
-    Mutant(TC, "dx scattered: bottom for top",
+    Mutant(IG, "dx scattered: bottom for top",
         "unpad(image, pads[0], pads[2], dx[i])", "unpad(image, pads[1], pads[2], dx[i])", CONV),
-    Mutant(TC, "dx scattered: dilated taps taken for neighbors",
+    Mutant(IG, "dx scattered: dilated taps taken for neighbors",
         "if groups == 1 and dilation[1] == 1 else in_group", "if groups == 1 else in_group", CONV),
-    Mutant(TC, "dx scattered: windows do not add up",
+    Mutant(IG, "dx scattered: windows do not add up",
         "image[place + k] += window", "image[place + k] = window", CONV),
-    Mutant(TC, "dx scattered: the first group's filters",
+    Mutant(IG, "dx scattered: the first group's filters",
         "matrix(dz, p * filters + f, filters)", "matrix(dz, p * filters, filters)", CONV),
     Mutant(J, "a border taken for none",
         "if image.shape == target.shape:", "if image.shape[1] == target.shape[1]:", CONV),
@@ -202,6 +204,28 @@ MUTANTS = [
         "((image * tall + top + i) * wide + left) * c)", "((image * tall + top + i) * wide) * c)", PAD, 1),
     Mutant(Z, "the border is not cleared", "        target[k] = 0\n", "        target[k] = target[k]\n", PAD),
     Mutant(Z, "bottom for top", "len(x), x, pads[0], pads[2], y", "len(x), x, pads[1], pads[2], y", PAD),
+    Mutant(U, "bias forgotten", "out[f] += bias[f]", "out[f] += 0 * bias[f]", UPWARDS),
+    Mutant(U, "ReLU dropped", "out[f] = zero if out[f] < zero else out[f]", "out[f] = out[f]", UPWARDS),
+    Mutant(U, "ReLU's mask missing", "masked(y[i], dy[i], relu,", "masked(y[i], dy[i], False,", UPWARDS),
+    Mutant(U, "dx of dy, not of dz", "conv2d_forward(dz, w,", "conv2d_forward(dy, w,", UPWARDS),
+    Mutant(U, "dw of dy, not of dz", "conv2d_backward(dz, w,", "conv2d_backward(dy, w,", UPWARDS),
+    Mutant(U, "bias's gradients not cleared", "    clear(dbs[s])\n", "", UPWARDS),
+    Mutant(U, "the last image of a slice skipped",
+        "(s + 1) * n // slices):", "(s + 1) * n // slices - 1):", UPWARDS),
+    Mutant(U, "reference: kh and kw exchanged",
+        "columns = np.tensordot(x, w, (3, 3))", "columns = np.tensordot(x, w.transpose(1, 0, 2, 3), (3, 3))", UPWARDS),
+    Mutant(V, "transposed SAME: an odd window taken for an even one",
+        "more += effective % 2 - effective", "more -= effective", "tests/test_keras_layers.py -k Conv2DTranspose"),
+    Mutant(V, "transposed VALID: gaps behind the last window left out",
+        "else max(effective, t)) - effective", "else effective) - effective",
+        "tests/test_keras_layers.py -k Conv2DTranspose"),
+    Mutant(UP, "rows for columns", "launch(_repeat, len(x), x, size[0], size[1], y",
+        "launch(_repeat, len(x), x, size[1], size[0], y", REPEATED),
+    Mutant(UP, "always the first row of copies", "h + i // rows) * w", "h + i % rows) * w", REPEATED),
+    Mutant(UP, "dx of the last copy alone", "target[j * c + k] += source", "target[j * c + k] = source", REPEATED),
+    Mutant(UP, "dx not cleared", "            target[k] = 0\n", "            target[k] = target[k]\n", REPEATED),
+    Mutant("scratchnet/layers/padding.py", "cropping: left for right",
+        "w - sum(self.cropping[1])", "w - 2 * self.cropping[1][0]", "tests/test_keras_layers.py -k Cropping2D"),
     Mutant(P, "rows and columns of a place exchanged", "r * g.kw + q", "q * g.kw + r", MAX),
     Mutant(P, "top for left",
         "i * g.sh - g.top, j * g.sw - g.left", "i * g.sh - g.top, j * g.sw - g.top", POOL),

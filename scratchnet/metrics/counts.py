@@ -1,0 +1,85 @@
+"""The basis of metrics that are computed from counts: of outputs above thresholds, of right and wrong predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..checks import is_number
+from ..errors import ConfigError, ShapeError
+from .base import Metric
+
+
+class Counts(Metric):
+    """Base of metrics that are computed from weighted counts; a subclass defines `counted` and `result`.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the counts. A last axis of 1 is as long as the first batch wants it.
+    counts : array, float64
+        The sums over the batches since `reset_state`.
+    """
+
+    direction = "up"
+    shape: tuple[int, ...]
+
+    def counted(self, y_true: np.ndarray, y_pred: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The counts of a batch, in which each sample counts as much as its weight."""
+        raise NotImplementedError
+
+    def reset_state(self) -> None:
+        """Set all counts to 0."""
+        self.counts = np.zeros(self.shape)
+
+    def add_batch(self, y_true: Any, y_pred: Any, weights: np.ndarray) -> None:
+        """Add the counts of a batch."""
+        batch = self.counted(y_true, y_pred, weights)
+        if batch.shape != self.counts.shape and (self.counts.any() or self.counts.shape[-1] != 1):
+            expected = f"expected {self.counts.shape[-1]} outputs to a sample, as before"
+            raise ShapeError(f"{self.name}: {expected}, got predictions of shape {y_pred.shape}")
+        self.counts = self.counts + batch
+
+    def state(self) -> list[Any]:
+        """The counts as nested lists."""
+        return list(self.counts.tolist())
+
+    def load_state(self, state: list[Any]) -> None:
+        """Continue from what `state` returned. Raises ValueError for the state of another metric."""
+        counts = np.array(state, np.float64)
+        if counts.shape[:-1] != self.shape[:-1]:
+            raise ValueError(f"expected counts of shape {self.shape}, got {counts.shape}")
+        self.counts = counts
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {np.round(self.result(), 4).tolist()}>"
+
+
+def fraction(part: Any, whole: Any) -> np.ndarray:
+    """``part / whole``, and 0 where ``whole`` is 0."""
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.not_equal(whole, 0))
+
+
+def in_unit_interval(owner: Metric, name: str, values: Any) -> list[float]:
+    """A sequence of numbers from 0 to 1 as a list; ConfigError for anything else."""
+    listed: list[Any] = list(values) if isinstance(values, Iterable) and not isinstance(values, str | dict) else []
+    if not listed or not all(is_number(value) and 0 <= value <= 1 for value in listed):
+        expected = "expected numbers from 0 to 1"
+        raise ConfigError(f"{type(owner).__name__}: {name}: {expected}, got {values!r:.80}")
+    return [float(value) for value in listed]
+
+
+def evenly_spaced(thresholds: list[float]) -> bool:
+    """Whether these are ``i / (n - 1)`` for i from 0 to n - 1, where n is at least 3."""
+    n = len(thresholds)
+    return n >= 3 and np.allclose(thresholds, np.arange(n) / (n - 1), atol=1e-7)
+
+
+def exceeded(y: np.ndarray, n: int) -> np.ndarray:
+    """How many of n evenly spaced thresholds each of the outputs, float32, is above: ``ceil(y (n - 1))``.
+
+    As in Keras; an output that equals ``i / (n - 1)`` up to rounding may be counted on either side.
+    """
+    return np.ceil(np.clip(y, 0, 1) * np.float32(n - 1))
