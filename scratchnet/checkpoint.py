@@ -1,6 +1,7 @@
 """Models and training checkpoints as files: one ``.safetensors`` file each, no pickle, nothing that could run.
 
-A file holds the weights under ``layer/name``, the optimizer's slots under ``optimizer/name``, and a JSON content:
+Models and weights are also written and read as Keras's files (keras_format/) if a name has one of their suffixes.
+Ours hold the weights under ``layer/name``, the optimizer's slots under ``optimizer/name``, and a JSON content:
 architecture, compile settings and, in a checkpoint, where the fit stands and the states of its callbacks.
 """
 
@@ -13,9 +14,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import initializers, losses, metrics, optimizers, safetensors_io, saved_model
+from . import formats, initializers, losses, metrics, optimizers, safetensors_io, saved_model
 from .datasets.files import remove_leftovers, shown
 from .errors import CheckpointError
+from .keras_format import files as keras_files
 from .layers.serialization import custom_objects as with_classes
 from .layers.serialization import deserialize
 from .numerics import require_finite
@@ -39,16 +41,26 @@ NAMES = ("checkpoint-a.safetensors", "checkpoint-b.safetensors")
 def save_model(model: Sequential, path: PathLike) -> None:
     """Write architecture, weights, compile settings and optimizer state into one file, all or nothing.
 
+    The suffix ``.keras`` makes it a file of Keras's; any other name one of ours.
+
     Raises
     ------
     CheckpointError
-        If the file cannot be written, or the model holds something that cannot be saved.
+        If the file cannot be written, or the model holds something that cannot be saved, or that Keras lacks.
+    DependencyError
+        If it is to be one of Keras's, and h5py is not installed.
     """
+    if formats.writes_keras(path, weights=False):
+        keras_files.save_model(model, path)
+        return
     safetensors_io.write(path, *saved_model.describe_model(model))
 
 
 def save_weights(model: Sequential, path: PathLike) -> None:
-    """Write only the weights. Raises CheckpointError as `save_model` does."""
+    """Write only the weights, for Keras if the suffix is ``.weights.h5``. Raises as `save_model` does."""
+    if formats.writes_keras(path, weights=True):
+        keras_files.save_weights(model, path)
+        return
     safetensors_io.write(path, *saved_model.describe_weights(model))
 
 
@@ -67,7 +79,7 @@ def save_training(model: Sequential, path: PathLike, generation: int = 0) -> Non
 
 
 def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None, compile: bool = True) -> Any:
-    """Load the model that `save_model` wrote, compiled as before and with its optimizer's state.
+    """Load the model that `save_model`, or Keras, wrote, compiled as before and with its optimizer's state.
 
     Parameters
     ----------
@@ -87,9 +99,13 @@ def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None,
     CheckpointError
         One line, whatever the file holds. Nothing in it is ever run: only classes that are named here or registered
         are instantiated, and their parameters are never larger than the file.
+    DependencyError
+        If it is a file of Keras's (``.keras``, ``.h5``), and h5py is not installed.
     """
     from .model import Sequential
 
+    if formats.reads_keras(path):
+        return keras_files.load_model(path, custom_objects, compile)
     arrays, content = safetensors_io.read(path)
     name = shown(path)
     with one_line(name), with_classes(custom_objects):
@@ -117,7 +133,7 @@ def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None,
 
 
 def load_weights(model: Sequential, path: PathLike) -> None:
-    """Load the weights that `save_weights`, `save_model` or a callback wrote into a model of the same layers.
+    """Load the weights that `save_weights`, `save_model`, a callback or Keras wrote into a model of the same layers.
 
     Weights of another float type are converted. Nothing changes unless all of them fit.
 
@@ -125,8 +141,13 @@ def load_weights(model: Sequential, path: PathLike) -> None:
     ------
     CheckpointError
         If the file cannot be read, or its weights are not the model's; the message names the first that differs.
+    DependencyError
+        If it is a file of Keras's (``.keras``, ``.h5``), and h5py is not installed.
     """
     model.require_built()
+    if formats.reads_keras(path):
+        keras_files.load_weights(model, path)
+        return
     arrays, content = safetensors_io.read(path)
     with one_line(shown(path)):
         saved_model.put(saved_model.match_weights(model, arrays, content, False))

@@ -18,6 +18,7 @@ from .drawing import blank as blank
 from .drawing import default_rng as default_rng
 from .drawing import seed_default_rng as seed_default_rng
 from .errors import ConfigError
+from .keras_defaults import SCALING, take
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -138,6 +139,7 @@ class VarianceScaling(Initializer):
         seed: int | None = None,
         **unknown: Any,
     ) -> None:
+        take(self, unknown, SCALING)
         super().__init__(seed, **unknown)
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ConfigError(f"mode: expected fan_in, fan_out or fan_avg, got {mode!r}")

@@ -32,6 +32,10 @@ LOSS: Rules = {
     "reduction": (("sum_over_batch_size",), "a loss is the mean over the batch"),
     "dtype": ((None, "float32", "float64"), "a loss has the dtype of the outputs"),
 }
+SCALING: Rules = {
+    "input_axes": ((None,), "they follow from the shape"),
+    "output_axes": ((None,), "they follow from the shape"),
+}
 METRIC: Rules = {"dtype": ((None, "float32", "float64"), "a metric is summed in doubles")}
 CROSSENTROPY: Rules = {**LOSS, "axis": ((-1,), "classes are along the last axis")}
 SPARSE_CROSSENTROPY: Rules = {**CROSSENTROPY, "ignore_class": ((None,), "sample_weight leaves samples out")}

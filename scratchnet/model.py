@@ -179,12 +179,17 @@ class Sequential(Flattened):
     # Saving -------------------------------------------------------------------------------------------------------
 
     def save(self, filepath: str | Path, **others: Any) -> None:
-        """Write architecture, weights, compile settings and optimizer state into one ``.safetensors`` file.
+        """Write architecture, weights, compile settings and optimizer state into one file.
+
+        ``"model.keras"`` is a file that Keras loads, too; any other name makes a ``.safetensors`` file, which keeps
+        everything that scratchnet has, to the bit.
 
         Raises
         ------
         CheckpointError
-            If it cannot be written.
+            If it cannot be written, has another suffix of Keras's (``.h5``), or Keras lacks something in the model.
+        DependencyError
+            If it is to be a ``.keras`` file, and h5py is not installed.
         ConfigError
             For an argument of Keras's that requests something else.
         """
@@ -198,14 +203,14 @@ class Sequential(Flattened):
         return json.dumps(serialize(self, self.get_config()))
 
     def save_weights(self, filepath: str | Path, **others: Any) -> None:
-        """Write only the weights into a ``.safetensors`` file. Raises as `save` does."""
+        """Write only the weights, into a ``.safetensors`` file, or for Keras into ``.weights.h5``. Raises as `save`."""
         from . import checkpoint
 
         keras_defaults.refuse_others(Sequential.save_weights, others, keras_defaults.SAVE)
         checkpoint.save_weights(self, filepath)
 
     def load_weights(self, filepath: str | Path) -> None:
-        """Read weights that `save_weights` or `save` wrote for a model of the same architecture."""
+        """Read weights that `save_weights` or `save`, or Keras's, wrote for a model of the same architecture."""
         from . import checkpoint
 
         checkpoint.load_weights(self, filepath)
@@ -225,7 +230,7 @@ def load_model(
     Parameters
     ----------
     path : path
-        A ``.safetensors`` file. Nothing in it is executed.
+        A ``.safetensors`` file, or one of Keras's: ``.keras`` or, of Keras 2, ``.h5``. Nothing in it is executed.
     custom_objects : dict of name to class, optional
         User-defined layer and loss classes that are not registered (`sn.layers.register`).
     compile : bool
@@ -234,7 +239,9 @@ def load_model(
     Raises
     ------
     CheckpointError
-        If the file is missing, damaged, or not one of ours.
+        If the file is missing, damaged, or neither ours nor Keras's; or a Keras model has a layer that is not here.
+    DependencyError
+        If it is a file of Keras's, and h5py is not installed.
     ConfigError
         For an argument of Keras's that requests something else.
     """

@@ -31,11 +31,10 @@ _DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U64": "<u8",
 _BLANK = "0" * 64  # stands in for the checksum while it is computed
 _BEGIN = re.compile(rb'\{"__metadata__":\{"format":"scratchnet","version":"([0-9]{1,9})","sha256":"([0-9a-f]{64})",')
 _FOREIGN = {
-    b"PK\x03\x04": "a .keras or other zip file; sn.interop.keras reads the weights of Keras models",
-    b"\x89HDF": "an HDF5 file; sn.interop.keras reads the weights of Keras models",
+    b"PK\x03\x04": "a zip file; load_model and load_weights read Keras's, by the suffix .keras",
+    b"\x89HDF": "an HDF5 file; load_model and load_weights read Keras's, by the suffix .h5",
     b"\x80": "a pickle, which could run anything: it is never opened",
 }
-_KERAS = (".keras", ".h5", ".hdf5")
 
 
 class SaveError(CheckpointError):
@@ -52,18 +51,6 @@ def require_path(path: Any) -> None:
         raise SaveError(f"expected the path of a file to write, got {shown(repr(path))[:80]}")
 
 
-def require_name(path: Any) -> None:
-    """Raise SaveError unless this is a path, and not one with a suffix of Keras's; any other name will do."""
-    require_path(path)
-    if str(os.fspath(path)).lower().endswith(_KERAS):
-        name = os.path.basename(str(os.fspath(path))).rpartition(".")[0] or "model"
-        raise SaveError(
-            f"{shown(path)}: expected a name that promises no file of Keras's, such as "
-            f"{shown(name)}.safetensors, which is what is written, and loaded; a file for "
-            "Keras: sn.interop.keras.to_keras(model).save(path), or .save_weights(path)"
-        )
-
-
 def is_safetensors(start: bytes) -> bool:
     """Whether a file that begins with these ten bytes is of this format, whichever library wrote it."""
     return start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < 1 << 32
@@ -75,11 +62,11 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], conten
     Raises
     ------
     SaveError
-        If the file cannot be written, or its suffix is Keras's: ``.keras``, ``.h5``.
+        If the file cannot be written.
     CheckpointError
         If an array has a dtype that the format lacks, or the content is not JSON-able or larger than `read` accepts.
     """
-    require_name(path)
+    require_path(path)
     name = shown(path)
     codes = {np.dtype(code): key for key, code in _DTYPES.items()}
     entries, pieces, end = {}, [], 0

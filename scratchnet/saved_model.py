@@ -78,9 +78,7 @@ def describe_model(model: Sequential) -> tuple[Arrays, dict[str, Any]]:
     """Arrays and content of a model file: weights, architecture, compile settings, the state of the optimizer."""
     arrays, content = describe_weights(model)
     optimizer, loss = model.optimizer, model.loss
-    # Otherwise the next step would start the optimizer afresh, or its slots would be of another model.
-    begun = optimizer is not None and model.flat_params is not None and optimizer.taken_by(model) is None
-    slots = optimizer.slots if begun else {}
+    slots = optimizer.slots if (begun := has_begun(model)) else {}
     content |= {
         "kind": "model",
         "architecture": serialize(model),
@@ -94,6 +92,11 @@ def describe_model(model: Sequential) -> tuple[Arrays, dict[str, Any]]:
         "slots": _without_arrays(slots, "optimizer", arrays),
     }
     return arrays, content
+
+
+def has_begun(model: Sequential) -> bool:
+    """Whether the optimizer has slots for this model that its next step goes on with."""
+    return model.optimizer is not None and model.flat_params is not None and model.optimizer.taken_by(model) is None
 
 
 def describe_fit(model: Sequential, generation: int) -> tuple[Arrays, dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 from checkpoints import X, Y, layers, refused, same, tiny
 
 import scratchnet as sn
-from scratchnet.errors import CheckpointError, ScratchnetError
+from scratchnet.errors import ScratchnetError
 
 HERE = Path(__file__).parent
 
@@ -194,18 +194,6 @@ def test_a_file_of_the_first_format_loads():
     np.testing.assert_allclose(model.predict(X[:2]), expected["predictions"], rtol=1e-5)
     assert model.optimizer.iterations == expected["iterations"]
     assert model.progress.epoch == 2
-
-
-@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5", "m.hdf5", "M.H5"])
-def test_a_name_that_promises_a_file_of_keras_is_refused(tmp_path, name):
-    model, path = tiny(), tmp_path / name
-    path.write_bytes(b"before")
-    words = r"expected a name that promises no file of Keras's, such as .*; .*to_keras\(model\)\.save\(path\)"
-    refused(model.save, path, match=words)
-    refused(model.save_weights, str(path), match=words)
-    with pytest.raises(CheckpointError, match=words):
-        sn.callbacks.ModelCheckpoint(path)
-    assert path.read_bytes() == b"before"
 
 
 @pytest.mark.parametrize("name", ["m", "m.ckpt", "m.st"])

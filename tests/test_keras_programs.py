@@ -173,8 +173,13 @@ def test_save_model_is_save(tmp_path: Any) -> None:
     np.testing.assert_array_equal(keras.models.load_model(path).predict(X), model.predict(X))
     with pytest.raises(ConfigError, match="save_model: expected a Sequential, got 3"):
         keras.models.save_model(3, path)
-    with pytest.raises(CheckpointError, match=r"mnist\.weights\.h5: .* such as mnist\.weights\.safetensors"):
-        model.save_weights(tmp_path / "mnist.weights.h5")
+    model.save(tmp_path / "mnist.keras")
+    model.save_weights(tmp_path / "mnist.weights.h5")
+    again = keras.models.load_model(tmp_path / "mnist.keras")
+    again.load_weights(tmp_path / "mnist.weights.h5")
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    with pytest.raises(CheckpointError, match=r"mnist\.h5: a model can be saved as \.keras, for Keras, or as \.safe"):
+        keras.models.save_model(model, tmp_path / "mnist.h5")
 
 
 @pytest.mark.parametrize(

@@ -223,5 +223,8 @@ def test_a_model_file_alone_can_be_told_what_it_was_trained_on(run, digits, tmp_
         assert main([*words, "--dataset", spelling]) == 0
         names += [json.loads(capsys.readouterr().out)["class"]]
     assert names[0] == names[1] in sn.datasets.fashion_mnist.CLASS_NAMES
+    sn.load_model(tmp_path / "m.safetensors").save(tmp_path / "m.keras")
+    assert main(["predict", str(tmp_path / "m.keras"), *words[2:], "--dataset", "mnist"]) == 0
+    assert json.loads(capsys.readouterr().out) == answer
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["done"] == ["500 x 400 pixels stretched to 28 x 28"]

@@ -20,14 +20,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Who may import whom: a module imports only from its own line or from lines above it.
 ORDER = [
-    "errors names paths checks configured keras_defaults signals process results",
+    "errors names paths require checks configured keras_defaults signals process results",
     "kernels",
     "backend config drawing initializers regularizers keras_backend",
     "workspace pace host_arrays sample_weights turns compiling",
     "custom layers losses schedules optimizers datasets report metrics activations",  # report: arithmetic, as metrics
     "flattened",
-    "numerics training batches fit_data callbacks progress summary checkpoint safetensors_io saved_model gpu_memory "
-    "replay capture recording stepping testing fitting model models",
+    "numerics training batches fit_data callbacks progress summary checkpoint safetensors_io saved_model formats "
+    "keras_format gpu_memory replay capture recording stepping testing fitting model models",
     "gradient_probes gradient_check utils random compile_ahead environment",
     "interop own_picture plots recipes console run_callbacks run_folder run_report run_records pages run ladder "
     "dry_run",

@@ -10,8 +10,8 @@ from typing import Any
 from ..checks import file_path, flag, is_whole, number
 from ..datasets.files import shown
 from ..errors import CheckpointError, ConfigError
+from ..formats import writes_keras
 from ..numerics import require_finite
-from ..safetensors_io import require_name
 from .base import Logs
 from .monitor import Monitor
 
@@ -21,6 +21,7 @@ class ModelCheckpoint(Monitor):
 
     A file holds everything (weights, optimizer, position in the data, states of all callbacks):
     ``checkpoint.resume(file, model)`` resumes from it. So this callback runs after the others, wherever it was given.
+    A ``.keras`` file, or ``.weights.h5`` with ``save_weights_only``, is Keras's, and holds what that does: no position.
 
     Parameters
     ----------
@@ -44,7 +45,9 @@ class ModelCheckpoint(Monitor):
         If ``save_freq`` is neither, another argument is invalid, or the path names a log that does not exist; or as
         `Monitor` does, if only the best is saved.
     CheckpointError
-        If the path has a suffix of Keras's (``.keras``, ``.h5``), or a file cannot be written.
+        If the path has the wrong suffix of Keras's, or a file cannot be written, or Keras lacks a layer.
+    DependencyError
+        If the file is to be one of Keras's, and h5py is not installed.
     NumericsError
         If the weights hold NaN or Inf: earlier files are kept.
     """
@@ -69,10 +72,10 @@ class ModelCheckpoint(Monitor):
                 f"ModelCheckpoint: save_freq: expected 'epoch' or a number of steps, got {save_freq!r:.80}"
             )
         self.filepath, self.verbose = file_path(self, "filepath", filepath), verbose
-        require_name(self.filepath)  # here, not after the first epoch
         self.save_freq = "epoch" if isinstance(save_freq, str) else int(save_freq)
         self.save_best_only = flag(self, "save_best_only", save_best_only)
         self.save_weights_only = flag(self, "save_weights_only", save_weights_only)
+        self.for_keras = writes_keras(self.filepath, self.save_weights_only)  # here, not after the first epoch
         if initial_value_threshold is not None:
             self.best = number(self, "initial_value_threshold", initial_value_threshold)
         self.epoch = self.steps = 0
@@ -107,9 +110,10 @@ class ModelCheckpoint(Monitor):
             path.parent.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{shown(path)}: its folder cannot be made: {shown(error)}") from error
-        if self.save_weights_only:
+        if self.save_weights_only or self.for_keras:
             require_finite(self.model)
-            checkpoint.save_weights(self.model, path)
+            save = checkpoint.save_weights if self.save_weights_only else checkpoint.save_model
+            save(self.model, path)
         else:
             checkpoint.save_training(self.model, path)
 

@@ -25,7 +25,7 @@ HELP = {
 
 def predict(
     run: Annotated[Path, typer.Argument(
-        metavar="RUN", help="The folder of a run, or a model file (.safetensors)."
+        metavar="RUN", help="The folder of a run, or a model file (.safetensors, .keras)."
     )],
     pictures: Annotated[list[Path], typer.Argument(
         metavar="PICTURE", help="PNG, JPEG, GIF, BMP, TIFF, WebP, PPM; any size and color, dark on light too."

@@ -7,11 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, ShapeError
+from ..keras_format.parts import keras_arguments, keras_class
+from ..keras_format.weights import read_weights
 from ..layers.base import Layer
 from ..layers.stack import Stack
 from ..model import require_model
-from .keras_files import read_weights
-from .require import require
+from ..require import require
 
 if TYPE_CHECKING:
     from ..model import Sequential
@@ -41,7 +42,7 @@ def load_weights(model: Sequential, source: Any) -> None:
     require_model("interop.keras.load_weights", model)
     model.require_built()
     if isinstance(source, str | os.PathLike):
-        model.set_weights(read_weights(source, model))
+        model.set_weights(read_weights(source, model, "interop.keras.load_weights"))
         return
     if isinstance(source, Layer) or not hasattr(source, "weights") or not hasattr(source, "get_weights"):
         raise ConfigError(f"source: expected a Keras model or the path of a file, got {str(source)[:80]!r}")
@@ -73,33 +74,15 @@ def to_keras(model: Sequential) -> Any:
     return made
 
 
-_SAME = (
-    "AveragePooling2D", "BatchNormalization", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D",
-    "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization",
-    "LeakyReLU", "MaxPooling2D", "RandomFlip", "RandomTranslation", "ReLU", "Rescaling", "Reshape", "SeparableConv2D",
-    "Softmax", "UpSampling2D", "ZeroPadding2D",
-)  # fmt: skip
-_FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh"}
-
-
 def _layer(keras: Any, layer: Layer) -> Any:
-    name, settings = type(layer).__name__, layer.config()
     if isinstance(layer, Stack):
         return keras.Sequential([_layer(keras, inner) for inner in layer.layers], name=layer.name)
-    shared = {"name": layer.name, "dtype": layer.dtype.name}
-    if name in _FUNCTIONS:
-        return keras.layers.Activation(_FUNCTIONS[name], **shared)
-    if name == "Activation":
-        return keras.layers.Activation(settings["activation"], **shared)
-    if name == "GELU" and not settings["approximate"]:
-        return keras.layers.Activation("gelu", **shared)
-    if name == "GELU":
-        return keras.layers.Activation(partial(keras.activations.gelu, approximate=True), **shared)
-    if name not in _SAME:
-        raise ConfigError(f"layer {layer.name!r}: Keras has no {name}")
+    name, settings = keras_class(layer), keras_arguments(layer)
     # The weights already exist, so initializers are omitted; so is the dropout masks' key.
     kept = {key: value for key, value in settings.items() if not key.endswith("_initializer") and key != "seed"}
     if isinstance(kept.get("activation"), dict):
         (inner,) = layer.sublayers()
         kept["activation"] = _layer(keras, inner)
+    elif getattr(layer, "approximate", False):
+        kept["activation"] = partial(keras.activations.gelu, approximate=True)
     return getattr(keras.layers, name)(**kept)

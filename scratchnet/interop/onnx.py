@@ -11,8 +11,8 @@ from ..config import as_float_dtype
 from ..datasets.files import shown, write_atomically
 from ..errors import CheckpointError
 from ..model import require_model
+from ..require import require
 from ..safetensors_io import require_path
-from .require import require
 
 if TYPE_CHECKING:
     from ..model import Sequential

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..errors import DependencyError
+from .errors import DependencyError
 
 
 def require(module: str, needed_by: str, extra: str = "interop") -> Any:
