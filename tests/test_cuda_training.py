@@ -317,10 +317,16 @@ def test_tensor_cores_on_request(precision: str, rtol: float, gpu: Driver) -> No
         model(precision="bf16")
 
 
+def leave_free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Make the emulated GPU so small that ``size`` bytes are left of it."""
+    gc.collect()  # or what other tests left in cycles is freed in the middle of this one
+    monkeypatch.setattr(_Memory, "total", _Memory.used + size)
+
+
 def test_a_full_gpu_is_answered_with_the_batch_that_would_fit(gpu: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     many = np.tile(X, (60, 1, 1, 1)), np.tile(Y, 60)
     made = model(layers=network()[2:4] + network()[7:])
-    monkeypatch.setattr(_Memory, "total", _Memory.used + 20_000_000)
+    leave_free(monkeypatch, 20_000_000)
     message = r"batch_size=4000, which takes .* batch_size=\d+ would fit"
     with pytest.raises(sn.errors.BackendError, match=message) as caught:
         made.fit(pixels(many[0]), many[1], batch_size=4000, verbose=0)
@@ -332,10 +338,10 @@ def test_a_full_gpu_is_answered_with_the_batch_that_would_fit(gpu: Driver, monke
         made.fit(pixels(many[0]), many[1], batch_size=int(1.3 * fits), verbose=0)
     del made  # prediction needs less: no gradients
     other = model(layers=network()[2:4] + network()[7:])
-    monkeypatch.setattr(_Memory, "total", _Memory.used + 8_000_000)
+    leave_free(monkeypatch, 8_000_000)
     with pytest.raises(sn.errors.BackendError, match="would fit"):
         other.predict(pixels(many[0]), batch_size=4000)
-    monkeypatch.setattr(_Memory, "total", _Memory.used + 100_000)
+    leave_free(monkeypatch, 100_000)
     with pytest.raises(sn.errors.BackendError, match=r"no room for a data set of 0\.00 GiB"):
         other.predict(pixels(many[0]))
 
@@ -348,7 +354,7 @@ def test_single_batches_too_are_answered_with_the_batch_that_would_fit(
     made.train_on_batch(x[:2], y[:2])
     for call, room in ((made.train_on_batch, 5_000_000), (made.test_on_batch, 2_000_000)):
         gpu_memory._release(made)
-        monkeypatch.setattr(_Memory, "total", _Memory.used + room)
+        leave_free(monkeypatch, room)
         with pytest.raises(BackendError, match=r"batch_size=600, which takes .* batch_size=\d+ would fit") as caught:
             call(x, y)
         fits = int(str(caught.value).split("batch_size=")[2].split()[0])
