@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from . import formats, initializers, losses, metrics, optimizers, safetensors_io, saved_model
 from .datasets.files import remove_leftovers, shown
 from .errors import CheckpointError
-from .keras_format import files as keras_files
 from .layers.serialization import custom_objects as with_classes
 from .layers.serialization import deserialize
 from .numerics import require_finite
@@ -51,6 +50,8 @@ def save_model(model: Sequential, path: PathLike) -> None:
         If it is to be one of Keras's, and h5py is not installed.
     """
     if formats.writes_keras(path, weights=False):
+        from .keras_format import files as keras_files
+
         keras_files.save_model(model, path)
         return
     safetensors_io.write(path, *saved_model.describe_model(model))
@@ -59,6 +60,8 @@ def save_model(model: Sequential, path: PathLike) -> None:
 def save_weights(model: Sequential, path: PathLike) -> None:
     """Write only the weights, for Keras if the suffix is ``.weights.h5``. Raises as `save_model` does."""
     if formats.writes_keras(path, weights=True):
+        from .keras_format import files as keras_files
+
         keras_files.save_weights(model, path)
         return
     safetensors_io.write(path, *saved_model.describe_weights(model))
@@ -105,6 +108,8 @@ def load_model(path: PathLike, custom_objects: Mapping[str, type] | None = None,
     from .model import Sequential
 
     if formats.reads_keras(path):
+        from .keras_format import files as keras_files
+
         return keras_files.load_model(path, custom_objects, compile)
     arrays, content = safetensors_io.read(path)
     name = shown(path)
@@ -146,6 +151,8 @@ def load_weights(model: Sequential, path: PathLike) -> None:
     """
     model.require_built()
     if formats.reads_keras(path):
+        from .keras_format import files as keras_files
+
         keras_files.load_weights(model, path)
         return
     arrays, content = safetensors_io.read(path)
