@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from . import cuda, gemm_cuda
@@ -12,7 +13,14 @@ Pads = tuple[int, int, int, int]
 
 
 def _geometry(x: Any, w: Any, y: Any, strides: Pair, pads: Pads, dilation: Pair, groups: int) -> Any:
-    (_, h, width, c), (kh, kw, cg, f), (_, oh, ow, _) = x.shape, w.shape, y.shape
+    return _structure(x.shape[1:], w.shape, y.shape[1:], strides, pads, dilation, groups)
+
+
+@lru_cache(maxsize=256)  # forward and both gradients have the same one, in every step
+def _structure(
+    x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], strides: Pair, pads: Pads, dilation: Pair, groups: int
+) -> Any:
+    (h, width, c), (kh, kw, cg, f), (oh, ow, _) = x, w, y
     fg = f // groups
     return cuda.structure(
         "Geometry", h, width, c, oh, ow, f, kh, kw, cg, fg, *strides, *dilation, pads[0], pads[2],
