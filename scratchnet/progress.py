@@ -7,13 +7,9 @@ import time
 from typing import Any
 
 from .callbacks import Callback, Logs
-from .results import single
+from .results import in_words
 
 REDRAW_SECONDS = 0.1  # drawing more often costs time without showing more
-
-
-def _means(logs: Logs) -> str:
-    return " - ".join(f"{name}: {single(value):.4f}" for name, value in logs.items())
 
 
 class EpochLines(Callback):
@@ -24,7 +20,7 @@ class EpochLines(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         seconds = time.perf_counter() - self.started
-        print(f"Epoch {epoch + 1}/{self.params['epochs']} - {seconds:.1f}s - {_means(logs or {})}", flush=True)
+        print(f"Epoch {epoch + 1}/{self.params['epochs']} - {seconds:.1f}s - {in_words(logs or {})}", flush=True)
 
 
 class ProgressBar(EpochLines):
@@ -51,7 +47,7 @@ class ProgressBar(EpochLines):
         done = batch + 1 - self.first
         left = f"{(now - self.since) / done * (steps - batch - 1):.0f}s left - " if done else ""
         bar = "=" * filled + "." * (self.width - filled)
-        means = _means(self.model.trainer().results(self.model.progress.samples))
+        means = in_words(self.model.trainer().results(self.model.progress.samples))
         text = f"Epoch {self.epoch + 1}/{self.params['epochs']} [{bar}] {batch + 1}/{steps} - {left}{means}"
         # A line that the terminal breaks could not be drawn over.
         self._write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])

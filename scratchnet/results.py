@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ def logged(result: Any) -> Any:
 def single(value: Any) -> float:
     """What logs have under a name, as one number to print: of several the mean, as in Keras."""
     return float(np.mean(value))
+
+
+def in_words(logs: Mapping[str, Any]) -> str:
+    """Logs on one line: ``loss: 0.1234 - accuracy: 0.9876``."""
+    return " - ".join(f"{name}: {single(value):.4f}" for name, value in logs.items())
 
 
 def as_result(array: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..compiling import Compilation
 from ..errors import CheckpointError, ConfigError
-from ..results import single
+from ..results import in_words
 from .base import HOOKS, OLD_NAMES, Callback, Logs
 from .history import History
 from .terminate_on_nan import TerminateOnNaN
@@ -150,4 +150,4 @@ def verbosity(verbose: Any, elsewhere: int) -> int:
 def report_evaluation(results: Logs, verbose: int) -> None:
     """Print the results of `evaluate` on one line, if requested."""
     if verbose:
-        print(" - ".join(f"{name}: {single(value):.4f}" for name, value in results.items()))
+        print(in_words(results))

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import flag, is_number, whole
+from ..checks import flag, whole
 from ..errors import ConfigError, ShapeError
 from ..kernels.loss_sums import EPSILON
+from ..names import unknown
 from ..results import Number
 from .base import alike
-from .counts import Counts, evenly_spaced, exceeded, fraction, in_unit_interval
+from .counts import Counts, evenly_spaced, exceeded, fraction, in_unit_interval, listed
 
 CURVES = ("ROC", "PR")
 HEIGHTS: dict[str, Callable[[Any, Any], Any]] = {
@@ -153,12 +154,12 @@ def _choice(name: str, given: Any, choices: Iterable[str]) -> str:
     for choice in choices:
         if isinstance(given, str) and given.lower() == choice.lower():
             return choice
-    raise ConfigError(f"AUC: {name}: expected one of {', '.join(choices)}, got {given!r:.80}")
+    raise unknown(f"AUC: {name}", given, choices)
 
 
 def _weights(given: Any, labels: int | None) -> np.ndarray:
-    values = list(given) if isinstance(given, Iterable) and not isinstance(given, str | dict) else []
-    if not values or not all(is_number(value) and value >= 0 for value in values) or labels not in (None, len(values)):
+    values = listed(given)
+    if not values or not all(value >= 0 for value in values) or labels not in (None, len(values)):
         expected = f"expected {labels or 'as many'} numbers from 0 up{'' if labels else ' as there are labels'}"
         raise ConfigError(f"AUC: label_weights: {expected}, got {given!r:.80}")
     return np.array(values, np.float64)

@@ -62,13 +62,19 @@ def fraction(part: Any, whole: Any) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.not_equal(whole, 0))
 
 
+def listed(values: Any) -> list[float]:
+    """The numbers of a sequence; none if it is no sequence, or has anything else in it."""
+    given: list[Any] = list(values) if isinstance(values, Iterable) and not isinstance(values, str | dict) else []
+    return [float(value) for value in given] if all(map(is_number, given)) else []
+
+
 def in_unit_interval(owner: Metric, name: str, values: Any) -> list[float]:
     """A sequence of numbers from 0 to 1 as a list; ConfigError for anything else."""
-    listed: list[Any] = list(values) if isinstance(values, Iterable) and not isinstance(values, str | dict) else []
-    if not listed or not all(is_number(value) and 0 <= value <= 1 for value in listed):
+    numbers = listed(values)
+    if not numbers or not all(0 <= number <= 1 for number in numbers):
         expected = "expected numbers from 0 to 1"
         raise ConfigError(f"{type(owner).__name__}: {name}: {expected}, got {values!r:.80}")
-    return [float(value) for value in listed]
+    return numbers
 
 
 def evenly_spaced(thresholds: list[float]) -> bool:

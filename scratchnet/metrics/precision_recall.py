@@ -30,6 +30,7 @@ class _AtThresholds(Counts):
         if thresholds is not None:
             self.thresholds = in_unit_interval(self, "thresholds", [thresholds] if alone else thresholds)
             self.given = self.thresholds[0] if alone else self.thresholds
+        self.even = evenly_spaced(self.thresholds)
         self.shape = (len(self.thresholds), 2)
         self.reset_state()
 
@@ -53,7 +54,7 @@ class _AtThresholds(Counts):
 
     def _positives(self, y: np.ndarray) -> list[np.ndarray]:
         """For each threshold, which outputs are above it."""
-        if evenly_spaced(self.thresholds):
+        if self.even:
             number_below = exceeded(y, len(self.thresholds))
             return [number_below > index for index in range(len(self.thresholds))]
         return [y > np.float32(threshold) for threshold in self.thresholds]
