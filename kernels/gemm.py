@@ -132,14 +132,8 @@ def _strip(
                 simd.store(builder.select(rectify, simd.positive_part(total), total), c_at(row, v), masks[v])
 
         def down_the_rows(masks: list[Any]) -> None:
-            done = simd.int(0)
-            for rows in TILE_ROWS:
-                end = simd.variable(simd.index)
-                builder.store(done, end)
-                with simd.loop(done, tall if rows == TALLEST else m, rows) as i:
-                    tile(i, rows, masks)
-                    builder.store(builder.add(i, simd.int(rows)), end)
-                done = builder.load(end)
+            for i, rows in simd.pieces([(rows, tall if rows == TALLEST else m) for rows in TILE_ROWS]):
+                tile(i, rows, masks)
 
         rectify = builder.icmp_signed("!=", relu, simd.int(0))
         full = builder.icmp_signed("==", n, simd.int(2 * simd.lanes))
