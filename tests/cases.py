@@ -371,6 +371,7 @@ OPS: list[OpCase] = [
     *dropout("one", (1,), 0.5),
     *dropout("none", (5, 4), 0.0),
     *dropout("nearly-all", (5, 4), 1 - 1e-12),
+    *dropout("all", (5, 4), 1.0),
     *dropout("far", (2, 8), 0.3, key=0, step=2**33 + 5),
     *dropout("large", (7, 11_003), 0.25),
     *flip_shift("flips", (9, 5, 4, 3), (True, True), ((0, 0), (0, 0)), CONSTANT),
