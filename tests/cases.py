@@ -452,6 +452,7 @@ OPS: list[OpCase] = [
     *elementwise_loss("squared-hinge", SQUARED_HINGE, 40, 7),
     *elementwise_loss("poisson", POISSON, 40, 7),
     *elementwise_loss("divergence", DIVERGENCE, 40, 7),
+    *elementwise_loss("divergences", DIVERGENCE, 5, 6, delta=2),
     *loss("sparse_cross_entropy", "large", 40, 9, 0.0),
     *loss("cross_entropy", "large", 35, 9, 0.1),
     *loss("softmax_cross_entropy", "wide", 3, 70, 0.1, total=0.5),
