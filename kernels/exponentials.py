@@ -1,8 +1,8 @@
 """The exponential function and its relatives: of float64 the C library's, of float32 polynomials.
 
-The C library's functions are called number by number; a loop over polynomials is vectorized: a million sigmoids and
-their derivatives take a ninth of the time. Errors of float32 are relative to the result: 2e-7 unless noted; a result
-below 2.4e-38 becomes 0. NaN stays.
+The C library's functions are called number by number; a loop over polynomials is vectorized, and sigmoids take
+an eighth of the time that they take with ``math.exp`` of float32. Errors of float32 are relative to the result: 2e-7
+unless noted; a result below 1.7e-38 becomes 0. NaN stays.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def exp(x):
     p = p * r + np.float32(1.6666665459e-1)
     p = p * r + np.float32(5.0000001201e-1)
     p = p * r * r + r + np.float32(1)
+    # 2^n as 2 * 2^(n - 1): there is no exponent for n = 128 alone. 126 = 127 - 1; at n = -126 the bits are those of 0.
     return (p + p) * power_of_two(np.int32(n) + np.int32(126))
 
 

@@ -111,7 +111,7 @@ MUTANTS = [
     Mutant(IG, "dx: kh and kw exchanged", "order[a, b] =", "order.T[a, b] =", CONV),
     Mutant(IG, "dx: the strides exchanged",
         "(h, w), (sh, sw) = image, strides", "(h, w), (sw, sh) = image, strides", CONV),
-    Mutant(IG, "dx: dilation forgotten", "before - t * dilation)", "before - t)", CONV),
+    Mutant(IG, "dx: dilation forgotten", "before - tap * dilation)", "before - tap)", CONV),
     Mutant(IG, "dx: taps not turned round", "zeros + d // stride", "zeros - d // stride", CONV),
     Mutant(IG, "dx: other taps for no stride", "if d % stride == 0", "if True", CONV),
     Mutant(IG, "dx: border too small", "max(windows, (size - 1 + before)", "max(windows, (size - 2 + before)", CONV),
