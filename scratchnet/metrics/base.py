@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,8 +13,13 @@ from ..errors import ConfigError, ShapeError
 from ..host_arrays import numbers
 from ..keras_defaults import METRIC, take
 from ..losses.base import as_numbers
+from ..names import INSTEAD, no_attribute
 from ..results import Number
 from ..sample_weights import for_each, sample_weights
+
+INSTEAD_OF_WEIGHTS = dict.fromkeys(
+    ("addweight", "addvariable", "variables"), "its state is its attributes: self.total = 0.0, again in reset_state()"
+)
 
 
 class Metric(Configured):
@@ -113,6 +118,11 @@ class Metric(Configured):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as JSON-able values."""
         return {"name": self.name}
+
+    if not TYPE_CHECKING:  # else mypy would take every misspelled attribute for one of these
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, INSTEAD | INSTEAD_OF_WEIGHTS)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {self.result():.4f} over {self.count:g} samples>"
