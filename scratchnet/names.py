@@ -36,6 +36,7 @@ INSTEAD = {
         "adafactor adamax ftrl lamb lion muon": _OWN_OPTIMIZER,
         "add concatenate functional model": _FUNCTIONAL,
         "addweight": "make it in build, with add_param(name, shape, initializer, rng)",
+        "advancedactivations convolutional core": "all layers are in scratchnet.layers",
         "alphadropout gaussiandropout lambda permute prelu spatialdropout2d thresholdedrelu": _OWN_LAYER,
         "applications": "there are no pretrained networks",
         "applygradients minimize": _STEP,
@@ -48,12 +49,11 @@ INSTEAD = {
         "compat": "there is nothing of TensorFlow 1",
         "constraints": "there are none: a callback can change layer.kernel after every batch",
         "conv1d convolution1d": "Reshape((1, steps, channels)), then Conv2D(filters, (1, size))",
-        "cosinedecayrestarts": "a schedule of your own",
         "data dataset evaluategenerator fitgenerator predictgenerator pydataset sequence": _ARRAYS,
         "decay": "a schedule does this: learning_rate=InverseTimeDecay(rate, 1, decay)",
         "distribute distribution": "one CPU, or one GPU",
         "elu": 'Activation("elu")',
-        "experimental listphysicaldevices test": "get_backend() says where the arithmetic runs",
+        "experimental": "what is here has its stable name, as in layers.Rescaling",
         "export": "model.save; or interop.onnx.export, for other programs",
         "fbetascore meaniou precisionatrecall r2score recallatprecision": _SCORES,
         "function": "kernels are compiled, whatever the function",
@@ -68,6 +68,7 @@ INSTEAD = {
         "kerasclassifier kerasregressor sklearnclassifier sklearnregressor wrappers": _SKLEARN,
         "latestcheckpoint train": "ModelCheckpoint and save_weights write files; load_weights takes the name of one",
         "legacy": "there is one of each, and it is Keras 3's",
+        "listphysicaldevices test": "get_backend() says where the arithmetic runs",
         "lr": "it is called learning_rate",
         "masking": "there are no masks",
         "meanabsolutepercentageerror meansquaredlogarithmicerror mape msle": _OWN_LOSS,
@@ -144,9 +145,9 @@ class Modules:
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> None:
         """None; ModuleNotFoundError for one of those."""
-        home, _, module = name.partition(".")
-        if home == __name__.partition(".")[0] and folded(module) in INSTEAD:
-            raise ModuleNotFoundError(f"No module named {name!r}: {INSTEAD[folded(module)]}", name=name)
+        module = folded(name.rpartition(".")[2])
+        if name.partition(".")[0] == __name__.partition(".")[0] and module in INSTEAD:
+            raise ModuleNotFoundError(f"No module named {name!r}: {INSTEAD[module]}", name=name)
 
 
 def public(module: str, elsewhere: Callable[[str], str] | None = None) -> dict[str, Callable[..., Any]]:

@@ -212,10 +212,14 @@ def test_a_name_that_cannot_be_imported_says_what_to_do(code: str, says: str) ->
         ("from scratchnet.wrappers.scikit_learn import KerasClassifier", "interop.sklearn.SequentialClassifier is one"),
         ("from scratchnet.keras.layers import Dense", "its modules are scratchnet's: scratchnet.layers"),
         ("import scratchnet.applications.vgg16", "there are no pretrained networks"),
+        ("from scratchnet.layers.core import Dense", "all layers are in scratchnet.layers"),
+        ("from scratchnet.optimizers.legacy import Adam", "there is one of each, and it is Keras 3's"),
+        ("from scratchnet.layers.experimental import preprocessing", "what is here has its stable name"),
     ],
 )
 def test_a_module_that_cannot_be_imported_says_what_to_do(code: str, says: str) -> None:
-    module = ".".join(code.split()[1].split(".")[:2])
+    parts = code.split()[1].split(".")
+    module = ".".join(parts[: 3 if parts[1] in ("layers", "optimizers") else 2])
     with pytest.raises(ModuleNotFoundError) as caught:
         exec(code, {})
     assert str(caught.value).startswith(f"No module named {module!r}: ")
