@@ -291,7 +291,7 @@ def test_a_constant_from_an_array_of_one_number() -> None:
         ("sn.utils.plot_model", "model.summary()"),
         ("K.square", "it is np.square"),
         ("sn.reduce_mean", "arrays are NumPy's"),
-        ("sn.layers.Normalisation", "did you mean 'Normalization'?"),
+        ("sn.layers.UnitNormalization", "did you mean 'Normalization'?"),
         ("keras.metrics.R2Score", "a function f(y_true, y_pred)"),
         ("keras.metrics.Accuracy().reset_states", "it is called reset_state"),
         ("keras.metrics.Metric().add_weight", "its state is its attributes"),
