@@ -36,7 +36,6 @@ INSTEAD = {
         "adafactor adamax ftrl lamb lion muon": _OWN_OPTIMIZER,
         "add concatenate functional model": _FUNCTIONAL,
         "addweight": "make it in build, with add_param(name, shape, initializer, rng)",
-        "advancedactivations convolutional core": "all layers are in scratchnet.layers",
         "alphadropout gaussiandropout lambda permute prelu spatialdropout2d thresholdedrelu": _OWN_LAYER,
         "applications": "there are no pretrained networks",
         "applygradients minimize": _STEP,
@@ -64,9 +63,8 @@ INSTEAD = {
         "imagedatagenerator randombrightness randomcontrast randomcrop randomrotation randomzoom": _RANDOM_PICTURES,
         "imagedatasetfromdirectory": "datasets.load_image_folder",
         "init": "it is called kernel_initializer",
-        "keras": "its modules are scratchnet's: scratchnet.layers, scratchnet.models and so on",
         "kerasclassifier kerasregressor sklearnclassifier sklearnregressor wrappers": _SKLEARN,
-        "latestcheckpoint train": "ModelCheckpoint and save_weights write files; load_weights takes the name of one",
+        "latestcheckpoint": "ModelCheckpoint and save_weights write files; load_weights takes the name of one",
         "legacy": "there is one of each, and it is Keras 3's",
         "listphysicaldevices test": "get_backend() says where the arithmetic runs",
         "lr": "it is called learning_rate",
@@ -88,6 +86,10 @@ INSTEAD = {
     for word in words.split()
 }
 
+MODULES = INSTEAD | {
+    **dict.fromkeys(("advancedactivations", "convolutional", "core"), "all layers are in scratchnet.layers"),
+    "keras": "its modules are scratchnet's: scratchnet.layers, scratchnet.models and so on",
+}
 FUNCTIONS = {
     "activation": "a function of your own has no derivative: a layer with forward and backward can be an activation",
     "initializer": "instead of a function a subclass of initializers.Initializer, with draw(shape, rng)",
@@ -146,8 +148,8 @@ class Modules:
     def find_spec(name: str, path: Any = None, target: Any = None) -> None:
         """None; ModuleNotFoundError for one of those."""
         module = folded(name.rpartition(".")[2])
-        if name.partition(".")[0] == __name__.partition(".")[0] and module in INSTEAD:
-            raise ModuleNotFoundError(f"No module named {name!r}: {INSTEAD[module]}", name=name)
+        if name.partition(".")[0] == __name__.partition(".")[0] and module in MODULES:
+            raise ModuleNotFoundError(f"No module named {name!r}: {MODULES[module]}", name=name)
 
 
 def public(module: str, elsewhere: Callable[[str], str] | None = None) -> dict[str, Callable[..., Any]]:
