@@ -243,16 +243,16 @@ class Normalization(Layer):
     def forward(self, x: Any, training: bool = False) -> Any:
         self.x, none = self.check_input(x), nothing(self.dtype)
         y, c = self.buffer("y", self.x.shape), self.state["mean"].size
-        self.used, self.inverse = (self.buffer(name, (c,), np.float64) for name in ("mean", "inverse"))
+        self.used_mean, self.inverse = (self.buffer(name, (c,), np.float64) for name in ("mean", "inverse"))
         mean, variance = (self.state[name].reshape(c) for name in ("mean", "variance"))
-        results = y.reshape(-1, c), self.used, self.inverse
+        results = y.reshape(-1, c), self.used_mean, self.inverse
         ops.batch_norm_inference(self.x.reshape(-1, c), none, none, mean, variance, LEAST, *results)
         return y
 
     def backward(self, dy: Any) -> Any:
         dy, dx, none = self.check_gradient(dy), self.input_gradient(self.x.shape), nothing(self.dtype)
-        rows, dy_rows = (array.reshape(-1, self.used.size) for array in (self.x, dy))
-        ops.batch_norm_backward(rows, dy_rows, none, self.used, self.inverse, False, dx, none, none)
+        rows, dy_rows = (array.reshape(-1, self.used_mean.size) for array in (self.x, dy))
+        ops.batch_norm_backward(rows, dy_rows, none, self.used_mean, self.inverse, False, dx, none, none)
         return dx
 
     def config(self) -> dict[str, Any]:
