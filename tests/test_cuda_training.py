@@ -362,6 +362,35 @@ def test_single_batches_too_are_answered_with_the_batch_that_would_fit(
         call(x[:fits], y[:fits])
 
 
+class Masking(L.Layer):
+    """A layer with an array of its own that is no buffer."""
+
+    backends = ("numpy", "numba", "cupy")
+
+    def build(self, input_shape: tuple[int, ...], rng: Any = None) -> None:
+        super().build(input_shape, rng)
+        self.mask = sn.backend.array_module().ones(input_shape, self.dtype)
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        return self.check_input(x) * self.mask
+
+    def backward(self, dy: Any) -> Any:
+        return self.check_gradient(dy) * self.mask
+
+
+def test_a_layer_of_a_users_own_keeps_its_arrays_when_memory_runs_out(
+    gpu: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model(layers=[L.Flatten(), Masking(), L.Dense(1000), L.Dense(10)])
+    made.fit(pixels(), Y, verbose=0)
+    many = np.repeat(pixels(), 60, axis=0), np.repeat(Y, 60)
+    gpu_memory._release(made)
+    leave_free(monkeypatch, 4_000_000)
+    with pytest.raises(BackendError, match=r"batch_size=\d+ would fit"):
+        made.fit(*many, batch_size=len(many[0]), verbose=0)
+    made.fit(pixels(), Y, verbose=0)
+
+
 def test_a_graph_that_has_no_memory_is_answered_with_a_smaller_batch(
     gpu: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

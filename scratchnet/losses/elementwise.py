@@ -47,11 +47,17 @@ class Elementwise(Loss):
     def check_targets(self, targets: np.ndarray) -> None:
         """Raise DataError for an invalid target."""
 
+    def op_delta(self, shape: tuple[int, ...]) -> float:
+        """The op's ``delta`` for outputs of this shape."""
+        return self.delta
+
     def evaluate(self, y_pred: Any, targets: Any, weights: Any, logits: bool, totals: Any, dy: Any) -> None:
         rows = (len(y_pred), -1)
         y, t = y_pred.reshape(rows), as_dtype(targets, y_pred.dtype).reshape(rows)
         dy = dy.reshape(rows) if dy.size else dy
-        ops.elementwise_loss(y, t, weights, self.kind(logits), self.label_smoothing, self.delta, totals, dy)
+        ops.elementwise_loss(
+            y, t, weights, self.kind(logits), self.label_smoothing, self.op_delta(y_pred.shape), totals, dy
+        )
 
 
 class _WithoutSettings(Elementwise):
@@ -145,8 +151,13 @@ class Poisson(_WithoutSettings):
 class KLDivergence(_WithoutSettings):
     """``loss_i = sum_j t_ij log(t_ij / y_ij)``, of distributions t and y, both clipped to [1e-7, 1] as in Keras.
 
+    Distributions lie along the last axis; with more axes, the loss is the mean over a sample's distributions.
+
     Source: Kullback and Leibler, 1951.
     """
 
     def kind(self, logits: bool) -> int:
         return DIVERGENCE
+
+    def op_delta(self, shape: tuple[int, ...]) -> float:
+        return float(np.prod(shape[1:-1]))
