@@ -41,7 +41,7 @@ from .backend import get_backend, set_backend, use_backend
 from .gradient_check import check_gradients
 from .layers import Input
 from .model import Sequential, load_model
-from .names import public
+from .names import Modules, public
 
 __version__ = "0.1.0"
 
@@ -73,10 +73,12 @@ __all__ = [
 
 vars(backend).update({name: getattr(keras_backend, name) for name in keras_backend.__all__})
 for _module in (
-    activations, backend, callbacks, checkpoint, config, datasets, errors, initializers, layers, losses, metrics,
+    activations, callbacks, checkpoint, config, datasets, errors, initializers, layers, losses, metrics,
     models, optimizers, optimizers.schedules, regularizers, utils,
 ):  # fmt: skip
     vars(_module).update(public(_module.__name__))
+vars(backend).update(public(backend.__name__, lambda name: f"np.{name}" if hasattr(np, name) else ""))
+sys.meta_path.append(Modules)
 
 
 def _elsewhere(name: str) -> str:

@@ -45,7 +45,7 @@ class Ones(Initializer):
 
 
 class Constant(Initializer):
-    """All ``value``.
+    """All ``value``: a number, or an array of one.
 
     Raises
     ------
@@ -55,7 +55,8 @@ class Constant(Initializer):
 
     def __init__(self, value: float = 0.0, **unknown: Any) -> None:
         super().__init__(**unknown)
-        self.value = number(self, "value", value)
+        alone = isinstance(value, list | tuple | np.ndarray) and np.size(value) == 1
+        self.value = number(self, "value", np.ravel(value)[0] if alone else value)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.full(shape, self.value)

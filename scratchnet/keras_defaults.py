@@ -61,6 +61,11 @@ LAYERS: Mapping[str, Rules] = {
         "renorm_clipping": ((None,), "there is no batch renormalization"),
         "renorm_momentum": ((0.99,), "there is no batch renormalization"),
     },
+    "Normalization": {
+        "mean": ((None,), "adapt(data) sets it"),
+        "variance": ((None,), "adapt(data) sets it"),
+        "invert": ((False,), "y * sqrt(layer.variance) + layer.mean is the inverse"),
+    },
     "LayerNormalization": {"rms_scaling": ((False,), "the variance is taken around the mean")},
     "Dense": {
         "lora_rank": ((None,), "there is no LoRA"),

@@ -118,6 +118,8 @@ class Sequential(Flattened):
             For invalid names or values, or arguments of Keras's for what scratchnet does not do.
         """
         keras_defaults.refuse_others(Sequential.compile, others, keras_defaults.COMPILE)
+        if isinstance(loss, list | tuple) and len(loss) == 1:  # Keras's list of a loss for each output
+            loss = loss[0]
         chosen = optimizers.get(optimizer), None if loss is None else losses.get(loss), metrics_module.get_all(metrics)
         if not isinstance(precision, str) or precision not in PRECISIONS:
             raise ConfigError(f"compile: precision: expected one of {', '.join(PRECISIONS)}, got {precision!r:.80}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from opcode import opmap
 from types import FrameType
@@ -18,52 +18,85 @@ _ARRAYS = "fit takes arrays of all samples; for data too large for memory, a loo
 _PICTURES = "change the arrays before fit, or write a layer"
 _RANDOM_PICTURES = f"RandomFlip and RandomTranslation are here; otherwise {_PICTURES} that acts only in training"
 _OWN_LAYER = "a layer of your own, with forward and backward"
-_OWN_LOSS = "a loss of your own, because its derivative is needed"
+_OWN_LOSS = "a loss of your own, because its derivative is needed; a metric can be a function"
+_SCORES = "a function f(y_true, y_pred), or what scikit-learn says of model.predict(x)"
 _OWN_OPTIMIZER = "an optimizer of your own, with update"
 _OTHER_DATA = "there is none: datasets.load_npz, load_csv and load_image_folder read files"
 _SEQUENCES = "there is none: scratchnet is about images and vectors"
 _STEP = "loss_and_gradients(x, y) fills every layer.grads, and train_on_batch(x, y) takes a step"
+_NUMPY = "arrays are NumPy's, and so are functions of arrays"
+_FOLDERS = "datasets.load_image_folder reads folders of pictures; RandomFlip and RandomTranslation vary pictures"
 _SKLEARN = "interop.sklearn.SequentialClassifier is one"
 
 # What takes the place of names that Keras or TensorFlow has, or had: the words on the left, without underscores.
 INSTEAD = {
     word: help
     for words, help in {
+        "activityregularization activityregularizer": "only weights are regularized: a layer of your own",
+        "adafactor adamax ftrl lamb lion muon": _OWN_OPTIMIZER,
         "add concatenate functional model": _FUNCTIONAL,
         "addweight": "make it in build, with add_param(name, shape, initializer, rng)",
+        "alphadropout gaussiandropout lambda permute prelu spatialdropout2d thresholdedrelu": _OWN_LAYER,
         "applications": "there are no pretrained networks",
         "applygradients minimize": _STEP,
         "backupandrestore": "TrainingCheckpoint does this",
+        "binaryfocalcrossentropy categoricalfocalcrossentropy": _OWN_LOSS,
         "bostonhousing californiahousing cifar10 cifar100 imdb reuters": _OTHER_DATA,
-        "cast constant converttotensor math ops variable": "arrays are NumPy's, and so are functions of arrays",
+        "cast constant converttotensor math ops reducemax reducemean reducesum variable": _NUMPY,
+        "categoricalhinge cosinesimilarity dice tversky": _OWN_LOSS,
+        "centercrop resizing": _PICTURES,
+        "compat": "there is nothing of TensorFlow 1",
+        "constraints": "there are none: a callback can change layer.kernel after every batch",
         "conv1d convolution1d": "Reshape((1, steps, channels)), then Conv2D(filters, (1, size))",
-        "cosinedecayrestarts": "a schedule of your own",
-        "adafactor adamax ftrl lamb lion muon": _OWN_OPTIMIZER,
-        "cosinesimilarity": _OWN_LOSS,
         "data dataset evaluategenerator fitgenerator predictgenerator pydataset sequence": _ARRAYS,
         "decay": "a schedule does this: learning_rate=InverseTimeDecay(rate, 1, decay)",
+        "distribute distribution": "one CPU, or one GPU",
         "elu": 'Activation("elu")',
-        "experimental listphysicaldevices test": "get_backend() says where the arithmetic runs",
+        "experimental": "what is here has its stable name, as in layers.Rescaling",
+        "export": "model.save; or interop.onnx.export, for other programs",
+        "fbetascore meaniou precisionatrecall r2score recallatprecision": _SCORES,
         "function": "kernels are compiled, whatever the function",
-        "lambda prelu spatialdropout2d thresholdedrelu": _OWN_LAYER,
         "gradienttape": "layers have backward(dy), and models loss_and_gradients(x, y)",
+        "groupnormalization rmsnormalization": "LayerNormalization and BatchNormalization are here",
         "gru lstm simplernn embedding bidirectional multiheadattention textvectorization": _SEQUENCES,
+        "identity": 'Activation("linear")',
         "imagedatagenerator randombrightness randomcontrast randomcrop randomrotation randomzoom": _RANDOM_PICTURES,
-        "normalization resizing": _PICTURES,
         "imagedatasetfromdirectory": "datasets.load_image_folder",
         "init": "it is called kernel_initializer",
         "kerasclassifier kerasregressor sklearnclassifier sklearnregressor wrappers": _SKLEARN,
-        "groupnormalization rmsnormalization": "LayerNormalization and BatchNormalization are here",
+        "latestcheckpoint": "ModelCheckpoint and save_weights write files; load_weights takes the name of one",
+        "legacy": "there is one of each, and it is Keras 3's",
+        "listphysicaldevices test": "get_backend() says where the arithmetic runs",
         "lr": "it is called learning_rate",
+        "masking": "there are no masks",
+        "meanabsolutepercentageerror meansquaredlogarithmicerror mape msle": _OWN_LOSS,
         "modeltodot plotmodel": "model.summary(), or the graph in TensorBoard's logs",
         "nbepoch": "it is called epochs",
         "nputils": "to_categorical is in utils",
+        "onehot": "utils.to_categorical(y, classes)",
         "predictproba": "predict returns probabilities if the model ends in softmax or sigmoid",
-        "preprocessing": "Pillow opens pictures, and datasets.load_image_folder reads folders of them",
+        "preprocessing": _FOLDERS,
+        "remotemonitor swapemaweights": "a callback of your own",
+        "resetmetrics": "each train_on_batch and test_on_batch starts its metrics anew",
+        "resetstates": "it is called reset_state",
+        "sensitivityatspecificity specificityatsensitivity": _SCORES,
+        "toyaml": "to_json() is here",
         "version": "it is __version__",
     }.items()
     for word in words.split()
 }
+
+MODULES = INSTEAD | {
+    **dict.fromkeys(("advancedactivations", "convolutional", "core"), "all layers are in scratchnet.layers"),
+    "keras": "its modules are scratchnet's: scratchnet.layers, scratchnet.models and so on",
+}
+FUNCTIONS = {
+    "activation": "a function of your own has no derivative: a layer with forward and backward can be an activation",
+    "initializer": "instead of a function a subclass of initializers.Initializer, with draw(shape, rng)",
+    "loss": "a function has no derivative: a loss is a class, with evaluate, which fills dy",
+    "regularizer": "instead of a function L1, L2 or L1L2",
+}
+"""What takes the place of a function that Keras would take, by what it would be."""
 
 
 def hint(word: str, choices: Iterable[str]) -> str:
@@ -94,7 +127,29 @@ def folded(name: str) -> str:
 def unknown(what: str, given: Any, choices: Iterable[str], others: str = "") -> ConfigError:
     """The error for an unknown choice: "expected one of relu, tanh, got 'rellu': did you mean 'relu'?"."""
     help = hint(given, choices) if isinstance(given, str) else ""
+    if callable(given) and not isinstance(given, type) and what in FUNCTIONS:
+        help = f": {FUNCTIONS[what]}"
     return ConfigError(f"{what}: expected one of {', '.join(choices)}{others}, got {given!r:.80}{help}")
+
+
+def no_attribute(owner: Any, name: str, instead: Mapping[str, str] = INSTEAD) -> AttributeError:
+    """The error for an attribute that an object does not have: what takes its place, if it is one of Keras's."""
+    help = f": {instead[folded(name)]}" if folded(name) in instead else ""
+    return AttributeError(f"{type(owner).__name__!r} object has no attribute {name!r}{help}")
+
+
+class Modules:
+    """Keras's modules that are not here, such as ``preprocessing``: their import fails with what takes their place.
+
+    It stands last in ``sys.meta_path``, where Python asks whoever can import a module that nobody else has found.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        """None; ModuleNotFoundError for one of those."""
+        module = folded(name.rpartition(".")[2])
+        if name.partition(".")[0] == __name__.partition(".")[0] and module in MODULES:
+            raise ModuleNotFoundError(f"No module named {name!r}: {MODULES[module]}", name=name)
 
 
 def public(module: str, elsewhere: Callable[[str], str] | None = None) -> dict[str, Callable[..., Any]]:

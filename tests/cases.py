@@ -138,6 +138,8 @@ LAYERS: list[LayerCase] = [
     layer(L.Cropping2D, (2, 4, 5, 3), (1, 2)),
     layer(L.UpSampling2D, (2, 3, 4, 2)),
     layer(L.UpSampling2D, (1, 2, 3, 1), (3, 1)),
+    layer(L.Normalization, (6, 4)),
+    layer(L.Normalization, (2, 5, 3, 2), axis=None),
     layer(L.BatchNormalization, (6, 4)),
     layer(L.BatchNormalization, (2, 5, 3, 2)),
     layer(L.BatchNormalization, (6, 4), training=False),

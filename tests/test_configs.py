@@ -18,6 +18,7 @@ RATES = {
     "InverseTimeDecay": (0.1, 10, 0.5),
     "PolynomialDecay": (0.1, 10),
     "CosineDecay": (0.1, 10),
+    "CosineDecayRestarts": (0.1, 10),
     "PiecewiseConstantDecay": ([1], [0.1, 0.2]),
 }
 BASES = {sn.optimizers.Optimizer, sn.losses.Loss, sn.initializers.Initializer, schedules.LearningRateSchedule}

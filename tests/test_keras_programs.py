@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import pickle
 from typing import Any
 
@@ -189,6 +190,8 @@ def test_save_model_is_save(tmp_path: Any) -> None:
         ("from scratchnet import Model", "'scratchnet': there is no functional API: "),
         ("from scratchnet.layers import Dens", "'scratchnet.layers': did you mean 'Dense'?"),
         ("from scratchnet.layers import LSTM", "'scratchnet.layers': there is none: "),
+        ("from scratchnet.layers import SpatialDropout2D", "'scratchnet.layers': a layer of your own, "),
+        ("from scratchnet.losses import BinaryFocalCrossentropy", "'scratchnet.losses': a loss of your own, "),
     ],
 )
 def test_a_name_that_cannot_be_imported_says_what_to_do(code: str, says: str) -> None:
@@ -196,6 +199,82 @@ def test_a_name_that_cannot_be_imported_says_what_to_do(code: str, says: str) ->
     with pytest.raises(ImportError) as caught:
         exec(code, {})
     assert str(caught.value).startswith(f"cannot import name {name!r} from {says}")
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (
+            "from scratchnet.preprocessing.image import ImageDataGenerator",
+            "RandomFlip and RandomTranslation vary pictures",
+        ),
+        ("from scratchnet.constraints import max_norm", "there are none: a callback can change layer.kernel"),
+        ("from scratchnet.wrappers.scikit_learn import KerasClassifier", "interop.sklearn.SequentialClassifier is one"),
+        ("from scratchnet.keras.layers import Dense", "its modules are scratchnet's: scratchnet.layers"),
+        ("import scratchnet.applications.vgg16", "there are no pretrained networks"),
+        ("from scratchnet.layers.core import Dense", "all layers are in scratchnet.layers"),
+        ("from scratchnet.optimizers.legacy import Adam", "there is one of each, and it is Keras 3's"),
+        ("from scratchnet.layers.experimental import preprocessing", "what is here has its stable name"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_says_what_to_do(code: str, says: str) -> None:
+    parts = code.split()[1].split(".")
+    module = ".".join(parts[: 3 if parts[1] in ("layers", "optimizers") else 2])
+    with pytest.raises(ModuleNotFoundError) as caught:
+        exec(code, {})
+    assert str(caught.value).startswith(f"No module named {module!r}: ")
+    assert says in str(caught.value)
+    assert caught.value.name == module
+
+
+def test_other_modules_are_looked_for_as_ever() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'scratchnet\.nothing'$"):
+        exec("import scratchnet.nothing", {})
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'keras_of_old'$"):
+        exec("import keras_of_old.preprocessing", {})
+    assert importlib.util.find_spec("preprocessing") is None
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda f: keras.layers.Dense(3, activation=f),
+            "activation: .* a function of your own has no derivative",
+        ),
+        (lambda f: keras.layers.Activation(f), "activation: .* a function of your own has no derivative"),
+        (
+            lambda f: keras.layers.Dense(3, kernel_initializer=f),
+            "initializer: .* a subclass of initializers",
+        ),
+        (lambda f: keras.layers.Dense(3, kernel_regularizer=f), "regularizer: .* instead of a function L1, L2 or L1L2"),
+        (lambda f: compiled().compile("adam", f), "loss: .* a function has no derivative: a loss is a class"),
+    ],
+)
+@pytest.mark.parametrize("function", [lambda *_: 0, compiled], ids=["lambda", "function"])
+def test_a_function_of_ones_own_is_refused_with_what_takes_its_place(call: Any, says: str, function: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^{says}") as caught:
+        call(function)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_of_one_loss_is_that_loss() -> None:
+    model = compiled()
+    model.compile("adam", loss=["mse"])
+    assert model.loss.name == "mean_squared_error"
+    with pytest.raises(ConfigError, match="loss: expected one of"):
+        model.compile("adam", loss=["mse", "mae"])
+
+
+def test_a_constant_from_an_array_of_one_number() -> None:
+    """TensorFlow's tutorial of imbalanced data: ``np.log([pos / neg])`` for the last bias."""
+    for value in (np.log([0.25]), [np.log(0.25)], np.log(np.array(0.25))):
+        layer = keras.layers.Dense(2, bias_initializer=keras.initializers.Constant(value), input_shape=(3,))
+        layer.build((3,))
+        np.testing.assert_allclose(layer.bias, np.log(0.25), rtol=1e-6)
+        assert type(layer.get_config()["bias_initializer"]["config"]["value"]) is float
+    with pytest.raises(ConfigError, match=r"Constant: value: expected a number in \(-inf, inf\), got \[1, 2\]"):
+        keras.initializers.Constant([1, 2])
 
 
 @pytest.mark.parametrize(
@@ -210,6 +289,14 @@ def test_a_name_that_cannot_be_imported_says_what_to_do(code: str, says: str) ->
         ("sn.wrappers", "SequentialClassifier"),
         ("sn.datasets.cifar10", "load_npz"),
         ("sn.utils.plot_model", "model.summary()"),
+        ("K.square", "it is np.square"),
+        ("sn.reduce_mean", "arrays are NumPy's"),
+        ("sn.layers.UnitNormalization", "did you mean 'Normalization'?"),
+        ("keras.metrics.R2Score", "a function f(y_true, y_pred)"),
+        ("keras.metrics.Accuracy().reset_states", "it is called reset_state"),
+        ("keras.metrics.Metric().add_weight", "its state is its attributes"),
+        ("compiled().export", "model.save"),
+        ("compiled().optimizer.minimize", "train_on_batch(x, y) takes a step"),
         ("compiled().layers[0].output", "there is no graph: layer(x)"),
     ],
 )

@@ -44,7 +44,7 @@ def model_of(layers: list[Any], seed: int = 0) -> Any:
     specs = [{"class_name": type(one).__name__, "config": {**one.config(), "name": None}} for one in layers]
     model = sn.Sequential([L.Input((14, 13, 3)), *map(deserialize, specs)])
     rng = np.random.default_rng(seed)
-    model.set_weights([w + rng.uniform(-0.3, 0.3, w.shape) for w in model.get_weights()])
+    model.set_weights([w + rng.uniform(-0.3, 0.3, w.shape) if w.ndim else w for w in model.get_weights()])
     return model
 
 

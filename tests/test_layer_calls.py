@@ -307,6 +307,19 @@ def test_the_list_of_layers_is_a_copy() -> None:
         model.pop()
 
 
+def test_a_layer_that_was_taken_off_can_be_put_back_above_another() -> None:
+    """As in greedy layer-wise training: a new layer gets another name, as in Keras."""
+    model = sn.Sequential([L.Dense(3, input_shape=(4,)), L.Dense(2)])
+    last = model.pop()
+    model.add(L.Dense(3))
+    model.add(last)
+    assert [layer.name for layer in model.layers] == ["dense", "dense_2", "dense_1"]
+    model.pop()
+    model.add(L.Dense(5, name="dense_1"))  # a name that is free may be asked for
+    with pytest.raises(ConfigError, match="layer names are unique, and 'dense_1' is taken"):
+        model.add(last)
+
+
 def test_a_weight_is_set_under_its_name(backend: str) -> None:
     model = sn.Sequential([L.Input((3,)), L.Dense(2), L.BatchNormalization()])
     model.compile("sgd", "mse")

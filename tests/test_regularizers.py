@@ -76,6 +76,16 @@ def test_frozen_layers_have_no_penalty() -> None:
     assert before - model.evaluate(X, LABELS, verbose=0) == pytest.approx(0.125 * (kernel**2).sum(), rel=1e-4)
 
 
+def test_the_penalties_of_a_model_are_its_losses() -> None:
+    model = network()
+    assert len(model.losses) == 4
+    assert sum(model.losses) == pytest.approx(penalty(model), rel=1e-6)
+    assert model.losses[0].numpy() == model.layers[0].losses[0]
+    model.layers[0].trainable = False
+    assert len(model.losses) == 2
+    assert (L.Dense(3).losses, L.Dense(3, kernel_regularizer="l2").losses) == ([], [])
+
+
 def test_they_are_saved(tmp_path: Any) -> None:
     model = network()
     model.save(tmp_path / "m.safetensors")

@@ -44,6 +44,38 @@ def test_beside_keras(case: dict[str, Any]) -> None:
         assert ours(step) == pytest.approx(float(theirs(step)), rel=1e-5, abs=1e-8)
 
 
+@keras_side.GROUP
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"t_mul": 1.0}, {"t_mul": 1.0, "m_mul": 0.5}, {"t_mul": 3.0, "m_mul": 0.9, "alpha": 0.1}, {"t_mul": 1.5}],
+    ids=str,
+)
+def test_restarts_beside_keras(settings: dict[str, Any]) -> None:
+    theirs = keras_side.keras().optimizers.schedules.CosineDecayRestarts(0.2, 7, **settings)
+    ours = schedules.CosineDecayRestarts(0.2, 7, **settings)
+    restarts = {0, 7, 14, 17, 21, 28, 35, 42, 49, 56}
+    for step in set(range(60)) - restarts:  # at which Keras's rounding decides, in float32
+        assert ours(step) == pytest.approx(float(theirs(step)), rel=2e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("times", [1.0, 1.1, 1.5, 2.0, 3.0, 10.0, 1 + 1e-15])
+def test_every_cycle_starts_at_its_height_and_ends_low(times: float) -> None:
+    schedule, start = schedules.CosineDecayRestarts(1.0, 20, times, m_mul=0.5), 0.0
+    for cycle in range(6):
+        length = 20 * times**cycle
+        heights = [schedule(start + length * part) for part in (1e-9, 0.5, 1 - 1e-9)]
+        assert heights == pytest.approx([0.5**cycle, 0.5**cycle / 2, 0], abs=1e-9)
+        start += length
+    assert [schedules.CosineDecayRestarts(1.0, 7, 3.0)(step) for step in (0, 7, 28, 91, 280)] == [1.0] * 5
+    assert [schedules.CosineDecayRestarts(1.0, 7, 1.0, 0.5)(step) for step in (0, 7, 14)] == [1.0, 0.5, 0.25]
+
+
+def test_restarts_far_out() -> None:
+    assert 0 <= schedules.CosineDecayRestarts(1.0, 1, 1 + 2**-52)(2**62) <= 1  # at once, not cycle by cycle
+    assert schedules.CosineDecayRestarts(1.0, 1, 1.0, m_mul=2.0)(10**6) == math.inf
+    assert schedules.CosineDecayRestarts(1.0, 1, 1e308)(10**6) >= 0
+
+
 def test_by_the_formula() -> None:
     assert schedules.ExponentialDecay(0.5, 10, 0.1)(5) == pytest.approx(0.5 * 0.1**0.5)
     assert schedules.ExponentialDecay(0.5, 10, 0.1, staircase=True)(19) == pytest.approx(0.05)
@@ -103,6 +135,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("ExponentialDecay", {"initial_learning_rate": 1}, "decay_steps"),
     ("InverseTimeDecay", {"initial_learning_rate": "1", "decay_steps": 1, "decay_rate": 1}, "initial_learning_rate"),
     ("CosineDecay", {"initial_learning_rate": 1, "decay_steps": -5}, "decay_steps"),
+    ("CosineDecayRestarts", {"initial_learning_rate": 1, "first_decay_steps": 5, "t_mul": 0.5}, "t_mul"),
     ("CosineDecay", {"initial_learning_rate": 1, "decay_steps": 5, "warmup_target": -1}, "warmup_target"),
     ("PolynomialDecay", {"initial_learning_rate": 1, "decay_steps": 5, "power": -1}, "power"),
     ("PiecewiseConstantDecay", {"boundaries": [1, 2], "values": [1, 2]}, "one more value than boundaries"),

@@ -14,6 +14,7 @@ from ..backend import to_numpy
 from ..errors import ConfigError
 from ..layers.activated import WithActivation
 from ..layers.base import Layer
+from ..layers.normalization import LEAST
 from ..layers.stack import Stack
 from .onnx_activations import OPERATORS
 from .onnx_export_images import WRITERS
@@ -123,6 +124,19 @@ def _batch_normalization(graph: Graph, layer: Any, label: str, x: Value) -> Valu
     return Value(y, x.shape, x.first)
 
 
+def _normalization(graph: Graph, layer: Any, label: str, x: Value) -> Value:
+    mean, variance = (to_numpy(layer.state[name]).astype(np.float64) for name in ("mean", "variance"))
+    if layer.axis is None:
+        scale = float(1 / np.sqrt(variance + LEAST))
+        y = graph.node("Mul", label, x.name, graph.number(f"{label}/scale", scale))
+        y = graph.node("Add", label, y, graph.number(f"{label}/offset", -float(mean) * scale))
+        return Value(y, x.shape, x.first)
+    x = graph.turned(x, first=True)
+    arrays = {"gamma": np.ones_like(mean), "beta": np.zeros_like(mean), "mean": mean, "variance": variance}
+    names = [graph.constant(f"{label}/{name}", array) for name, array in arrays.items()]
+    return Value(graph.node("BatchNormalization", label, x.name, *names, epsilon=LEAST), x.shape, x.first)
+
+
 def _layer_normalization(graph: Graph, layer: Any, label: str, x: Value) -> Value:
     x = graph.turned(x, first=False)
     gamma = to_numpy(layer.params["gamma"]) if layer.scale else np.ones(x.shape[-1:], layer.dtype)
@@ -183,6 +197,7 @@ _WRITERS: dict[type[Layer], Writer] = {
     L.Rescaling: _rescaling,
     L.BatchNormalization: _batch_normalization,
     L.LayerNormalization: _layer_normalization,
+    L.Normalization: _normalization,
     L.Dropout: _dropout,
     **dict.fromkeys((L.GaussianNoise, L.RandomFlip, L.RandomTranslation), lambda graph, layer, label, x: x),
     L.Residual: _residual,

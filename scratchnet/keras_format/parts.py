@@ -18,8 +18,8 @@ from ..layers.stack import Stack
 SAME = (
     "AveragePooling2D", "BatchNormalization", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D",
     "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization",
-    "LeakyReLU", "MaxPooling2D", "RandomFlip", "RandomTranslation", "ReLU", "Rescaling", "Reshape", "SeparableConv2D",
-    "Softmax", "UpSampling2D", "ZeroPadding2D",
+    "LeakyReLU", "MaxPooling2D", "Normalization", "RandomFlip", "RandomTranslation", "ReLU", "Rescaling", "Reshape",
+    "SeparableConv2D", "Softmax", "UpSampling2D", "ZeroPadding2D",
 )  # fmt: skip
 """The layers that Keras has, too, with the same arguments and weights."""
 FUNCTIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "GELU": "gelu"}

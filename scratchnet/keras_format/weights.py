@@ -91,7 +91,8 @@ def _array(file: Opened, tree: Any, path: str, layer: Layer, key: str, shape: tu
     found = file.item(path, tree)
     if not isinstance(found, file.h5py.Dataset):
         raise ShapeError(f"layer {layer.name!r}: expected its {key} at {path[:120]}, which is not there")
-    if found.shape != shape or found.dtype.kind != "f":
+    kinds = "fi" if key == "count" else "f"  # a Normalization's number of batches, which Keras does not use any more
+    if found.shape != shape or found.dtype.kind not in kinds:
         raise ShapeError(f"layer {layer.name!r}: {key}: expected shape {shape}, got {found.shape} {found.dtype}")
     return file.content(found, path)
 

@@ -9,7 +9,8 @@ import numpy as np
 from ..checks import flag
 from ..configured import Configured
 from ..errors import ConfigError
-from ..names import INSTEAD, folded
+from ..names import INSTEAD, folded, no_attribute
+from ..results import Number
 from .weights import copies, places, put, put_one, require_built
 
 if TYPE_CHECKING:
@@ -77,6 +78,12 @@ class KerasNames(Configured):
 
     non_trainable_variables = non_trainable_weights
 
+    @property
+    def losses(self) -> list[float]:
+        """What the regularizers add to the loss: a number for each weight that has one and is trained."""
+        penalties = [(layer, *one) for layer in self.trained() if layer.built for one in layer.regularizers.items()]
+        return [Number(penalty(layer.params[name])) for layer, name, penalty in penalties if name in layer.params]
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of `weights`, in Keras's order; none before the layer is built."""
         return copies(self)
@@ -142,5 +149,5 @@ def _missing(layer: Any, name: str) -> Any:
     if vars(layer).get(LEFT_OUT_BY.get(name, "")) is False:
         return None
     waits = name in WEIGHTS and not vars(layer).get("built", True)
-    help = "the layer is not built, and has no weights yet" if waits else (NO_GRAPH | INSTEAD).get(folded(name))
-    raise AttributeError(f"{type(layer).__name__!r} object has no attribute {name!r}{f': {help}' if help else ''}")
+    waiting = {folded(name): "the layer is not built, and has no weights yet"} if waits else {}
+    raise no_attribute(layer, name, INSTEAD | NO_GRAPH | waiting)

@@ -1,4 +1,4 @@
-"""BatchNormalization and LayerNormalization."""
+"""BatchNormalization, LayerNormalization, and Normalization of a model's inputs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,26 @@ import numpy as np
 
 from .. import initializers
 from ..checks import flag, number
-from ..errors import ShapeError
+from ..errors import DataError, ShapeError
+from ..host_arrays import batch_expected, numbers
+from ..results import as_result
 from .arguments import axis_number, batch_shape, label
-from .base import Layer, Shape, ops
+from .base import Layer, Shape, nothing, ops
+from .weights import put_one, require_built
+
+LEAST = 1e-14  # added to a variance of 0, a feature that is always the same
+
+
+def require_last(layer: Any) -> None:
+    """Raise ShapeError unless a built layer's axis is the last one."""
+    last = len(layer.input_shape)
+    if not last or layer.axis not in (-1, last):
+        given = f"{layer.axis} of {batch_shape(layer.input_shape)}"
+        raise ShapeError(f"layer {label(layer)!r}: axis: expected the last, -1 or {last}, got {given}")
 
 
 class _Normalization(Layer):
-    """What both have: gamma and beta along the last axis."""
+    """What the first two have: gamma and beta along the last axis."""
 
     settings: ClassVar[tuple[str, ...]] = ("axis", "epsilon", "center", "scale")
 
@@ -29,10 +42,7 @@ class _Normalization(Layer):
 
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         super().build(input_shape, rng)
-        last = len(self.input_shape)
-        if not last or self.axis not in (-1, last):
-            given = f"{self.axis} of {batch_shape(self.input_shape)}"
-            raise ShapeError(f"layer {label(self)!r}: axis: expected the last, -1 or {last}, got {given}")
+        require_last(self)
         rng = rng or initializers.default_rng()
         for name, wanted in (("gamma", self.scale), ("beta", self.center)):
             if wanted:
@@ -163,3 +173,87 @@ class LayerNormalization(_Normalization):
         rows, gamma = self.x.reshape(-1, c), self.optional(self.params, "gamma")
         ops.layer_norm_backward(rows, dy.reshape(-1, c), gamma, self.mean, self.inverse, dx, dgamma, dbeta)
         return dx
+
+
+class Normalization(Layer):
+    """``y = (x - mean) / sqrt(variance + 1e-14)``, with the statistics of the data given to `adapt`; all (n, ..., c).
+
+    So each feature of a model's inputs gets mean 0 and variance 1. Training does not change the statistics; before
+    `adapt` they are 0 and 1. Keras divides by ``max(sqrt(variance), 1e-7)``: the same, up to rounding in float32.
+
+    Parameters
+    ----------
+    axis : int or None
+        -1, or the number of the last axis: mean and variance (c,), one for each feature. None: one for all numbers.
+    """
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if isinstance(axis, list | tuple) and len(axis) < 2:  # as Keras's get_config has it
+            axis = axis[0] if axis else None
+        self.axis = None if axis is None else axis_number("Normalization", axis)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
+        super().build(input_shape, rng)
+        if self.axis is not None:
+            require_last(self)
+        shape = () if self.axis is None else self.input_shape[-1:]
+        self.add_state("mean", np.zeros(shape, self.dtype))
+        self.add_state("variance", np.ones(shape, self.dtype))
+        self.add_state("count", np.zeros((), self.dtype))  # Keras's, which does not use it any more
+
+    def adapt(self, data: Any) -> None:
+        """Set mean and variance to those of ``data`` (n, ...); the layer is built for samples of its shape.
+
+        Raises
+        ------
+        DataError
+            If it does not hold numbers, or none, or one that is NaN or infinite.
+        ShapeError
+            If the layer is built for another shape.
+        """
+        array = numbers(data, f"{label(self)}: data", "an array of numbers")
+        if not array.size or not np.isfinite(array).all():
+            raise DataError(
+                f"{label(self)}: data: expected finite numbers, got {'NaN or Inf' if array.size else 'none'}"
+            )
+        if not self.built:
+            self.build(array.shape[1:] or (1,))
+        if self.axis is not None and array.shape[1:] != self.input_shape:
+            expected = batch_expected(self.input_shape, array.shape, "data")
+            raise ShapeError(f"layer {label(self)!r}: adapt: expected {expected}")
+        rows = array.reshape(-1, self.state["mean"].size)
+        for key, values in (("mean", rows.mean(0, dtype=np.float64)), ("variance", rows.var(0, dtype=np.float64))):
+            put_one(self, self.state, key, values.reshape(self.shapes[key]))
+
+    @property
+    def mean(self) -> Any:
+        """The mean of each feature, in a shape that broadcasts with x."""
+        return self._broadcasting("mean")
+
+    @property
+    def variance(self) -> Any:
+        """The variance of each feature, in the same shape."""
+        return self._broadcasting("variance")
+
+    def _broadcasting(self, name: str) -> Any:
+        require_built(self)
+        return as_result(self.state[name].reshape(*[1] * len(self.input_shape), -1))
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        self.x, none = self.check_input(x), nothing(self.dtype)
+        y, c = self.buffer("y", self.x.shape), self.state["mean"].size
+        self.used_mean, self.inverse = (self.buffer(name, (c,), np.float64) for name in ("mean", "inverse"))
+        mean, variance = (self.state[name].reshape(c) for name in ("mean", "variance"))
+        results = y.reshape(-1, c), self.used_mean, self.inverse
+        ops.batch_norm_inference(self.x.reshape(-1, c), none, none, mean, variance, LEAST, *results)
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        dy, dx, none = self.check_gradient(dy), self.input_gradient(self.x.shape), nothing(self.dtype)
+        rows, dy_rows = (array.reshape(-1, self.used_mean.size) for array in (self.x, dy))
+        ops.batch_norm_backward(rows, dy_rows, none, self.used_mean, self.inverse, False, dx, none, none)
+        return dx
+
+    def config(self) -> dict[str, Any]:
+        return {"axis": self.axis, **super().config()}

@@ -8,6 +8,14 @@ from typing import Any
 from ..checks import snake_case
 from ..configured import resolve
 from ..custom import known
+from ..errors import ConfigError
+from ..losses import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    mean_absolute_error,
+    mean_squared_error,
+    sparse_categorical_crossentropy,
+)
 from ..report import classification_report, confusion_matrix
 from .accuracies import (
     Accuracy,
@@ -19,13 +27,22 @@ from .accuracies import (
     TopKCategoricalAccuracy,
 )
 from .auc import AUC
-from .base import MeanMetricWrapper, Metric
+from .base import Mean, MeanMetricWrapper, Metric
+from .confusion import FalseNegatives, FalsePositives, TrueNegatives, TruePositives
 from .errors import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     MeanAbsoluteError,
     MeanSquaredError,
+    RootMeanSquaredError,
     SparseCategoricalCrossentropy,
+)
+from .functions import (
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
 )
 from .precision_recall import F1Score, Precision, Recall
 
@@ -38,32 +55,49 @@ __all__ = [
     "CategoricalCrossentropy",
     "ClassAccuracy",
     "F1Score",
+    "FalseNegatives",
+    "FalsePositives",
+    "Mean",
     "MeanAbsoluteError",
     "MeanMetricWrapper",
     "MeanSquaredError",
     "Metric",
     "Precision",
     "Recall",
+    "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "binary_accuracy",
+    "categorical_accuracy",
     "classification_report",
     "confusion_matrix",
     "get",
     "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
 ]
 
 _CLASSES: tuple[type[Metric], ...] = (
     ClassAccuracy, Accuracy, SparseCategoricalAccuracy, CategoricalAccuracy, BinaryAccuracy, TopKCategoricalAccuracy,
     SparseTopKCategoricalAccuracy, MeanSquaredError, MeanAbsoluteError, BinaryCrossentropy, CategoricalCrossentropy,
-    SparseCategoricalCrossentropy, Precision, Recall, F1Score, AUC,
+    SparseCategoricalCrossentropy, Precision, Recall, F1Score, AUC, RootMeanSquaredError, TruePositives,
+    FalsePositives, TrueNegatives, FalseNegatives,
 )  # fmt: skip
 
 _SHORT: dict[str, type[Metric]] = {
     "accuracy": ClassAccuracy, "acc": ClassAccuracy, "top_k": TopKCategoricalAccuracy, "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
 }  # fmt: skip
+_FUNCTIONS = (
+    binary_accuracy, categorical_accuracy, sparse_categorical_accuracy, top_k_categorical_accuracy,
+    sparse_top_k_categorical_accuracy, mean_squared_error, mean_absolute_error, binary_crossentropy,
+    categorical_crossentropy, sparse_categorical_crossentropy,
+)  # fmt: skip
 OTHERS = "a function f(y_true, y_pred), or "
 
 
@@ -77,6 +111,8 @@ def get(identifier: Any) -> Metric:
     ConfigError
         For anything else.
     """
+    if any(identifier is function for function in _FUNCTIONS):
+        identifier = identifier.__name__
     if callable(identifier) and not isinstance(identifier, type | Metric):
         return MeanMetricWrapper(identifier)
     by_class = {cls.__name__: cls for cls in _CLASSES} | known(Metric)
@@ -102,6 +138,8 @@ def get_all(identifiers: Any) -> list[Metric]:
     if isinstance(identifiers, str | dict | Metric) or not isinstance(identifiers, Iterable):
         identifiers = [] if identifiers is None else [identifiers]
     identifiers = list(identifiers)
+    if any(isinstance(identifier, Mean) for identifier in identifiers):
+        raise ConfigError("metrics: Mean is for numbers of your own: expected metrics of targets and outputs")
     metrics = [get(identifier) for identifier in identifiers]
     for metric, identifier in zip(metrics, identifiers, strict=True):
         if isinstance(identifier, str):

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..checks import arguments_of, part_name, refuse_unknown, snake_case
 from ..configured import Configured
 from ..errors import ConfigError, ShapeError
+from ..host_arrays import numbers
 from ..keras_defaults import METRIC, take
 from ..losses.base import as_numbers
+from ..names import INSTEAD, no_attribute
 from ..results import Number
 from ..sample_weights import for_each, sample_weights
+
+INSTEAD_OF_WEIGHTS = dict.fromkeys(
+    ("addweight", "addvariable", "variables"), "its state is its attributes: self.total = 0.0, again in reset_state()"
+)
 
 
 class Metric(Configured):
@@ -113,6 +119,11 @@ class Metric(Configured):
         """The constructor's arguments as JSON-able values."""
         return {"name": self.name}
 
+    if not TYPE_CHECKING:  # else mypy would take every misspelled attribute for one of these
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, INSTEAD | INSTEAD_OF_WEIGHTS)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {self.result():.4f} over {self.count:g} samples>"
 
@@ -131,6 +142,40 @@ class MeanMetricWrapper(Metric):
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         return self.fn(y_true, y_pred, **self.arguments)
+
+
+class Mean(Metric):
+    """The mean of numbers that one gives it, such as losses in a loop of one's own: ``mean.update_state(loss)``.
+
+    With weights ``sum_i w_i v_i / sum_i w_i``. It is not for ``compile(metrics=...)``, where a metric gets targets and
+    outputs.
+    """
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Add a number, or an array of them. With weights it has one for each of these, or for each sample: of its
+        numbers the mean counts, as in Keras; a single weight is one of the mean of all.
+
+        Raises
+        ------
+        DataError
+            If these are not numbers.
+        ShapeError
+            If the weights do not fit.
+        """
+        given = numbers(values, self.name, "numbers")
+        weights = np.ones(given.shape)
+        if sample_weight is not None:
+            weights = numbers(sample_weight, f"{self.name}: sample_weight", "numbers")
+            if weights.shape != given.shape[: weights.ndim]:
+                raise ShapeError(f"{self.name}: numbers of shape {given.shape} but weights of shape {weights.shape}")
+            given = given.mean(axis=tuple(range(weights.ndim, given.ndim)))
+        self.total += float((given * weights).sum(dtype=np.float64))
+        self.count += float(weights.sum(dtype=np.float64))
+
+    def __call__(self, values: Any, sample_weight: Any = None) -> Any:  # type: ignore[override]
+        """Add numbers, and return the mean."""
+        self.update_state(values, sample_weight)
+        return self.result()
 
 
 def alike(y_true: Any, y_pred: Any, name: str) -> Any:

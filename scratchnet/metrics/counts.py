@@ -9,6 +9,7 @@ import numpy as np
 
 from ..checks import is_number
 from ..errors import ConfigError, ShapeError
+from ..results import Number, as_result
 from .base import Metric
 
 
@@ -55,6 +56,37 @@ class Counts(Metric):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {np.round(self.result(), 4).tolist()}>"
+
+
+class AtThresholds(Counts):
+    """Base of counts of the outputs above each of some thresholds, compared as float32.
+
+    Attributes
+    ----------
+    thresholds : list of float
+    given : float, list of float or None
+        They as the config has them.
+    """
+
+    def __init__(self, thresholds: Any, default: float, name: str | None, dtype: Any, **unknown: Any) -> None:
+        super().__init__(name, dtype, **unknown)
+        alone = is_number(thresholds)
+        self.thresholds, self.given = [default], thresholds
+        if thresholds is not None:
+            self.thresholds = in_unit_interval(self, "thresholds", [thresholds] if alone else thresholds)
+            self.given = self.thresholds[0] if alone else self.thresholds
+        self.even = evenly_spaced(self.thresholds)
+
+    def positives(self, y: np.ndarray) -> list[np.ndarray]:
+        """For each threshold, which outputs are above it."""
+        if self.even:
+            number_below = exceeded(y, len(self.thresholds))
+            return [number_below > index for index in range(len(self.thresholds))]
+        return [y > np.float32(threshold) for threshold in self.thresholds]
+
+    def per_threshold(self, values: np.ndarray) -> Any:
+        """A result: a number, or an array for several thresholds."""
+        return Number(values[0]) if len(values) == 1 else as_result(values)
 
 
 def fraction(part: Any, whole: Any) -> np.ndarray:

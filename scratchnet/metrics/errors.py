@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import losses
+from ..results import Number
 from .base import Metric, alike
 
 
@@ -17,6 +18,14 @@ class MeanSquaredError(Metric):
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         return np.square(_difference(y_true, y_pred, self.name))
+
+
+class RootMeanSquaredError(MeanSquaredError):
+    """The root of `MeanSquaredError`: in the units of the targets."""
+
+    def result(self) -> Any:
+        """The root of the mean since `reset_state`; 0 before the first batch, as in Keras."""
+        return Number(np.sqrt(super().result()))
 
 
 class MeanAbsoluteError(Metric):

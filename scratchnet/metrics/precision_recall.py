@@ -6,31 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_number, number, whole
+from ..checks import number, whole
 from ..errors import ConfigError, ShapeError
 from ..kernels.loss_sums import EPSILON
 from ..results import Number, as_result
 from .base import alike
-from .counts import Counts, evenly_spaced, exceeded, fraction, in_unit_interval
+from .counts import AtThresholds, Counts, fraction
 
 
-class _AtThresholds(Counts):
+class _Ratio(AtThresholds):
     """What `Precision` and `Recall` share: the counts are, for each threshold, the true positives and the others."""
 
     def __init__(
         self, thresholds: Any = None, top_k: int | None = None, class_id: int | None = None, name: str | None = None,
         dtype: Any = None, **unknown: Any,
     ) -> None:  # fmt: skip
-        super().__init__(name, dtype, **unknown)
+        super().__init__(thresholds, 0.5 if top_k is None else -np.inf, name, dtype, **unknown)
         label = type(self).__name__
         self.top_k = None if top_k is None else whole(f"{label}: top_k", top_k)
         self.class_id = None if class_id is None else whole(f"{label}: class_id", class_id, 0)
-        alone = is_number(thresholds)
-        self.thresholds, self.given = [0.5 if top_k is None else -np.inf], thresholds
-        if thresholds is not None:
-            self.thresholds = in_unit_interval(self, "thresholds", [thresholds] if alone else thresholds)
-            self.given = self.thresholds[0] if alone else self.thresholds
-        self.even = evenly_spaced(self.thresholds)
         self.shape = (len(self.thresholds), 2)
         self.reset_state()
 
@@ -48,27 +42,19 @@ class _AtThresholds(Counts):
                 raise ShapeError(f"{self.name}: {expected}, got {y.shape}")
             label, y = label[..., self.class_id], y[..., self.class_id]
         weights = np.repeat(weights, y.size // len(y))
-        label, positives = label.ravel(), self._positives(y.ravel())
+        label, positives = label.ravel(), self.positives(y.ravel())
         pairs = [(label & positive, self.others(label, positive)) for positive in positives]
         return np.array([[weights[right].sum(), weights[other].sum()] for right, other in pairs])
 
-    def _positives(self, y: np.ndarray) -> list[np.ndarray]:
-        """For each threshold, which outputs are above it."""
-        if self.even:
-            number_below = exceeded(y, len(self.thresholds))
-            return [number_below > index for index in range(len(self.thresholds))]
-        return [y > np.float32(threshold) for threshold in self.thresholds]
-
     def result(self) -> Any:
         """The ratio since `reset_state`, 0 where nothing was counted: a number, or an array for several thresholds."""
-        ratios = fraction(self.counts[:, 0], self.counts.sum(axis=1))
-        return Number(ratios[0]) if len(ratios) == 1 else as_result(ratios)
+        return self.per_threshold(fraction(self.counts[:, 0], self.counts.sum(axis=1)))
 
     def config(self) -> dict[str, Any]:
         return {"thresholds": self.given, "top_k": self.top_k, "class_id": self.class_id, **super().config()}
 
 
-class Precision(_AtThresholds):
+class Precision(_Ratio):
     """``tp / (tp + fp)``: the share of the positive predictions that are right; 0 if there are none.
 
     An output is predicted positive if it is above the threshold: not if it is equal. Targets have the shape of the
@@ -98,7 +84,7 @@ class Precision(_AtThresholds):
         return positive & ~label
 
 
-class Recall(_AtThresholds):
+class Recall(_Ratio):
     """``tp / (tp + fn)``: the share of the positive targets that are predicted; 0 if there are none.
 
     Targets, outputs, parameters, errors and source are those of `Precision`.

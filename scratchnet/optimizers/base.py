@@ -13,7 +13,7 @@ from ..configured import Configured
 from ..custom import ours, refuse_keras_hooks
 from ..errors import ConfigError, ShapeError
 from ..keras_defaults import OPTIMIZER, take
-from ..names import INSTEAD, folded
+from ..names import no_attribute
 from ..results import Rate
 from ..workspace import empty, nothing
 from . import schedules
@@ -93,12 +93,11 @@ class Optimizer(Configured):
     if not TYPE_CHECKING:  # else mypy would take every misspelled attribute for one of these
 
         def __getattr__(self, name: str) -> Any:
-            help = f": {INSTEAD[folded(name)]}" if folded(name) in INSTEAD else ""
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{help}")
+            raise no_attribute(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("lr", "decay") and ours(type(self)):  # Keras's of old: to set them would change nothing
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}: {INSTEAD[name]}")
+            raise no_attribute(self, name)
         super().__setattr__(name, value)
         if name not in ("learning_rate", "rate_or_schedule", *self.counters):
             vars(self)["changes"] = self.changes + 1

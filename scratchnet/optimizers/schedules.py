@@ -15,6 +15,7 @@ from ..errors import ConfigError
 
 __all__ = [
     "CosineDecay",
+    "CosineDecayRestarts",
     "ExponentialDecay",
     "InverseTimeDecay",
     "LearningRateSchedule",
@@ -153,6 +154,45 @@ class CosineDecay(LearningRateSchedule):
         fraction = min(step - start, self.decay_steps) / self.decay_steps
         cosine = 0.5 * (1 + math.cos(math.pi * fraction))
         return float(peak * ((1 - self.alpha) * cosine + self.alpha))
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """`CosineDecay` again and again, as in the same paper: from ``m_mul ** i`` times the initial rate in cycle i.
+
+    The first cycle takes ``first_decay_steps``, each of the next ``t_mul`` times as many as the one before it; the
+    formula is ``rate ((1 - alpha) m_mul ** i (1 + cos(pi fraction of the cycle)) / 2 + alpha)``.
+    """
+
+    def __init__(
+        self, initial_learning_rate: float, first_decay_steps: int, t_mul: float = 2.0, m_mul: float = 1.0,
+        alpha: float = 0.0, name: str | None = None, **unknown: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, **unknown)
+        self.initial_learning_rate = number(self, "initial_learning_rate", initial_learning_rate, "[0, inf)")
+        self.first_decay_steps = number(self, "first_decay_steps", first_decay_steps, "[1, inf)")
+        self.t_mul = number(self, "t_mul", t_mul, "[1, inf)")
+        self.m_mul = number(self, "m_mul", m_mul, "[0, inf)")
+        self.alpha = number(self, "alpha", alpha)
+
+    def rate(self, step: int) -> float:
+        try:
+            cycle, start, length = self._cycle(step)
+            cosine = 0.5 * (1 + math.cos(math.pi * (step - start) / length))
+            height = self.m_mul**cycle * cosine
+        except OverflowError:
+            return math.inf
+        return float(self.initial_learning_rate * ((1 - self.alpha) * height + self.alpha))
+
+    def _cycle(self, step: int) -> tuple[int, float, float]:
+        """The number of the cycle that a step is in, the cycle's first step, and its length."""
+        first, times = self.first_decay_steps, self.t_mul
+        if times == 1:
+            cycle = int(step // first)
+            return cycle, cycle * first, first
+        cycle = int(math.log1p(step / first * (times - 1)) / math.log(times))
+        starts = [first * (times**i - 1) / (times - 1) for i in (cycle, cycle + 1)]
+        late = step >= starts[1]  # the logarithms were rounded down
+        return cycle + late, starts[late], first * times ** (cycle + late)
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):

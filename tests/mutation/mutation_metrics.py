@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mutation_common import Mutant
 
-COUNTS, RATIOS, AREA, BASE, ERRORS = (
-    f"scratchnet/metrics/{name}.py" for name in ("counts", "precision_recall", "auc", "base", "errors")
+COUNTS, RATIOS, AREA, BASE, ERRORS, CELLS = (
+    f"scratchnet/metrics/{name}.py" for name in ("counts", "precision_recall", "auc", "base", "errors", "confusion")
 )
 # First without TensorFlow, which takes seconds to import.
 VALUES = "tests/test_count_metrics.py -k 'not keras';tests/test_count_metrics.py -k keras"
@@ -18,8 +18,14 @@ MUTANTS = [
     Mutant(COUNTS, "spaced like n thresholds", "* np.float32(n - 1)", "* np.float32(n)", VALUES),
     Mutant(COUNTS, "a state of any shape is taken", "if counts.shape[:-1] != self.shape[:-1]:", "if False:",
         "tests/test_metrics_in_fit.py -k resumed"),
-    Mutant(RATIOS, "an output that equals the threshold is positive",
+    Mutant(COUNTS, "an output that equals the threshold is positive",
         "y > np.float32(threshold) for", "y >= np.float32(threshold) for", VALUES),
+    Mutant(CELLS, "negatives are counted as positives", "(positive == self.predicted)", "positive",
+        "tests/test_counting_metrics.py -k 'hand or keras'"),
+    Mutant(CELLS, "targets of 0 as those of 1", ".ravel() == self.target", ".ravel()",
+        "tests/test_counting_metrics.py -k 'hand or keras'"),
+    Mutant(ERRORS, "no root", "np.sqrt(super().result())", "super().result()",
+        "tests/test_counting_metrics.py -k root"),
     Mutant(RATIOS, "precision counts what was missed", "return positive & ~label", "return label & ~positive", VALUES),
     Mutant(RATIOS, "recall counts false alarms", "return label & ~positive", "return positive & ~label", VALUES),
     Mutant(RATIOS, "the weights of a batch do not follow its samples",
