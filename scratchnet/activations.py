@@ -9,10 +9,10 @@ import numpy as np
 
 from . import config
 from .backend import array_module
-from .checks import is_whole, number
+from .checks import is_whole
 from .errors import ConfigError
 from .host_arrays import numbers
-from .layers import GELU, Activation, Layer, LeakyReLU, ReLU
+from .layers import ELU, GELU, Activation, Layer, LeakyReLU, ReLU
 from .layers.activations import name_of
 from .names import unknown
 from .results import as_result
@@ -78,10 +78,7 @@ def exponential(x: Any) -> Any:
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """``x`` where ``x > 0``, ``alpha (exp(x) - 1)`` elsewhere."""
-    y = _named(x, "elu")
-    if alpha == 1:
-        return y
-    return as_result(array_module().where(y > 0, y, y.dtype.type(number("elu", "alpha", alpha)) * y))
+    return _applied(x, lambda dtype: ELU(alpha, dtype=dtype))
 
 
 def selu(x: Any) -> Any:

@@ -103,6 +103,7 @@ LAYERS: list[LayerCase] = [
     layer(L.ReLU, (3, 4, 5), 0.8, 0.1, 0.2),
     layer(L.ReLU, (4, 6), threshold=0.5),
     layer(L.LeakyReLU, (3, 5)),
+    layer(L.ELU, (3, 5), 0.7),
     layer(L.Sigmoid, (3, 5)),
     layer(L.Tanh, (3, 5)),
     *(layer(L.Activation, (3, 5), name) for name in SMOOTH),

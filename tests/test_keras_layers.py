@@ -109,6 +109,8 @@ LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...], int]] = [
     ("ReLU", {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.25}, (30,), 3),
     ("LeakyReLU", {}, (6, 2), 3),
     ("LeakyReLU", {"negative_slope": 0.01}, (6,), 3),
+    ("ELU", {}, (6,), 3),
+    ("ELU", {"alpha": 0.3}, (6, 2), 3),
     ("Sigmoid", {}, (6,), 3),
     ("Tanh", {}, (6,), 3),
     ("GELU", {}, (6,), 3),

@@ -11,7 +11,7 @@ from ..errors import CheckpointError
 OPERATORS: dict[str, tuple[str, dict[str, float]]] = {
     "sigmoid": ("Sigmoid", {}),
     "tanh": ("Tanh", {}),
-    "elu": ("Elu", {"alpha": 1.0}),
+    "elu": ("Elu", {"alpha": 1.0}),  # as a layer any alpha
     "selu": ("Selu", {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}),
     "softplus": ("Softplus", {}),
     "softsign": ("Softsign", {}),

@@ -168,12 +168,14 @@ def _activation(graph: Graph, layer: Any, label: str, x: Value) -> Value:
     if name == "gelu":
         formula = "tanh" if getattr(layer, "approximate", False) else "none"
         return Value(graph.node("Gelu", label, x.name, approximate=formula), x.shape, x.first)
+    if isinstance(layer, L.ELU):
+        return Value(graph.node("Elu", label, x.name, alpha=layer.alpha), x.shape, x.first)
     if name in ("silu", "swish"):  # ONNX has an operator for it from opset 24 on
         return Value(graph.node("Mul", label, x.name, graph.node("Sigmoid", label, x.name)), x.shape, x.first)
     if name in OPERATORS:
         operator, attributes = OPERATORS[name]
         return Value(graph.node(operator, label, x.name, **attributes), x.shape, x.first)
-    return Value(_relu(graph, label, x.name, *layer.alpha), x.shape, x.first)
+    return Value(_relu(graph, label, x.name, *layer.numbers), x.shape, x.first)
 
 
 def _relu(graph: Graph, label: str, x: str, slope: float, threshold: float, ceiling: float) -> str:

@@ -199,6 +199,7 @@ READERS: dict[str, Reader] = {
     "Clip": _clip,
     "Dropout": _dropout,
     "Flatten": _flatten,
+    "Elu": _elementwise(lambda a, **k: L.ELU(a.get("alpha", 1.0), **k)),
     "Gelu": _elementwise(lambda a, **k: L.GELU(a.get("approximate", b"none") == b"tanh", **k)),
     "Gemm": _gemm,
     "Identity": lambda reading, node, attributes: chain_of(reading, node),
@@ -210,6 +211,6 @@ READERS: dict[str, Reader] = {
     "Reshape": _reshape,
     "Softmax": _softmax,
     "Transpose": _transpose,
-    **{name: _elementwise(partial(layer_for, name)) for name in NAMES},
+    **{name: _elementwise(partial(layer_for, name)) for name in NAMES if name != "Elu"},
     **IMAGE_READERS,
 }

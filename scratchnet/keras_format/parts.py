@@ -17,7 +17,7 @@ from ..layers.stack import Stack
 
 SAME = (
     "AveragePooling2D", "BatchNormalization", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D",
-    "Dropout", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization",
+    "Dropout", "ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "LayerNormalization",
     "LeakyReLU", "MaxPooling2D", "Normalization", "RandomFlip", "RandomTranslation", "ReLU", "Rescaling", "Reshape",
     "SeparableConv2D", "Softmax", "UpSampling2D", "ZeroPadding2D",
 )  # fmt: skip

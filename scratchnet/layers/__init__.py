@@ -1,6 +1,6 @@
 """The layers: one short file per family."""
 
-from .activations import GELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .activations import ELU, GELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .augmentation import RandomFlip, RandomTranslation
 from .base import Layer
 from .conv2d import Conv2D

@@ -86,7 +86,7 @@ class Activation(Layer):
         return _BY_NAME[self._name][0]
 
     @property
-    def alpha(self) -> tuple[float, float, float]:
+    def numbers(self) -> tuple[float, float, float]:
         """The function's numbers."""
         return _BY_NAME[self._name][1]
 
@@ -103,7 +103,7 @@ class Activation(Layer):
         if self.kind == SOFTMAX:
             ops.softmax_forward(x, self.y)
         else:
-            ops.activation_forward(x, self.kind, self.alpha, self.y)
+            ops.activation_forward(x, self.kind, self.numbers, self.y)
         return self.y
 
     def backward(self, dy: Any) -> Any:
@@ -114,7 +114,7 @@ class Activation(Layer):
         if self.kind == SOFTMAX:
             ops.softmax_backward(self.y, dy, dx)
         else:
-            ops.activation_backward(self.x, self.y, dy, self.kind, self.alpha, dx)
+            ops.activation_backward(self.x, self.y, dy, self.kind, self.numbers, dx)
         return dx
 
     def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:
@@ -166,7 +166,7 @@ class ReLU(_Named):
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
 
     @property
-    def alpha(self) -> tuple[float, float, float]:
+    def numbers(self) -> tuple[float, float, float]:
         return self.negative_slope, self.threshold, self.max_value
 
     def config(self) -> dict[str, Any]:
@@ -200,11 +200,39 @@ class LeakyReLU(_Named):
         self.negative_slope = negative_slope
 
     @property
-    def alpha(self) -> tuple[float, float, float]:
+    def numbers(self) -> tuple[float, float, float]:
         return self.negative_slope, 0.0, math.inf
 
     def config(self) -> dict[str, Any]:
         return {"negative_slope": self.negative_slope, **super().config()}
+
+
+class ELU(_Named):
+    """``y = x`` where ``x > 0``, ``alpha (exp(x) - 1)`` elsewhere: Clevert, Unterthiner and Hochreiter, ICLR 2016.
+
+    Parameters
+    ----------
+    alpha : float
+        Minus the value that y approaches for small x.
+
+    Raises
+    ------
+    ConfigError
+        If ``alpha`` is negative.
+    """
+
+    alpha = NotNegative()
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__("elu", **kwargs)
+        self.alpha = alpha
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        return self.alpha, 1.0, 0.0
+
+    def config(self) -> dict[str, Any]:
+        return {"alpha": self.alpha, **super().config()}
 
 
 class Sigmoid(_Named):
@@ -270,7 +298,7 @@ class Softmax(_Named):
         return {"axis": self.axis, **super().config()}
 
 
-_LAYERS: list[Any] = [Activation, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax]
+_LAYERS: list[Any] = [Activation, ReLU, LeakyReLU, ELU, Sigmoid, Tanh, GELU, Softmax]
 _LIBRARIES = ("keras", "tf_keras", "tensorflow", "numpy")  # whose functions compute the same as Keras's of that name
 _OURS = "scratchnet.activations"
 
