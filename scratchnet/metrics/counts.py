@@ -24,10 +24,11 @@ class Counts(Metric):
     """
 
     direction = "up"
+    weighs_outputs = True
     shape: tuple[int, ...]
 
     def counted(self, y_true: np.ndarray, y_pred: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The counts of a batch, in which each sample counts as much as its weight."""
+        """The counts of a batch, in which each sample, or each output, counts as much as its weight."""
         raise NotImplementedError
 
     def reset_state(self) -> None:
@@ -55,6 +56,11 @@ class Counts(Metric):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {np.round(self.result(), 4).tolist()}>"
+
+
+def for_outputs(weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The weight of each output: its own, or that of its sample."""
+    return np.broadcast_to(weights.reshape(*weights.shape, *[1] * (len(shape) - weights.ndim)), shape)
 
 
 def fraction(part: Any, whole: Any) -> np.ndarray:
