@@ -90,6 +90,14 @@ def test_gradients_of_every_loss(case: LossCase, gpu: Driver) -> None:
     assert report.ok, report
 
 
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
+def test_a_losss_gradient_by_itself(case: LossCase, gpu: Driver) -> None:
+    y_pred, targets = (np.asarray(given) for given in case.make(np.random.default_rng(3)))
+    with sn.use_backend("numpy"):
+        expected = case.loss.gradient(targets, y_pred)
+    np.testing.assert_allclose(case.loss.gradient(targets, y_pred).get(), expected, rtol=1e-10, atol=1e-14)
+
+
 # Captured steps -------------------------------------------------------------------------------------------------------
 
 OPTIMIZERS = {
