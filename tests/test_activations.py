@@ -116,3 +116,10 @@ def test_softmax_over_several_axes(axis: Any, backend: str) -> None:
     for wrong in ((), (1, -3), (0, 4), (1, None)):
         with pytest.raises(sn.errors.ConfigError, match="softmax: axis: expected"):
             sn.activations.softmax(x, axis=wrong)
+
+
+@pytest.mark.parametrize("make", [L.GELU, lambda: L.GELU(approximate=True)], ids=["erf", "tanh"])
+def test_gelu_of_the_largest_numbers(make: Any, backend: str) -> None:
+    """Twice the number would overflow."""
+    x = np.array([[3e38, -3e38, 1e19, -1e19]], np.float32)
+    np.testing.assert_array_equal(make()(x), np.maximum(x, 0))

@@ -110,6 +110,12 @@ def test_a_losss_gradient_by_itself(case: LossCase, gpu: Driver) -> None:
     np.testing.assert_allclose(case.loss.gradient(targets, y_pred).get(), expected, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.parametrize("approximate", [False, True])
+def test_gelu_of_the_largest_numbers(approximate: bool, gpu: Driver) -> None:
+    x = np.array([[3e38, -3e38, 1e19, -1e19]], np.float32)
+    np.testing.assert_array_equal(L.GELU(approximate)(x).get(), np.maximum(x, 0))
+
+
 # Captured steps -------------------------------------------------------------------------------------------------------
 
 OPTIMIZERS = {

@@ -101,13 +101,12 @@ class Metric(Configured):
         if not fits:
             text = f"{given!r:.80}".replace("\n", " ")
             raise ConfigError(f"metric {self.name!r}: expected a number per sample or their mean, got {text}")
-        if weights.ndim == 1:
-            each = weights * (_by_sample(values) if values.ndim else values)
-        elif weights.shape == values.shape:
-            each, weights = _by_sample(weights * values), _by_sample(weights)
-        else:
-            raise ShapeError(f"{self.name}: sample_weight: expected shape ({len(y_pred)},), got {weights.shape}")
-        self.total += float(each.sum())
+        each = _by_sample(values) if values.ndim else values
+        if weights.ndim > 1:
+            if values.shape != weights.shape:
+                raise ShapeError(f"{self.name}: sample_weight: expected shape ({len(y_pred)},), got {weights.shape}")
+            each, weights = values.ravel(), weights.ravel() * (len(values) / values.size)
+        self.total += float((each * weights).sum())
         self.count += float(weights.sum())
 
     def result(self) -> Any:
