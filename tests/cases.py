@@ -295,6 +295,9 @@ LOSSES: list[LossCase] = [
     LossCase("squared-hinge", losses.SquaredHinge(), zeros_and_ones(5, 3)),
     LossCase("poisson", losses.Poisson(), between_0_and_1(zeros_and_ones(5, 3))),
     LossCase("divergence", losses.KLDivergence(), probabilities_and(logits_and_onehot(5, 4))),
+    LossCase(
+        "divergence-pixels", losses.KLDivergence(), lambda rng: (rng.random((3, 2, 2, 4)), rng.random((3, 2, 2, 4)))
+    ),
 ]
 
 
@@ -451,6 +454,7 @@ OPS: list[OpCase] = [
     *elementwise_loss("squared-hinge", SQUARED_HINGE, 40, 7),
     *elementwise_loss("poisson", POISSON, 40, 7),
     *elementwise_loss("divergence", DIVERGENCE, 40, 7),
+    *elementwise_loss("divergence-three", DIVERGENCE, 6, 12, delta=3.0),
     *loss("sparse_cross_entropy", "large", 40, 9, 0.0),
     *loss("cross_entropy", "large", 35, 9, 0.1),
     *loss("softmax_cross_entropy", "wide", 3, 70, 0.1, total=0.5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -47,11 +48,16 @@ class Elementwise(Loss):
     def check_targets(self, targets: np.ndarray) -> None:
         """Raise DataError for an invalid target."""
 
+    def op_delta(self, shape: tuple[int, ...]) -> float:
+        """The op's ``delta`` for outputs of this shape."""
+        return self.delta
+
     def evaluate(self, y_pred: Any, targets: Any, weights: Any, logits: bool, totals: Any, dy: Any) -> None:
         rows = (len(y_pred), -1)
         y, t = y_pred.reshape(rows), as_dtype(targets, y_pred.dtype).reshape(rows)
         dy = dy.reshape(rows) if dy.size else dy
-        ops.elementwise_loss(y, t, weights, self.kind(logits), self.label_smoothing, self.delta, totals, dy)
+        delta = self.op_delta(y_pred.shape)
+        ops.elementwise_loss(y, t, weights, self.kind(logits), self.label_smoothing, delta, totals, dy)
 
 
 class _WithoutSettings(Elementwise):
@@ -145,8 +151,12 @@ class Poisson(_WithoutSettings):
 class KLDivergence(_WithoutSettings):
     """``loss_i = sum_j t_ij log(t_ij / y_ij)``, of distributions t and y, both clipped to [1e-7, 1] as in Keras.
 
-    Source: Kullback and Leibler, 1951.
+    The last axis is the distribution's; the loss of a sample that has several is their mean. Source: Kullback and
+    Leibler, 1951.
     """
 
     def kind(self, logits: bool) -> int:
         return DIVERGENCE
+
+    def op_delta(self, shape: tuple[int, ...]) -> float:
+        return float(math.prod(shape[1:-1]))

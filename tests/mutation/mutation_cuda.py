@@ -280,7 +280,7 @@ MUTANTS = [
         twin("elementwise_loss-squared-hinge")),
     Mutant(EL, "Poisson: gradient's sign", "1 - t / (y + EPSILON)", "1 + t / (y + EPSILON)",
         twin("elementwise_loss-poisson")),
-    Mutant(EL, "divergence: a mean", "kind == DIVERGENCE ? 1 : features", "features",
+    Mutant(EL, "divergence: a mean", "kind == DIVERGENCE ? delta : features", "features",
         twin("elementwise_loss-divergence")),
     Mutant(EL, "divergence: gradient through the clip", "q == y ? -target / q : y - y", "-target / q",
         twin("elementwise_loss-divergence")),
