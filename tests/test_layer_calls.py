@@ -433,3 +433,13 @@ def test_losses_are_the_penalties() -> None:
     depthwise = built(L.DepthwiseConv2D(1, depthwise_regularizer="l1"), 2, 2, 1)
     assert depthwise.losses == [pytest.approx(0.01 * abs(depthwise.params["kernel"]).sum(), rel=1e-6)]
     assert L.ReLU().losses == []
+
+
+def test_a_batch_axis_given_to_build_is_named() -> None:
+    expected = "; the shape given to build has no batch axis, or None for it$"
+    with pytest.raises(ShapeError, match=r"got \(n, 2, 8, 8, 3\)" + expected):
+        L.Conv2D(1, 3).build((2, 8, 8, 3))
+    with pytest.raises(ShapeError, match=r"expected input of shape \(n, 1, 3\), got \(5, 3\)" + expected):
+        built(L.Dense(2), 1, 3).forward(np.ones((5, 3)))
+    with pytest.raises(ShapeError, match=r"got \(1, 3\); one sample is x\[None\]$"):
+        built(L.Dense(2), 1, 3).forward(np.ones((1, 3)))
