@@ -61,7 +61,8 @@ def like(typingctx: Any, model: Any, value: Any) -> Any:
 
 @jit(exact=True)
 def minus(a, b):
-    """``a - b``, before anything is added to it: where terms cancel, the compiler must not put them in another order.
+    """``a - b``, rounded by itself. Otherwise fast-math may turn ``x + (a - b)`` into ``(x + a) - b``, which loses the
+    digits of a small difference of large numbers.
 
     (It may still turn ``c - minus(a, b)`` into ``c + (b - a)`` and then reorder: write ``c + minus(b, a)``.)
     """

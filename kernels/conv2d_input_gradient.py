@@ -44,13 +44,19 @@ def gathers(image, size, w_shape, strides, groups, itemsize):
 
 
 def along(size, windows, taps, stride, before, dilation):
-    """One axis of the padded gradient of the windows: zeros before it, its extent, and for each i mod stride the taps
-    that reach place i of the image, each with the place in the padded gradient that it reads for the first such i.
+    """One axis: the zeros before the gradient of the windows, its extent with them, and for each residue r of the
+    stride the taps that reach the places r, r + stride, ... of the image, each with the window that place r reads.
+
+    Window o covers place i with tap t if ``o stride + t dilation - before = i``. So i reads window ``(i + before -
+    t dilation) / stride`` where that is whole, and the residue's next place reads the next window.
     """
     zeros = max(0, ((taps - 1) * dilation - before) // stride)
     extent = zeros + max(windows, (size - 1 + before) // stride + 1)
-    distances = [[(t, phase + before - t * dilation) for t in range(taps)] for phase in range(stride)]
-    return zeros, extent, [[(t, zeros + d // stride) for t, d in phase if d % stride == 0] for phase in distances]
+    reached = []
+    for residue in range(stride):
+        distances = [(tap, residue + before - tap * dilation) for tap in range(taps)]
+        reached.append([(tap, zeros + d // stride) for tap, d in distances if d % stride == 0])
+    return zeros, extent, reached
 
 
 class InputGradient(NamedTuple):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from . import cuda
+from .column_sums_cuda import memory, plan
 from .conv2d_cuda import Pads, Pair, conv2d_forward, filter_gradient, input_gradient
 from .registry import twin
-
-MOST_SLICES, LEAST_ROWS = 256, 64  # of the rows that are summed
 
 
 @twin("conv2d_transpose_forward", "cupy")
@@ -35,12 +34,9 @@ def conv2d_transpose_backward(
 
 def _gradient(y: Any, dy: Any, dz: Any, db: Any) -> None:
     f = dy.shape[3]
-    rows, wide = dy.size // f, min(cuda.WARP, 1 << (f - 1).bit_length())
-    across, height = -(-f // wide), max(LEAST_ROWS, -(-rows // MOST_SLICES))
-    slices = -(-rows // height)
-    parts = cuda.scratch("conv2d_transpose.parts", slices * f, dy.dtype)
-    arrivals = cuda.scratch("conv2d_transpose.arrivals", across, "i4", zero=True)
+    rows = dy.size // f
+    wide, across, height, slices = plan(rows, f)
     cuda.launch(
         "conv2d_transpose", "gradient", (slices, across), cuda.THREADS,
-        y, dy, rows, f, wide, height, parts, arrivals, dz, db, dtype=dy.dtype,
+        y, dy, rows, f, wide, height, *memory(f, across, slices), dz, db, dtype=dy.dtype,
     )  # fmt: skip

@@ -10,7 +10,7 @@ struct __align__(N) Flags {
 
 // A thread makes the four numbers of a block of the generator.
 extern "C" __global__ void dropout_forward(
-    const REAL* x, u64 key, i64 step, const Clock* clock, u32 drop_below, REAL scale, i64 size, REAL* y, u8* mask
+    const REAL* x, u64 key, i64 step, const Clock* clock, u64 drop_below, REAL scale, i64 size, REAL* y, u8* mask
 ) {
     const u64 at = stream_step(step, clock);
     const bool vectors = aligned(x) && aligned(y) && aligned(mask);

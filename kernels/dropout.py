@@ -7,7 +7,7 @@ import numpy as np
 from .addresses import at
 from .jit import kernel
 from .launching import launch
-from .philox import WORD, philox_block, random_words, stream_of
+from .philox import philox_block, random_words, stream_of
 from .registry import reference, twin
 
 BLOCKS = 4_096  # of four elements each, per task; up to two tasks stay on one thread
@@ -15,20 +15,25 @@ BLOCKS = 4_096  # of four elements each, per task; up to two tasks stay on one t
 
 def drop_below(rate: float) -> int:
     """Elements whose word is below this are dropped: a fraction ``rate`` of the 2^32 words."""
-    return min(round(rate * 2**32), WORD)
+    return round(rate * 2**32)
+
+
+def kept_times(rate: float) -> float:
+    """What elements that are not dropped are multiplied by; at a rate of 1 there are none."""
+    return 1 / (1 - rate) if rate < 1 else 0.0
 
 
 @reference("dropout_forward", outputs=2)
 def dropout_forward_reference(x, key, step, rate):
     """``y = mask x / (1 - rate)``, mask (uint8) 0 with probability ``rate``: inverted dropout."""
     mask = random_words(x.size, key, step).reshape(x.shape) >= drop_below(rate)
-    return np.where(mask, x * (1 / (1 - rate)), 0), mask.astype(np.uint8)
+    return np.where(mask, x, 0) * kept_times(rate), mask.astype(np.uint8)
 
 
 @reference("dropout_backward")
 def dropout_backward_reference(dy, mask, rate):
     """``dx = mask dy / (1 - rate)``."""
-    return np.where(mask, dy * (1 / (1 - rate)), 0)
+    return np.where(mask, dy, 0) * kept_times(rate)
 
 
 @kernel
@@ -66,7 +71,7 @@ def _mask(task, dy, mask, scale, dx):
 
 @twin("dropout_forward")
 def dropout_forward(x, key, step, rate, y, mask):
-    limit, scale = np.uint64(drop_below(rate)), x.dtype.type(1 / (1 - rate))
+    limit, scale = np.uint64(drop_below(rate)), x.dtype.type(kept_times(rate))
     arguments = x.reshape(-1), stream_of(key, step), limit, scale, y.reshape(-1), mask.reshape(-1)
     tasks = -(-(x.size // 4) // BLOCKS)
     launch(_drop, tasks, *arguments, serial=tasks <= 2)
@@ -78,5 +83,5 @@ def dropout_forward(x, key, step, rate, y, mask):
 def dropout_backward(dy, mask, rate, dx):
     if dx.size:
         tasks = -(-dy.size // (4 * BLOCKS))
-        scale = dy.dtype.type(1 / (1 - rate))
+        scale = dy.dtype.type(kept_times(rate))
         launch(_mask, tasks, dy.reshape(-1), mask.reshape(-1), scale, dx.reshape(-1), serial=tasks <= 2)

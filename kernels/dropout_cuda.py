@@ -6,7 +6,7 @@ from typing import Any
 
 from . import cuda
 from .clock import counted
-from .dropout import drop_below
+from .dropout import drop_below, kept_times
 from .registry import twin
 
 
@@ -14,7 +14,7 @@ from .registry import twin
 def dropout_forward(x: Any, key: int, step: int, rate: float, y: Any, mask: Any) -> None:
     cuda.launch(
         "dropout", "dropout_forward", *cuda.spread(x), x, key, *counted(step), drop_below(rate),
-        1 / (1 - rate), x.size, y, mask, dtype=x.dtype,
+        kept_times(rate), x.size, y, mask, dtype=x.dtype,
     )  # fmt: skip
 
 
@@ -22,5 +22,5 @@ def dropout_forward(x: Any, key: int, step: int, rate: float, y: Any, mask: Any)
 def dropout_backward(dy: Any, mask: Any, rate: float, dx: Any) -> None:
     if dx.size:
         cuda.launch(
-            "dropout", "dropout_backward", *cuda.spread(dy), dy, mask, 1 / (1 - rate), dy.size, dx, dtype=dy.dtype
+            "dropout", "dropout_backward", *cuda.spread(dy), dy, mask, kept_times(rate), dy.size, dx, dtype=dy.dtype
         )

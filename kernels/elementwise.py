@@ -28,6 +28,10 @@ def span(task, size):
     return task * CHUNK, min(CHUNK, size - task * CHUNK)
 
 
+# at(a, start) is the address of element ``start`` of an array: p[k] is a[start + k]. With addresses instead of indices
+# LLVM vectorizes such a loop (addresses.py).
+
+
 @kernel
 def _add(task, a, b, y):
     start, count = span(task, y.size)
@@ -46,7 +50,7 @@ def _rescale(task, x, scale, offset, y):
 
 def everywhere(kernel, *arguments):
     """Launch a kernel over all elements of its last argument."""
-    tasks = -(-arguments[-1].size // CHUNK)
+    tasks = -(-arguments[-1].size // CHUNK)  # rounded up; one or two run on the calling thread alone
     launch(kernel, tasks, *arguments, serial=tasks <= 2)
 
 

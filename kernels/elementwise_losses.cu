@@ -2,8 +2,8 @@
 
 #include "loss_sums.cuh"
 
-// loss = mean_j f(y_j, t_j), f by its kind (numbered in elementwise_losses.py), DIVERGENCE's the sum divided by delta;
-// nothing is counted as correct.
+// loss = mean_j f(y_j, t_j), f by its kind (numbered in elementwise_losses.py), DIVERGENCE's the sum / delta; nothing is counted
+// as correct.
 enum Kind {
     SQUARED, ABSOLUTE, BINARY, BINARY_LOGITS, HUBER, LOG_COSH, HINGE, SQUARED_HINGE, POISSON, DIVERGENCE
 };
@@ -57,7 +57,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) elementwise_loss(
     add_rows(n, parts, arrivals, totals, clock, [&](int row, int lane) -> RowLoss {
         double loss = 0;
         const double weight = weights[row];
-        const double count = kind == DIVERGENCE ? delta : features;
+        const int count = kind == DIVERGENCE ? (int)delta : features;
         const REAL scale = (REAL)(weight / n / count);
         for (int k = lane; k < features; k += WARP) {
             const i64 index = (i64)row * features + k;

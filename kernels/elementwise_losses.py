@@ -3,7 +3,7 @@
 loss_sums.py adds up the rows' losses; nothing is counted as correct. The binary kinds are the cross-entropy of one
 Bernoulli variable per number, given as its probability or its logit, with targets from 0 to 1; ``smoothing`` moves
 targets toward 1/2. ``delta`` is where HUBER turns from a square into a line. DIVERGENCE (Kullback and Leibler's) is the
-sum over a sample's numbers, not their mean; or, if these are ``delta`` distributions, the mean of their sums.
+sum over the numbers of a distribution, of which a sample has ``delta``, and the mean over these.
 
 The kernels write the derivative even if nobody wants it, into scratch memory: a loop without it would be vectorized in
 another way, and the last bits of the loss would differ.
@@ -135,7 +135,7 @@ def _elementwise(task, y, targets, weights, kind, smoothing, delta, parts, dy, w
     n, features = y.shape
     real = dy.dtype.type
     keep, shift, most = real(1 - smoothing), real(smoothing / 2), np.float64(real(1 - EPSILON))
-    count = delta if kind == DIVERGENCE else features
+    count = delta if kind == DIVERGENCE else np.float64(features)
     losses = 0.0
     for i in range(task * ROWS, min((task + 1) * ROWS, n)):
         scale, loss = real(weights[i] / n / count), 0.0

@@ -1,8 +1,8 @@
 """The exponential function and its relatives: of float64 the C library's, of float32 polynomials.
 
-The C library's functions are called number by number; a loop over polynomials is vectorized: a million sigmoids and
-their derivatives take a ninth of the time. Errors of float32 are relative to the result: 2e-7 unless noted; a result
-below 2.4e-38 becomes 0. NaN stays.
+The C library's functions are called number by number; a loop over polynomials is vectorized, and sigmoids take
+an eighth of the time that they take with ``math.exp`` of float32. Errors of float32 are relative to the result: 2e-7
+unless noted; a result below 1.7e-38 becomes 0. NaN stays.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .addresses import like
 from .jit import float32_version, intrinsic, jit
 
 LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
+LN_2_ABOVE = 0.693359375  # ln 2 in 10 bits: its multiples are exact
 SQRT_HALF = 0.7071067811865476
 
 
@@ -33,16 +34,32 @@ def power_of_two(typingctx: Any, biased: Any) -> Any:
     return types.float32(types.int32), codegen
 
 
+@intrinsic
+def multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c`` of float32, rounded once; the compiler does not merge it with what is around it."""
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.FloatType()
+        kind = ir.FunctionType(number, [number] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.f32"), arguments)
+
+    return types.float32(*[types.float32] * 3), codegen
+
+
 @float32_version(math.exp)
 def exp(x):
-    """``exp(x) = 2^n exp(r)``, error 1.2e-7; n is the integer nearest x / ln 2, r the rest, the polynomial Cephes's.
+    """``exp(x) = 2^n exp(r)``, error 1e-7; n is the integer nearest x / ln 2, r the rest, the polynomial Cephes's.
 
-    The rest is computed in doubles: in floats it takes two steps, which the compiler would merge into one.
+    n ln 2 is subtracted in two steps, as Cephes does: in doubles, a sigmoid takes twice as long.
     """
-    z = np.float64(x) * LOG2_E
-    z = -126.0 if z < -126.0 else 128.0 if z > 128.0 else z
-    n = np.floor((z if z == z else 0.0) + 0.5)  # NaN must not become an integer; r keeps it
-    r = np.float32((z - n) * LN_2)
+    low, high = np.float32(-126 * LN_2), np.float32(128 * LN_2)
+    z = low if x < low else high if x > high else x
+    number = z if z == z else np.float32(0)  # NaN must not become an integer; r keeps it
+    n = np.floor(number * np.float32(LOG2_E) + np.float32(0.5))
+    r = multiply_add(n, np.float32(LN_2_ABOVE - LN_2), multiply_add(n, np.float32(-LN_2_ABOVE), z))
     p = np.float32(1.9875691500e-4)
     p = p * r + np.float32(1.3981999507e-3)
     p = p * r + np.float32(8.3334519073e-3)
@@ -50,6 +67,7 @@ def exp(x):
     p = p * r + np.float32(1.6666665459e-1)
     p = p * r + np.float32(5.0000001201e-1)
     p = p * r * r + r + np.float32(1)
+    # 2^n as 2 * 2^(n - 1): there is no exponent for n = 128 alone. 126 = 127 - 1; at n = -126 the bits are those of 0.
     return (p + p) * power_of_two(np.int32(n) + np.int32(126))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import cuda
-from .normalization_cuda import memory, plan
+from .column_sums_cuda import memory, plan
 from .registry import twin
 
 

@@ -10,8 +10,8 @@ Its *twin* takes the same positional arguments, then the arrays to fill::
     @twin("dense_forward")
     def dense_forward(x, w, b, relu, y): ...
 
-A twin does nothing but launch kernels (launching.py, cuda.py), so a training step is a list of launches and can be
-replayed as one.
+A twin changes arrays only by launching kernels (launching.py, cuda.py), so a training step is a list of launches and
+can be replayed as one.
 
 An output of size 0 is not wanted; an input of size 0 (a bias) is absent. Ops that overwrite some of their arguments,
 such as optimizers, say which: ``updates=(0, 2, 3), outputs=0``; the reference then returns the new values of those

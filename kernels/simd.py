@@ -139,6 +139,17 @@ class Simd:
         builder.branch(head)
         builder.position_at_end(done)
 
+    def pieces(self, sizes: list[tuple[int, Any]]) -> Iterator[tuple[Any, int]]:
+        """``(start, size)`` of each piece, of the first size while it fits before its stop, then of the next size."""
+        done = self.int(0)
+        for size, stop in sizes:
+            end = self.variable(self.index)
+            self.builder.store(done, end)
+            with self.loop(done, stop, size) as start:
+                yield start, size
+                self.builder.store(self.builder.add(start, self.int(size)), end)
+            done = self.builder.load(end)
+
     @contextmanager
     def bits(self, word: Any) -> Iterator[Any]:
         """``for place in places of the bits that are set in word``, lowest first."""

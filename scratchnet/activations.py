@@ -124,8 +124,11 @@ def _applied(x: Any, make: Callable[[str], Layer]) -> Any:
 def _array(x: Any) -> Any:
     """Numbers as an array of the backend."""
     xp = array_module()
-    fits = isinstance(x, xp.ndarray) and x.dtype.kind in "biuf"
-    return xp.asarray(x if fits else numbers(x, "x", "an array of numbers"))
+    if isinstance(x, xp.ndarray) and x.dtype.kind in "biuf":
+        return xp.asarray(x)
+    array = numbers(x, "x", "an array of numbers")
+    known = array.dtype if array.dtype.itemsize <= 8 else np.dtype(np.float64)  # CuPy has no long double
+    return xp.asarray(array.astype(known, copy=False))
 
 
 def get(identifier: Any) -> Any:

@@ -254,6 +254,16 @@ def array_module() -> Any:
     return cuda.driver().xp if (_current or get_backend()) == "cupy" else np
 
 
+def contiguous(array: Any, dtype: Any) -> Any:
+    """A contiguous array of this dtype where the current backend computes, from one of NumPy's or of the backend's.
+
+    NumPy converts its own: CuPy knows fewer dtypes, and ``cupy.asarray`` keeps an array that lies by columns as it is.
+    """
+    if isinstance(array, np.ndarray):
+        return array_module().asarray(np.ascontiguousarray(array, dtype=dtype))
+    return array_module().ascontiguousarray(array, dtype=dtype)
+
+
 def to_numpy(array: Any) -> np.ndarray:
     """A NumPy array with the content of an array of any backend, or of anything else that NumPy converts."""
     on_gpu = hasattr(type(array), "__cuda_array_interface__") and hasattr(array, "get")  # pandas has another get

@@ -71,6 +71,8 @@ class CapturedSteps:
         self.settings = replay.Settings(self.model)  # with which the graphs were recorded
         # The steps that the table has numbers for (first, stop), and the learning rate used for them.
         self.noted: tuple[int, int, Any] = (0, 0, None)
+        self.counters: tuple[int, list[int]] = (0, [])  # as the clock and the graphs know them
+        self.ahead = 0  # how far the epoch's steps are ahead of the optimizer's
 
     def run_epoch(self, progress: Progress, run: Any) -> None:
         """Run the remaining steps of an epoch, or until a callback stops the fit.
@@ -81,16 +83,15 @@ class CapturedSteps:
             If a loss was not finite. The weights are those before that step.
         """
         self._begin(progress)
-        first = progress.step - int(self.model.optimizer.iterations)
         try:
             self._run(progress, run)
         except Exception:  # of a callback or a schedule: from Python, a non-finite loss would have come first
-            self._require_finite(progress, first)
+            self._require_finite(progress)
             raise
         except BaseException:  # Ctrl-C: queued launches still read memory that is freed with this object
             self.device.wait()
             raise
-        self._require_finite(progress, first)
+        self._require_finite(progress)
 
     def _run(self, progress: Progress, run: Any) -> None:
         while progress.step < self.steps:
@@ -98,6 +99,9 @@ class CapturedSteps:
             self.model.reclaim()
             if not self.settings.hold():
                 self._forget()
+            if self._counters() != self.counters:
+                self._require_finite(progress)
+                self._follow(progress)
             n = int(self.sizes[progress.step])
             count = self._together(progress.step, 1 if run.watches_batches else UNROLLED)
             if not self._note(progress, count):
@@ -118,9 +122,24 @@ class CapturedSteps:
             stop, n = step + len(rows), rows.shape[1]
             self.host_order[step:stop, :n], self.sizes[step:stop] = rows, n
             step = stop
-        self.host_clock[:] = progress.step, int(self.model.optimizer.iterations), 0
         self.device.upload(self.device_order, self.host_order)
-        self.device.upload(self.clock.array, self.host_clock)
+        self.host_clock[2] = 0
+        self.device.upload(self.clock.array[2:], self.host_clock[2:])
+        self._follow(progress)
+
+    def _counters(self) -> tuple[int, list[int]]:
+        """The optimizer's steps, and by how many each layer is ahead of them, which graphs have built in."""
+        steps = int(self.model.optimizer.iterations)
+        return steps, [layer.step - steps for layer in self.model.walk() if hasattr(layer, "step")]
+
+    def _follow(self, progress: Progress) -> None:
+        """Set the clock to the host's counters: a callback may have trained between two steps, or set them."""
+        known, self.counters = self.counters[1], self._counters()
+        if self.counters[1] != known:
+            self.graphs.clear()
+        self.ahead = progress.step - self.counters[0]
+        self.host_clock[:2] = progress.step, self.counters[0]
+        self.device.upload(self.clock.array[:2], self.host_clock[:2])
         self.noted = (0, 0, None)
 
     def _forget(self) -> None:
@@ -171,6 +190,7 @@ class CapturedSteps:
         for layer in self.model.walk():
             if hasattr(layer, "step"):
                 layer.step += count
+        self.counters = self._counters()
 
     def _graph(self, n: int, count: int) -> Any:
         """``count`` steps with batches of n samples."""
@@ -181,7 +201,7 @@ class CapturedSteps:
                 self.graphs[n, count] = self.device.capture(lambda: self._steps(n, count))
             # The launches hold addresses: this memory must stay where it is, even when larger buffers replace it.
             kept = cuda.scratch_arrays(), self.model.buffers.arrays, self.source.workspace.arrays
-            self.graphs[n, count].memory = [array for arrays in kept for array in arrays]
+            self.graphs[n, count].memory = [self.trainer.weights(n), *(array for arrays in kept for array in arrays)]
         return self.graphs[n, count]
 
     @contextmanager
@@ -218,18 +238,17 @@ class CapturedSteps:
         """The first step whose loss was not finite, counted from 1; 0 if there is none."""
         return int(self.clock.array.get()[2])
 
-    def _require_finite(self, progress: Progress, first: int) -> None:
-        """If a loss was not finite, go back to before that step and report where numbers went wrong; ``first`` is how
-        far the epoch's steps are ahead of the optimizer's.
-        """
+    def _require_finite(self, progress: Progress) -> None:
+        """If a loss was not finite, go back to before that step and report where numbers went wrong."""
         if not (failed := self._failed()):
             return
         iterations = failed - 1
-        step = first + iterations
+        step = self.ahead + iterations
+        later = int(self.model.optimizer.iterations) - iterations
         self.model.optimizer.iterations = iterations
         for layer in self.model.walk():
             if hasattr(layer, "step"):
-                layer.step = iterations + 1  # the forward pass of the failed step counts
+                layer.step -= later - 1  # the forward pass of the failed step counts
         progress.samples -= int(self.sizes[step : progress.step].sum())
         progress.step = step
         self.trainer.totals[1:] = np.nan  # the correct samples of the steps queued after it are counted as well

@@ -15,7 +15,7 @@ from .gpu_memory import device_memory
 from .kernels import cuda
 
 LIBRARIES = (
-    "scratchnet", "numpy", "numba", "llvmlite", "cupy-cuda12x", "cupy-cuda13x", "safetensors", "pydantic", "matplotlib",
+    "scratchnet", "numpy", "numba", "llvmlite", "cupy-cuda12x", "cupy-cuda13x", "pydantic", "matplotlib",
     "scikit-learn",
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .backend import get_backend
+from .custom import ours
 from .errors import BackendError
 from .kernels import cuda
 
@@ -91,7 +92,7 @@ def _largest(model: Sequential, run: Callable[[int], Any], guess: int) -> int:
 
 def _release(model: Sequential) -> None:
     """Free the memory of all buffers; they are allocated again when needed."""
-    for layer in model.walk()[1:]:  # they hold on to what they computed last
+    for layer in filter(lambda one: ours(type(one)), model.walk()[1:]):  # they hold on to what they computed last
         for name, value in vars(layer).items():
             if cuda.driver().is_array(value):
                 setattr(layer, name, None)

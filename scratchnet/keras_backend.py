@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import to_numpy
+from .backend import array_module, to_numpy
 from .config import epsilon, floatx, image_data_format, set_floatx, set_image_data_format
 from .errors import ConfigError, ShapeError
 from .results import Rate
@@ -47,6 +47,6 @@ def set_value(x: Any, value: Any) -> None:
     elif hasattr(x, "shape") and hasattr(x, "__setitem__"):
         if np.shape(value) != x.shape:
             raise ShapeError(f"set_value: expected values of shape {x.shape}, got {np.shape(value)}")
-        x[...] = value
+        x[...] = value if isinstance(x, np.ndarray) else array_module().asarray(value)
     else:
         raise ConfigError(f"set_value: expected optimizer.learning_rate or an array of weights, got {x!r:.80}")

@@ -47,6 +47,8 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
     ------
     DataError
         If the two differ in length, are empty, or hold anything but whole numbers within the range.
+    ConfigError
+        If ``classes`` is not a positive integer.
     """
     true, predicted = (_labels(y) for y in (y_true, y_pred))
     if len(true) != len(predicted) or not len(true):
@@ -54,7 +56,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
             f"confusion matrix: expected as many predictions as labels, got {len(predicted)} and {len(true)}"
         )
     low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
-    classes = int(high) + 1 if classes is None else classes
+    classes = int(high) + 1 if classes is None else whole("classes", classes)
     if low < 0 or high >= classes:
         raise DataError(f"confusion matrix: expected labels from 0 to {classes - 1}, got {low if low < 0 else high}")
     pairs = true.astype(np.int64) * classes + predicted.astype(np.int64)

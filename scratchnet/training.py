@@ -106,10 +106,10 @@ class Trainer:
         self._ones: Any = nothing(model.dtype)
 
     def _final_activation(self) -> tuple[str, Any]:
-        """A final softmax or sigmoid that the loss skips, by name, and the last layer without it; None if none.
+        """A final softmax or sigmoid that the loss takes over, by name, and the last layer without it; None if none.
 
-        The loss is then computed from the logits: stable, and one kernel. Keras on TensorFlow also skips the wrong one
-        of the two; it then trains a loss that is not that of the model's predictions.
+        The loss is then computed from the activation's input: stable, and one kernel. As in Keras on TensorFlow, this
+        happens for the wrong one of the two as well: training then minimizes a loss that is not that of the outputs.
         """
         from_logits, expected = getattr(self.loss, "from_logits", None), self.loss.fused_activation
         names = [expected, *({"softmax", "sigmoid"} - {expected} if ours(type(self.loss)) else ())]

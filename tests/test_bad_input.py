@@ -398,6 +398,12 @@ def test_a_recorded_step_sees_a_changed_setting(make: Callable[[], Any], name: s
 @pytest.mark.parametrize("labels", [[np.nan], [np.inf], [[1], [2, 3]], ["a"], [0.5]], ids=str)
 def test_a_confusion_matrix_of_something_else(labels: Any) -> None:
     assert refusal(lambda: sn.metrics.confusion_matrix(labels, [0])).startswith("confusion matrix: expected ")
+
+
+@pytest.mark.parametrize("classes", ["3", 2.5, 0])
+def test_a_confusion_matrix_of_no_number_of_classes(classes: Any) -> None:
+    said = refusal(lambda: sn.metrics.confusion_matrix([0, 1], [0, 1], classes))
+    assert said == f"classes: expected an integer of at least 1, got {classes!r}"
     assert refusal(lambda: sn.metrics.classification_report([0, 1], [0, 1], digits=2.5)).startswith("digits: expected")
 
 

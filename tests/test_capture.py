@@ -155,6 +155,10 @@ CHANGES: dict[str, Callable[[sn.Sequential], None]] = {
     "momentum of BatchNormalization": lambda made: setattr(made.layers[1], "momentum", 0.5),
     "smoothing of a loss": lambda made: setattr(made.loss, "label_smoothing", 0.3),
     "array of a weight": lambda made: made.layers[-1].params.update(kernel=made.layers[-1].kernel / 2),
+    "iterations": lambda made: setattr(made.optimizer, "iterations", 100),
+    "step of a callback's own": lambda made: made.train_on_batch(X[:9], Y[:9]),
+    "gradients of a callback's own": lambda made: made.loss_and_gradients(X[:9], Y[:9]),
+    "masks of a callback's own": lambda made: made(X[:9], training=True),
 }
 
 
@@ -205,6 +209,27 @@ def test_what_stays_as_it_is_is_captured_once(gpu: Driver, monkeypatch: pytest.M
     assert len(captures) == 2  # one for each batch size
 
 
+def test_a_larger_batch_in_between_changes_nothing(gpu: Driver) -> None:
+    many = np.repeat(X, 20, axis=0), np.repeat(Y, 20)
+    callbacks = [[ChangeBetweenEpochs(lambda made: made.test_on_batch(*many), STEPS)], None]
+    asks, does_not = (fit(model(True), callbacks=one) for one in callbacks)
+    assert asks == does_not
+
+
+class StopsAt(sn.callbacks.Callback):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.model.stop_training = batch == 1
+
+
+def test_a_resumed_fit_that_begins_with_the_short_batch(gpu: Driver, tmp_path: Any) -> None:
+    whole = fit(model(True), batch_size=32)
+    fit(model(True), batch_size=32, callbacks=[StopsAt(), sn.callbacks.TrainingCheckpoint(tmp_path)])
+    rest = model(True)
+    progress = sn.checkpoint.resume(tmp_path, rest)
+    assert (progress.epoch, progress.step) == (0, 2)  # 6 of 70 samples are left of the epoch
+    assert fit(rest, batch_size=32, progress=progress) == whole
+
+
 # Failures -------------------------------------------------------------------------------------------------------------
 
 
@@ -225,6 +250,16 @@ def test_after_a_loss_that_is_not_finite_nothing_changes_any_more(bad: int, gpu:
     assert both[0] == both[1]
     assert both[0]["iterations"] == bad
     assert both[0]["dropout"] == [bad + 1]
+
+
+@pytest.mark.parametrize("change", ["iterations", "step of a callback's own"])
+def test_the_step_of_a_loss_that_is_not_finite_is_found_after_a_callback_s_own_steps(change: str, gpu: Driver) -> None:
+    weights = np.ones(70)
+    weights[40] = np.inf
+    settings = {"batch_size": 2, "shuffle": False, "sample_weight": weights}
+    own = ChangeBetweenBatches(CHANGES[change], 3)
+    both = [fails(capture, NumericsError, callbacks=[own], **settings) for capture in (True, False)]
+    assert both[0] == both[1]
 
 
 class Raises(sn.callbacks.Callback):

@@ -175,6 +175,30 @@ def test_other_targets_and_dtypes(gpu: Driver) -> None:
     assert all((a == b).all() for a, b in zip(first, weights, strict=True))
 
 
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="a long double is a double here")
+def test_numbers_of_a_dtype_that_cupy_does_not_have(gpu: Driver) -> None:
+    x, y = (X / 255).astype(np.longdouble), np.eye(10, dtype=np.longdouble)[Y]
+    made = model(loss="mse", metrics=None)
+    made.fit(x, y, batch_size=16, verbose=0)
+    assert made.train_on_batch(x[:4], y[:4]) > 0
+    assert made.layers[0](x[:4]).dtype == np.float32
+    assert sn.losses.MeanSquaredError()(y, 2 * y) == pytest.approx(0.1)
+    assert float(sn.activations.relu(x[:4]).sum()) == pytest.approx(float(x[:4].sum()))
+
+
+@pytest.mark.parametrize("loss", ["mse", "categorical_crossentropy"])
+def test_targets_that_lie_in_memory_by_columns(loss: str, gpu: Driver) -> None:
+    """A pandas table's do, and CuPy keeps that order, which kernels do not know."""
+    rows = np.eye(10, dtype=np.float32)[Y]
+    weights = []
+    for targets in (rows, np.asfortranarray(rows)):
+        made = model(loss=loss, layers=[L.Flatten(), L.Dense(10, activation="softmax")], metrics=None)
+        made.fit(pixels(), targets, batch_size=16, verbose=0)
+        weights.append(made.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_an_epoch_is_replayed_and_read_back_once(gpu: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[Any] = []
     array = type(gpu.xp.zeros(1))
@@ -314,6 +338,14 @@ def test_arrays_that_are_on_the_gpu_are_taken(where: str, gpu: Driver) -> None:
             np.testing.assert_array_equal(one, other)
 
 
+def test_values_are_set_by_kerass_function(gpu: Driver) -> None:
+    bias = model(layers=[L.Flatten(), L.Dense(10)]).layers[-1].params["bias"]
+    for values in (np.arange(10.0), list(range(10)), np.arange(10, dtype=np.float32)):
+        bias.fill(7)
+        sn.backend.set_value(bias, values)
+        np.testing.assert_array_equal(sn.backend.get_value(bias), np.arange(10))
+
+
 def test_single_batches_and_evaluation(gpu: Driver) -> None:
     made = model()
     by_batch = [made.train_on_batch(X[:16] / np.float32(255), Y[:16]) for _ in range(2)]
@@ -386,6 +418,35 @@ def test_single_batches_too_are_answered_with_the_batch_that_would_fit(
         fits = int(str(caught.value).split("batch_size=")[2].split()[0])
         del caught
         call(x[:fits], y[:fits])
+
+
+class Masking(L.Layer):
+    """A layer with an array of its own that is no buffer."""
+
+    backends = ("numpy", "numba", "cupy")
+
+    def build(self, input_shape: tuple[int, ...], rng: Any = None) -> None:
+        super().build(input_shape, rng)
+        self.mask = sn.backend.array_module().ones(input_shape, self.dtype)
+
+    def forward(self, x: Any, training: bool = False) -> Any:
+        return self.check_input(x) * self.mask
+
+    def backward(self, dy: Any) -> Any:
+        return self.check_gradient(dy) * self.mask
+
+
+def test_a_layer_of_a_users_own_keeps_its_arrays_when_memory_runs_out(
+    gpu: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model(layers=[L.Flatten(), Masking(), L.Dense(1000), L.Dense(10)])
+    made.fit(pixels(), Y, verbose=0)
+    many = np.repeat(pixels(), 60, axis=0), np.repeat(Y, 60)
+    gpu_memory._release(made)
+    leave_free(monkeypatch, 4_000_000)
+    with pytest.raises(BackendError, match=r"batch_size=\d+ would fit"):
+        made.fit(*many, batch_size=len(many[0]), verbose=0)
+    made.fit(pixels(), Y, verbose=0)
 
 
 def test_a_graph_that_has_no_memory_is_answered_with_a_smaller_batch(

@@ -1,7 +1,8 @@
 """The cupy backend on a real GPU: every kernel, tensor cores, captured steps, gradients, memory.
 
 These tests are marked ``gpu`` and skip, with the reason, if there is none. ``SCRATCHNET_GPU=emulated`` runs them on
-the emulated GPU of tests/emulation, which takes minutes: it shows that the tests work, not that a GPU does.
+the emulated GPU of tests/emulation, which takes minutes: it shows that the tests work, not that a GPU does. With
+``SCRATCHNET_GPU=cupy`` it is the real CuPy that makes the emulated GPU work (tests/emulation/real_cupy.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import scratchnet as sn
 from scratchnet import layers as L  # noqa: N812
 
 pytestmark = pytest.mark.gpu
-EMULATED = os.environ.get("SCRATCHNET_GPU") == "emulated"
+EMULATED = os.environ.get("SCRATCHNET_GPU") in ("emulated", "cupy")
 # A sum in another order differs by this much of its largest number; what it has beside that are single roundings.
 TOLERANCE = {"float32": 3e-6, "float64": 1e-14}
 LARGE = 2_000 if EMULATED else 10**9  # numbers in the arguments of a case that is tried
@@ -31,9 +32,9 @@ LARGE = 2_000 if EMULATED else 10**9  # numbers in the arguments of a case that 
 def gpu() -> Iterator[Any]:
     """The driver of the GPU; skips if there is none."""
     if EMULATED:
-        from emulation.device import backend
+        from emulation import device, real_cupy
 
-        with backend() as driver:
+        with (real_cupy if os.environ["SCRATCHNET_GPU"] == "cupy" else device).backend() as driver:
             yield driver
         return
     try:

@@ -510,6 +510,22 @@ def test_errors_margins_and_divergences_against_keras(backend: str, dtype: str) 
 
 
 @keras_side.GROUP
+@pytest.mark.parametrize(
+    "name",
+    ["MeanSquaredError", "MeanAbsoluteError", "Huber", "LogCosh", "SquaredHinge", "Poisson", "KLDivergence",
+     "BinaryCrossentropy"],
+)  # fmt: skip
+def test_outputs_with_more_axes_against_keras(name: str, backend: str) -> None:
+    rng = np.random.default_rng(6)
+    targets, outputs = rng.random((2, 5, 3, 4)).astype(np.float32)
+    theirs = getattr(keras_side.keras().losses, name)()
+    loss, gradient = keras_loss(theirs, targets, outputs, None)
+    ours = getattr(losses, name)()
+    assert ours(targets, outputs) == pytest.approx(loss, rel=2e-6)
+    np.testing.assert_allclose(ours.gradient(targets, outputs), gradient, rtol=1e-5)
+
+
+@keras_side.GROUP
 def test_functions_give_each_samples_loss_as_kerass_do() -> None:
     rng = np.random.default_rng(4)
     p, labels = rng.random((5, 3)).astype(np.float32), rng.integers(0, 3, 5)

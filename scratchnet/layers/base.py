@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import config, initializers
-from ..backend import array_module, get_backend, ops
+from ..backend import array_module, contiguous, get_backend, ops
 from ..checks import flag, part_name, snake_case
 from ..custom import Hooks, Part, ours
 from ..errors import BackendError, ConfigError, DataError, ShapeError
@@ -232,10 +232,10 @@ class Layer(KerasNames, Part):
     def _converted(self, array: Any) -> Any:
         xp, label = array_module(), self.name or type(self).__name__
         try:
-            given = xp.asarray(array)
+            given = xp.asarray(array) if hasattr(array, "__cuda_array_interface__") else np.asarray(array)
             if given.dtype.kind not in "biuf":
                 raise TypeError(f"got {given.dtype}")
-            return xp.ascontiguousarray(given, dtype=self.dtype)
+            return contiguous(given, self.dtype)
         except (TypeError, ValueError, RuntimeError) as error:
             raise DataError(f"layer {label!r}: expected an array of numbers: {error!s:.200}") from None
 

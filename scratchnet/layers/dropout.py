@@ -11,8 +11,6 @@ from ..errors import ConfigError
 from .base import ops
 from .random_stream import RandomLayer
 
-ALMOST_ALL = 1 - 2**-40  # at a rate of 1 the kernels' factor 1 / (1 - rate) would be infinite
-
 
 class Dropout(RandomLayer):
     """Training: ``y = x mask / (1 - rate)``, mask 0 with probability ``rate``, else 1. Inference: ``y = x``.
@@ -50,15 +48,12 @@ class Dropout(RandomLayer):
         if self.rate == 0:
             return x
         y, self.mask = self.buffer("y", x.shape), self.buffer("mask", x.shape, np.uint8)
-        if self.rate == 1:
-            y[...], self.mask[...] = 0, 0
-        else:
-            ops.dropout_forward(x, self.key, step, self.rate, y, self.mask)
+        ops.dropout_forward(x, self.key, step, self.rate, y, self.mask)
         return y
 
     def transform_gradient(self, dy: Any) -> Any:
         dx = self.input_gradient(dy.shape)
-        ops.dropout_backward(dy, self.mask, min(self.rate, ALMOST_ALL), dx)
+        ops.dropout_backward(dy, self.mask, self.rate, dx)
         return dx
 
     def config(self) -> dict[str, Any]:

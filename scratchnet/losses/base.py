@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import config as settings
-from ..backend import array_module
+from ..backend import array_module, contiguous
 from ..checks import arguments_of, part_name, refuse_unknown, snake_case
 from ..configured import Configured
 from ..custom import Hooks, Part
@@ -100,9 +100,9 @@ class Loss(Configured, Part):
         self.require_backend()
         xp = array_module()
         if xp is np or not isinstance(y_pred, xp.ndarray):
-            y_pred = xp.asarray(as_numbers(y_pred, self.name, "prediction"))
+            y_pred = as_numbers(y_pred, self.name, "prediction")
         dtype = y_pred.dtype if y_pred.dtype in (np.float32, np.float64) else settings.floatx()
-        y_pred = xp.ascontiguousarray(y_pred, dtype=dtype)
+        y_pred = contiguous(y_pred, dtype)
         if len(y_pred) == 0:
             raise DataError(f"{self.name}: expected at least one sample, got y_pred of shape {y_pred.shape}")
         n = len(y_pred)
@@ -139,4 +139,4 @@ def as_floats(targets: np.ndarray, name: str) -> Any:
         index = int((~np.isfinite(targets.reshape(len(targets), -1))).any(axis=1).argmax())
         raise DataError(f"{name}: NaN or Inf in the targets, first at index {index}")
     dtype = targets.dtype if targets.dtype in (np.float32, np.float64) else settings.floatx()
-    return array_module().ascontiguousarray(targets, dtype=dtype)
+    return contiguous(targets, dtype)

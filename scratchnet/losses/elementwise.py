@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -56,8 +55,9 @@ class Elementwise(Loss):
         rows = (len(y_pred), -1)
         y, t = y_pred.reshape(rows), as_dtype(targets, y_pred.dtype).reshape(rows)
         dy = dy.reshape(rows) if dy.size else dy
-        delta = self.op_delta(y_pred.shape)
-        ops.elementwise_loss(y, t, weights, self.kind(logits), self.label_smoothing, delta, totals, dy)
+        ops.elementwise_loss(
+            y, t, weights, self.kind(logits), self.label_smoothing, self.op_delta(y_pred.shape), totals, dy
+        )
 
 
 class _WithoutSettings(Elementwise):
@@ -151,12 +151,13 @@ class Poisson(_WithoutSettings):
 class KLDivergence(_WithoutSettings):
     """``loss_i = sum_j t_ij log(t_ij / y_ij)``, of distributions t and y, both clipped to [1e-7, 1] as in Keras.
 
-    The last axis is the distribution's; the loss of a sample that has several is their mean. Source: Kullback and
-    Leibler, 1951.
+    Distributions lie along the last axis; with more axes, the loss is the mean over a sample's distributions.
+
+    Source: Kullback and Leibler, 1951.
     """
 
     def kind(self, logits: bool) -> int:
         return DIVERGENCE
 
     def op_delta(self, shape: tuple[int, ...]) -> float:
-        return float(math.prod(shape[1:-1]))
+        return float(np.prod(shape[1:-1]))

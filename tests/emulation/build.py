@@ -24,10 +24,14 @@ FOLDER = Path(__file__).parents[2] / ".pytest_cache" / "d" / "emulation"  # wher
 
 
 class Kernel(NamedTuple):
-    """A kernel that can be run: ``run(dims, order, addresses of the arguments)`` returns an error's text or None."""
+    """A kernel that can be run: ``run(dims, order, addresses of the arguments)`` returns an error's text or None.
+
+    ``sizes`` are the bytes of its parameters.
+    """
 
     name: str
     run: Any
+    sizes: list[int]
 
 
 def compiler() -> str | None:
@@ -36,17 +40,23 @@ def compiler() -> str | None:
 
 
 _KERNEL = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\(([^)]*)\)')
+_BETWEEN = re.compile(r",(?![^<>]*>)")  # a comma, but not one among the arguments of a template
 
 
 def _entries(source: str) -> str:
     """For every kernel a function that takes its arguments as a GPU's driver does: by their addresses."""
     lines = []
     for name, parameters in _KERNEL.findall(source):
-        types = [re.sub(r"\s*\w+\s*$", "", parameter.strip()) for parameter in parameters.split(",")]
+        types = [re.sub(r"\s*\w+\s*$", "", parameter.strip()) for parameter in _BETWEEN.split(parameters)]
         arguments = ", ".join(f"*({kind}*)a[{i}]" for i, kind in enumerate(types))
         lines.append(
             f'extern "C" const char* emulate_{name}(const unsigned* dims, int order, void** a) '
             f"{{ return emulation::launch(dims, order, [=] {{ {name}({arguments}); }}); }}"
+        )
+        sizes = ", ".join(f"sizeof({kind})" for kind in types)
+        lines.append(
+            f'extern "C" const unsigned* sizes_{name}() '
+            f"{{ static const unsigned sizes[] = {{{len(types)}, {sizes}}}; return sizes; }}"
         )
     lines += [f"static_assert(sizeof({name}) == {dtype.itemsize});" for name, dtype in cuda.STRUCTURES.items()
               if f"struct {name} " in source]  # fmt: skip
@@ -54,11 +64,12 @@ def _entries(source: str) -> str:
 
 
 @functools.cache
-def _library(source: str, options: tuple[str, ...]) -> ctypes.CDLL:
+def _library(source: str, options: tuple[str, ...], header: Path = HEADER) -> ctypes.CDLL:
     # Inside an unnamed namespace the linker need not merge shared arrays of templates, so they can have a section.
-    text = f'#include "{HEADER}"\nnamespace {{\n{source}\n}}\n{_entries(source)}\n'
+    text = f'#include "{header}"\nnamespace {{\n{source}\n}}\n{_entries(source)}\n'
     text = text.replace('extern "C" __global__', "__global__")
-    digest = hashlib.sha256(repr((text, HEADER.read_text(), options, FLAGS)).encode()).hexdigest()[:24]
+    everything = text, header.read_text(), HEADER.read_text(), options, FLAGS
+    digest = hashlib.sha256(repr(everything).encode()).hexdigest()[:24]
     path = FOLDER / f"{digest}.so"
     if not path.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -74,8 +85,11 @@ def _library(source: str, options: tuple[str, ...]) -> ctypes.CDLL:
     return ctypes.CDLL(str(path))
 
 
-def kernel(source: str, name: str, options: tuple[str, ...]) -> Kernel:
+def kernel(source: str, name: str, options: tuple[str, ...], header: Path = HEADER) -> Kernel:
     """A kernel of a source, built if it must be."""
-    run = getattr(_library(source, options), f"emulate_{name}")
+    library = _library(source, options, header)
+    run, sizes = getattr(library, f"emulate_{name}"), getattr(library, f"sizes_{name}")
     run.restype = ctypes.c_char_p
-    return Kernel(name, run)
+    sizes.restype = ctypes.POINTER(ctypes.c_uint)
+    found = sizes()
+    return Kernel(name, run, found[1 : found[0] + 1])

@@ -97,8 +97,10 @@ class Array:
 
     def set(self, values: np.ndarray) -> None:
         _executes()
-        if values.shape != self.shape or values.dtype != self.dtype:
-            raise ValueError("Shape or dtype mismatch")
+        if values.dtype != self.dtype:
+            raise TypeError(f"{values.dtype} array cannot be set to {self.dtype} array")
+        if values.shape != self.shape:
+            raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {values.shape}")
         self.host[...] = values
 
     def copy(self) -> Array:
@@ -137,6 +139,8 @@ class Array:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         _executes()
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
         self.host[key] = _host(value)
 
     def __float__(self) -> float:
@@ -191,8 +195,8 @@ def full_like(other: Array, value: Any) -> Array:
     return full(other.shape, value, other.dtype)
 
 
-def shares_memory(a: Array, b: Array) -> bool:
-    return bool(np.shares_memory(a.host, b.host))
+def may_share_memory(a: Array, b: Array) -> bool:
+    return bool(np.may_share_memory(a.host, b.host))
 
 
 def asarray(values: Any, dtype: Any = None) -> Array:
@@ -204,15 +208,22 @@ def asarray(values: Any, dtype: Any = None) -> Array:
 def array(values: Any, dtype: Any = None) -> Array:
     _executes()
     host = np.asarray(values.host if isinstance(values, Array) else values, dtype)
-    made = empty(host.shape, host.dtype)
+    if host.dtype.char not in "?bhilqBHILQefd":  # and complex numbers, which nobody here has
+        raise ValueError(f"Unsupported dtype {host.dtype}")
+    host = host.astype(host.dtype.newbyteorder("="), copy=False)
+    by_columns = host.flags.f_contiguous and not host.flags.c_contiguous  # stays so, as with CuPy
+    made = empty(host.shape[::-1] if by_columns else host.shape, host.dtype)
+    made.host = made.host.T if by_columns else made.host
     made.host[...] = host
     return made
 
 
-def ascontiguousarray(values: Any, dtype: Any = None) -> Array:
-    if isinstance(values, Array) and values.flags.c_contiguous and (dtype is None or values.dtype == dtype):
+def ascontiguousarray(values: Array, dtype: Any = None) -> Array:
+    if not isinstance(values, Array):
+        raise TypeError(f"Argument 'a' has incorrect type (expected ndarray, got {type(values).__name__})")
+    if values.flags.c_contiguous and (dtype is None or values.dtype == dtype):
         return values
-    return asarray(np.ascontiguousarray(values.host if isinstance(values, Array) else values, dtype))
+    return array(np.ascontiguousarray(values.host), dtype)
 
 
 class Module:
@@ -222,7 +233,7 @@ class Module:
     empty, zeros, ones, full = map(staticmethod, (empty, zeros, ones, full))
     empty_like, full_like = map(staticmethod, (empty_like, full_like))
     array, asarray, ascontiguousarray = map(staticmethod, (array, asarray, ascontiguousarray))
-    shares_memory = staticmethod(shares_memory)
+    may_share_memory = staticmethod(may_share_memory)
 
 
 _in_order = threading.Lock()  # launches of two threads follow each other, as in a stream
