@@ -615,17 +615,3 @@ def test_binary_logits_that_are_nearly_certain(logit: float, backend: str) -> No
 def test_functions_refuse_targets_of_another_shape(name: str, targets: Any, outputs: Any, said: str) -> None:
     with pytest.raises(sn.errors.ScratchnetError, match=f"^{name}: .*({said}|expected targets of shape)"):
         getattr(losses, name)(targets, outputs)
-
-
-@keras_side.GROUP
-@pytest.mark.parametrize("shape", [(4, 3), (4, 1), (3, 2, 5), (2, 3, 4, 5)], ids=str)
-def test_losses_of_outputs_with_several_axes_are_kerass(shape: tuple[int, ...], backend: str) -> None:
-    """The mean over the samples and all positions; a divergence is a sum over the last axis alone."""
-    rng = np.random.default_rng(0)
-    y, t = rng.uniform(0.05, 0.95, shape).astype(np.float32), rng.random(shape).astype(np.float32)
-    names = (
-        "MeanSquaredError MeanAbsoluteError Huber LogCosh Hinge SquaredHinge Poisson KLDivergence BinaryCrossentropy"
-    )
-    for name in names.split():
-        theirs = getattr(keras_side.keras().losses, name)()(t, y)
-        np.testing.assert_allclose(getattr(losses, name)()(t, y), theirs, rtol=2e-6, err_msg=name)
