@@ -26,8 +26,8 @@ __device__ __forceinline__ REAL value(REAL x, int kind, REAL alpha_0, REAL alpha
         case RELU: return relu(x, alpha_0, alpha_1, alpha_2);
         case SIGMOID: return sigmoid(x);
         case TANH: return tanh(x);
-        case GELU: return x * erfc(-x * SQRT_HALF) / 2;
-        case GELU_TANH: return x * (1 + tanh(SQRT_2_PI * (x + CUBIC * x * x * x))) / 2;
+        case GELU: return x * (erfc(-x * SQRT_HALF) / 2);
+        case GELU_TANH: return x * ((1 + tanh(SQRT_2_PI * (x + CUBIC * x * x * x))) / 2);
         case ELU: return alpha_1 * (x > 0 ? x : alpha_0 * expm1(x));
         case SILU: return x * sigmoid(x);
         case SOFTPLUS: return (x > 0 ? x : REAL(0)) + log1p(exp(-fabs(x)));

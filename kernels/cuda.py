@@ -131,7 +131,7 @@ def loading(told: Callable[[str, float], None]) -> Iterator[None]:
 def launch(
     name: str, kernel: str, grid: int | tuple[int, ...], threads: int, *values: Any, dtype: Any, **constants: Any
 ) -> None:
-    """Launch a kernel of ``NAME.cu``."""
+    """Launch a kernel of ``NAME.cu``; a grid of no blocks, as for a batch of no samples, has nothing to do."""
     kinds = signatures(name)[kernel]
     if len(kinds) != len(values):
         raise TypeError(f"{kernel} takes {len(kinds)} arguments, got {len(values)}")
@@ -140,9 +140,12 @@ def launch(
     function = _function(name, kernel, options(dtype, constants))
     if _own.silent:  # early: an epoch's thousand steps come here for their optimizer's numbers, and each must be fast
         return
+    grid = (grid,) if isinstance(grid, int) else grid
+    if 0 in grid:
+        return
     device = driver()
     arguments = [_argument(device, kind, value, dtype) for kind, value in zip(kinds, values, strict=True)]
-    device.launch(function, (grid,) if isinstance(grid, int) else grid, threads, arguments)
+    device.launch(function, grid, threads, arguments)
 
 
 def _argument(device: Any, kind: str, value: Any, dtype: Any) -> Any:

@@ -120,7 +120,7 @@ def cost(m: int, n: int, k: int, tile: Tile, efficiency: float, splits: int) -> 
     tiles = -(-m // tile.BM) * -(-n // tile.BN)
     steps = -(-k // (splits * tile.BK))
     step = tile.BK * tile.BM * tile.BN / (LANES * efficiency)
-    rounds = -(-tiles * splits // PROCESSORS)
+    rounds = max(1, -(-tiles * splits // PROCESSORS))
     cycles = rounds * steps * step + LATENCY * max(1, steps / rounds)
     if splits > 1:
         levels = 1 if splits <= FAN else 2
@@ -147,9 +147,9 @@ def _cut(m: int, n: int, k: int, kind: str, only: Tile | None) -> Cut:
 
 
 def _whole_steps(m: int, n: int, k: int, tile: Tile, splits: int) -> Cut:
-    """Parts are whole steps of BK, so that fewer parts may do; none is empty."""
+    """Parts are whole steps of BK, so that fewer parts may do; none is empty, unless k is 0: all sums are 0 then."""
     part = -(-k // (splits * tile.BK)) * tile.BK
-    return Cut(m, n, tile, -(-k // part))
+    return Cut(m, n, tile, -(-k // part) if k else 1)
 
 
 def cut(m: int, n: int, k: int, dtype: Any, tile: Tile | None = None) -> Cut:

@@ -40,7 +40,7 @@ VALUES = {
     SIGMOID: lambda x, *_: logistic(x),
     TANH: lambda x, *_: np.tanh(x),
     GELU: lambda x, *_: x * normal_below(x),
-    GELU_TANH: lambda x, *_: x * (1 + np.tanh(SQRT_2_PI * (x + CUBIC * x**3))) / 2,
+    GELU_TANH: lambda x, *_: x * ((1 + np.tanh(SQRT_2_PI * (x + CUBIC * x**3))) / 2),
     ELU: lambda x, a, scale: scale * np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
     SILU: lambda x, *_: x * logistic(x),
     SOFTPLUS: lambda x, *_: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),

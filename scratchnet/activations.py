@@ -13,7 +13,7 @@ from .checks import is_whole
 from .errors import ConfigError
 from .host_arrays import numbers
 from .layers import ELU, GELU, Activation, Layer, LeakyReLU, ReLU
-from .layers.activations import name_of
+from .layers.activation import name_of
 from .names import unknown
 from .results import as_result
 
@@ -53,12 +53,18 @@ def tanh(x: Any) -> Any:
     return _named(x, "tanh")
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
-    """``exp(x_i) / sum_j exp(x_j)`` over an axis."""
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
+    """``exp(x_i) / sum_j exp(x_j)`` over an axis, or over all elements of several axes."""
     xp, x = array_module(), _array(x)
-    if not is_whole(axis, -x.ndim) or axis >= x.ndim:
+    axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    if not all(is_whole(one, -x.ndim) and one < x.ndim for one in axes):
         raise ConfigError(f"softmax: axis: expected an integer from {-x.ndim} to {x.ndim - 1}, got {axis!r:.80}")
-    return xp.moveaxis(_named(xp.moveaxis(x, axis, -1), "softmax"), -1, axis)
+    if not axes or len({one % x.ndim for one in axes}) < len(axes):
+        raise ConfigError(f"softmax: axis: expected different axes, got {axis!r:.80}")
+    last = tuple(range(-len(axes), 0))
+    moved = xp.moveaxis(x, axes, last)
+    y = _named(moved.reshape(*moved.shape[: -len(axes)], -1), "softmax") if x.size else _named(moved, "softmax")
+    return xp.moveaxis(y.reshape(moved.shape), last, axes)
 
 
 def softplus(x: Any) -> Any:

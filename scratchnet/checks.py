@@ -35,6 +35,8 @@ def number(owner: Any, name: str, value: Any, interval: str = "(-inf, inf)") -> 
         Naming the owner's class, the argument, what was expected and what was given.
     """
     low, high = (float(end) for end in interval[1:-1].split(","))
+    if isinstance(value, np.ndarray) and value.shape == ():
+        value = value[()]
     if (
         is_number(value)
         and (value >= low if interval[0] == "[" else value > low)

@@ -148,11 +148,11 @@ class Flattened(Stack):
             if self.optimizer is not None:
                 self.optimizer.follow_backend()
 
-    def __call__(self, x: Any, training: bool = False, mask: None = None) -> Any:
+    def __call__(self, inputs: Any, training: bool | None = None, mask: None = None) -> Any:
         """As `Layer` does; ShapeError for a model that has no layers and was not built without them."""
         if not self.built and not self._layers:
             raise ShapeError(f"model {self.name!r} cannot be built: it has no layers; add(layer) comes first")
-        return super().__call__(x, training, mask)
+        return super().__call__(inputs, training, mask)
 
     def forward(self, x: Any, training: bool = False) -> Any:
         self.follow_backend()

@@ -34,5 +34,9 @@ def numbers(value: Any, label: str, expected: str, ragged: type[ScratchnetError]
 def batch_expected(shape: tuple[int, ...], given: tuple[int, ...], name: str = "x") -> str:
     """For a message: a batch of samples of this shape, what was given instead, and what to do with a single sample."""
     expected = ", ".join(["n", *map(str, shape)]) + ("" if shape else ",")
-    single = given != () and (given == shape or (*given, 1) == shape)
-    return f"input of shape ({expected}), got {given}" + (f"; one sample is {name}[None]" if single else "")
+    help = ""
+    if given != () and (given == shape or (*given, 1) == shape):
+        help = f"; one sample is {name}[None]"
+    elif len(given) == len(shape) > 1 and given[1:] == shape[1:]:
+        help = "; the shape given to build has no batch axis, or None for it"
+    return f"input of shape ({expected}), got {given}{help}"

@@ -45,24 +45,37 @@ class Ones(Initializer):
 
 
 class Constant(Initializer):
-    """All ``value``: a number, or an array of one.
+    """All ``value``; or given values, an array of the parameter's shape or one that can be broadcast to it.
 
     Raises
     ------
     ConfigError
-        If the value is not a number.
+        If the value is neither a number nor numbers, or, when a parameter is made, if they do not fit its shape.
     """
 
-    def __init__(self, value: float = 0.0, **unknown: Any) -> None:
+    def __init__(self, value: Any = 0.0, **unknown: Any) -> None:
         super().__init__(**unknown)
-        alone = isinstance(value, list | tuple | np.ndarray) and np.size(value) == 1
-        self.value = number(self, "value", np.ravel(value)[0] if alone else value)
+        several = isinstance(value, list | tuple) or np.shape(value) != ()
+        self.value = _listed(value) if several else number(self, "value", value)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return np.full(shape, self.value)
+        try:
+            return np.array(np.broadcast_to(self.value, shape))
+        except ValueError:
+            raise ConfigError(f"Constant: expected values for shape {shape}, got {np.shape(self.value)}") from None
 
     def config(self) -> dict[str, Any]:
         return {"value": self.value}
+
+
+def _listed(values: Any) -> Any:
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        raise ConfigError(f"Constant: value: expected a number or an array of finite numbers, got {values!r:.80}")
+    return array.astype(np.float64).tolist()
 
 
 class RandomUniform(Initializer):

@@ -104,3 +104,22 @@ def test_float32_kernels_at_the_ends(name: str) -> None:
     (y, dx), (y32, dx32) = results
     np.testing.assert_allclose(y32, y, rtol=3e-5, atol=1e-36)
     np.testing.assert_allclose(dx32, dx, rtol=3e-5, atol=2e-7)  # 1 - y y of tanh, in float32
+
+
+@pytest.mark.parametrize("axis", [(1, 2), [0, -1], (2, 0, 1), (-1,), (3,)])
+def test_softmax_over_several_axes(axis: Any, backend: str) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 5))
+    e = np.exp(x)
+    y = sn.activations.softmax(x, axis=axis)
+    np.testing.assert_allclose(y, e / e.sum(axis=tuple(axis), keepdims=True), rtol=1e-12)
+    assert sn.activations.softmax(x[:, :0], axis=axis).shape == (2, 0, 4, 5)
+    for wrong in ((), (1, -3), (0, 4), (1, None)):
+        with pytest.raises(sn.errors.ConfigError, match="softmax: axis: expected"):
+            sn.activations.softmax(x, axis=wrong)
+
+
+@pytest.mark.parametrize("make", [L.GELU, lambda: L.GELU(approximate=True)], ids=["erf", "tanh"])
+def test_gelu_of_the_largest_numbers(make: Any, backend: str) -> None:
+    """Twice the number would overflow."""
+    x = np.array([[3e38, -3e38, 1e19, -1e19]], np.float32)
+    np.testing.assert_array_equal(make()(x), np.maximum(x, 0))

@@ -14,6 +14,7 @@ import pytest
 
 import scratchnet as sn
 from scratchnet import metrics
+from scratchnet.errors import ShapeError
 
 Batches = list[tuple[Any, Any, Any]]
 METHODS = ("interpolation", "minoring", "majoring")
@@ -306,3 +307,31 @@ def test_shapes_that_are_refused() -> None:
         for width in (1, 4):
             with pytest.raises(sn.errors.ShapeError, match="expected 3 outputs to a sample, as before, got"):
                 growing(np.ones((4, width)), np.ones((4, width)))
+
+
+@keras_side.GROUP
+@pytest.mark.parametrize("k", [1, 4])
+def test_a_weight_for_each_output_is_taken_as_by_keras(k: int) -> None:
+    rng = np.random.default_rng(k)
+    given = [(t, y, rng.integers(0, 3, y.shape)) for t, y, _ in batches(k, grid=True)]
+    top: list[dict[str, Any]] = [{"top_k": 2}] * (k > 1)
+    for name, settings in itertools.product(("Precision", "Recall"), [{}, {"thresholds": [0.3, 0.7]}, *top]):
+        agree(name, settings, given)
+    for settings in ({}, {"curve": "PR"}, {"multi_label": True}):
+        if k == 1 or "multi_label" not in settings:
+            agree("AUC", settings, given)
+    agree("BinaryAccuracy", {}, given)
+    agree("Accuracy", {}, [(t, y.round(), weights) for t, y, weights in given])
+
+
+def test_weights_of_outputs_are_like_weights_of_samples_that_are_split() -> None:
+    metric = metrics.BinaryAccuracy()
+    metric.update_state([[1, 0]], [[0.9, 0.9]], [[3.0, 1.0]])
+    metric.update_state([[1, 0]], [[0.9, 0.9]], [2.0])
+    assert metric.result() == (0.5 * 3 + 0.5 * 2) / 4
+    column = metrics.Precision(class_id=1)
+    column.update_state([[0, 1], [1, 0]], [[0.9, 0.9], [0.9, 0.9]], [[9.0, 1.0], [9.0, 3.0]])
+    assert column.result() == 1 / 4
+    for other, y in ((metrics.F1Score(), [[0.4, 0.6]]), (metrics.Accuracy(), [[0.4, 0.6]])):
+        with pytest.raises(ShapeError, match=r"sample_weight: expected shape \(1,\), got \(1, 2\)"):
+            other.update_state([[0, 1]] if isinstance(other, metrics.F1Score) else [1], y, [[1.0, 2.0]])

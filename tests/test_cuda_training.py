@@ -84,10 +84,36 @@ def test_gradients_of_every_layer(case: LayerCase, gpu: Driver) -> None:
     assert report.ok, report
 
 
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+def test_a_batch_of_no_samples(case: LayerCase, gpu: Driver) -> None:
+    """CUDA has no grid of no blocks, and a weight's gradient, a sum of no terms, is 0."""
+    layer = case.make(dtype="float32")
+    layer.build(case.shape[1:])
+    y = layer.forward(np.zeros((0, *case.shape[1:])), training=case.training)
+    assert y.shape == (0, *layer.output_shape)
+    assert layer.backward(y).shape == (0, *case.shape[1:])
+    for inner in layer.walk():
+        assert not any(gradient.get().any() for gradient in inner.grads.values())
+
+
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
 def test_gradients_of_every_loss(case: LossCase, gpu: Driver) -> None:
     report = sn.check_gradients(case.loss, *case.make(np.random.default_rng(3)))
     assert report.ok, report
+
+
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.id)
+def test_a_losss_gradient_by_itself(case: LossCase, gpu: Driver) -> None:
+    y_pred, targets = (np.asarray(given) for given in case.make(np.random.default_rng(3)))
+    with sn.use_backend("numpy"):
+        expected = case.loss.gradient(targets, y_pred)
+    np.testing.assert_allclose(case.loss.gradient(targets, y_pred).get(), expected, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_gelu_of_the_largest_numbers(approximate: bool, gpu: Driver) -> None:
+    x = np.array([[3e38, -3e38, 1e19, -1e19]], np.float32)
+    np.testing.assert_array_equal(L.GELU(approximate)(x).get(), np.maximum(x, 0))
 
 
 # Captured steps -------------------------------------------------------------------------------------------------------

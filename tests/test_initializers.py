@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import keras_side
@@ -121,3 +122,24 @@ def test_called_as_keras_calls_them() -> None:
         sn.config.set_floatx("float32")
     dense = sn.layers.Dense(2, kernel_initializer=initializers.he_normal)
     assert type(dense.kernel_initializer).__name__ == "HeNormal"
+
+
+def test_constant_takes_given_values() -> None:
+    values = np.arange(6.0).reshape(3, 2)
+    for given in (values, values.tolist(), values.astype(np.float32)):
+        initializer = initializers.Constant(given)
+        made = initializer((3, 2))
+        assert made.dtype == np.float32
+        np.testing.assert_array_equal(made, values)
+        assert initializer.get_config() == {"value": values.tolist()}
+    np.testing.assert_array_equal(initializers.Constant([1.0, 2.0])((3, 2)), [[1, 2]] * 3)
+    dense = sn.layers.Dense(2, kernel_initializer=initializers.Constant(values), bias_initializer="ones")
+    twin = sn.layers.Dense.from_config(json.loads(json.dumps(dense.get_config())))
+    for layer in (dense, twin):
+        np.testing.assert_array_equal(layer(np.ones((1, 3))), [[7, 10]])
+    assert initializers.Constant(np.array(2.0)).value == 2
+    with pytest.raises(ConfigError, match=r"kernel: Constant: expected values for shape \(4, 2\), got \(3, 2\)"):
+        sn.layers.Dense(2, kernel_initializer=initializers.Constant(values)).build((4,))
+    for wrong in ([[1, 2], [3]], ["a"], [None], [np.nan]):
+        with pytest.raises(ConfigError, match="Constant: value: expected a number or an array of finite numbers"):
+            initializers.Constant(wrong)

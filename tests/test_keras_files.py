@@ -539,3 +539,16 @@ def test_every_metric_there_and_back(sparse, tmp_path):
     again = sn.load_model(tmp_path / "theirs.keras")
     assert again.metrics_names == model.metrics_names
     np.testing.assert_array_equal(np.hstack(again.evaluate(x, y, verbose=0)), np.hstack(expected))
+
+
+def test_given_initial_values_go_both_ways(tmp_path: Path) -> None:
+    keras, values = keras_side.keras(), np.arange(6.0).reshape(3, 2)
+    theirs = keras.Sequential([
+        keras.layers.Input((3,)), keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant(values)),
+    ])  # fmt: skip
+    theirs.save(tmp_path / "theirs.keras")
+    mine = sn.load_model(tmp_path / "theirs.keras")
+    assert mine.layers[0].kernel_initializer.value == values.tolist()
+    mine.save(tmp_path / "mine.keras")
+    again = keras.models.load_model(tmp_path / "mine.keras")
+    np.testing.assert_array_equal(keras.Sequential.from_config(again.get_config()).layers[0].kernel, values)

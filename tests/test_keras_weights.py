@@ -27,9 +27,9 @@ LAYERS = [
     L.Conv2D(6, 3, dilation_rate=2, padding="same", groups=2, use_bias=False), L.BatchNormalization(), L.LeakyReLU(0.1),
     L.MaxPooling2D(2, padding="same"), L.Conv2D(8, 1, activation=L.LeakyReLU(0.2)), L.AveragePooling2D(2, 1, "same"),
     L.ReLU(2.0, 0.1, 0.05), L.Conv2D(4, 2, activation="gelu"), L.GELU(approximate=True), L.Sigmoid(), L.ELU(0.3),
-    L.Activation("leaky_relu"), L.Tanh(), L.Softmax(), L.Reshape((-1, 4)), L.Dense(5), L.BatchNormalization(center=False),
-    L.LayerNormalization(epsilon=0.01), L.Flatten(), L.Dropout(0.4), L.Dense(7, activation="tanh"),
-    L.LayerNormalization(center=False), L.Dense(3, activation="softmax"),
+    L.Activation("leaky_relu"), L.Tanh(), L.Softmax(), L.Reshape((-1, 4)), L.Dense(5),
+    L.BatchNormalization(center=False), L.LayerNormalization(epsilon=0.01), L.Flatten(), L.Dropout(0.4),
+    L.Dense(7, "tanh"), L.LayerNormalization(center=False), L.Dense(3, activation="softmax"),
 ]  # fmt: skip
 DECODER = [
     L.DepthwiseConv2D(3, 2, "same", depth_multiplier=2), L.SeparableConv2D(5, 3, depth_multiplier=2, activation="relu"),

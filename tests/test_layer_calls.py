@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import keras_side
 import numpy as np
 import pytest
 from cases import LAYERS, LayerCase
@@ -346,3 +347,112 @@ def test_a_weight_is_set_under_its_name(backend: str) -> None:
         _ = L.Dense(3).kernel
     with pytest.raises(AttributeError, match="'Dense' object has no attribute 'gamma'"):
         _ = dense.gamma
+
+
+# What a call does without being told --------------------------------------------------------------------------------
+
+IMAGES = np.arange(48, dtype=np.float32).reshape(1, 4, 12, 1)
+
+
+@keras_side.GROUP
+def test_augmentation_acts_in_a_plain_call_as_keras_does() -> None:
+    keras = keras_side.keras()
+    for layers in (L, keras.layers):
+        shift = layers.RandomTranslation((0.25, 0.25), 0, fill_mode="constant")
+        stack = (sn if layers is L else keras).Sequential([layers.Rescaling(1.0), shift])
+        for part in (shift, stack):
+            moved = np.asarray(part(IMAGES))
+            np.testing.assert_array_equal(moved[:, 1:], IMAGES[:, :-1])
+            assert not moved[:, 0].any()
+            np.testing.assert_array_equal(part(IMAGES, training=False), IMAGES)
+        np.testing.assert_array_equal(stack.predict(IMAGES, verbose=0), IMAGES)
+        for cls in (layers.Dropout, layers.GaussianNoise):
+            np.testing.assert_array_equal(cls(0.5)(IMAGES), IMAGES)
+            np.testing.assert_array_equal(layers.RandomFlip()(IMAGES, training=False), IMAGES)
+
+
+def test_the_other_layers_of_a_stack_that_augments_are_in_inference() -> None:
+    stack = L.Stack([L.RandomTranslation((0.25, 0.25), 0), L.Dropout(0.9), L.BatchNormalization()])
+    y = stack(IMAGES)
+    assert (y[:, 2:] > 0).all()
+    assert stack.get_layer("batch_normalization").moving_mean == 0
+    residual = L.Residual([L.RandomTranslation((0.25, 0.25), 0, "constant")])
+    np.testing.assert_array_equal(residual(IMAGES)[:, 0], IMAGES[:, 0])
+    np.testing.assert_array_equal(residual.forward(IMAGES), 2 * IMAGES)
+
+
+def test_the_argument_is_called_inputs_as_in_keras() -> None:
+    np.testing.assert_array_equal(L.ReLU()(inputs=-IMAGES), 0 * IMAGES)
+    np.testing.assert_array_equal(sn.Sequential([L.ReLU()])(inputs=-IMAGES, training=True), 0 * IMAGES)
+
+
+@pytest.mark.parametrize(
+    "make", [L.ReLU, lambda: L.Stack([L.ReLU(), L.Dropout(0.5)]), lambda: sn.Sequential([L.ReLU()])]
+)
+def test_a_layer_without_weights_takes_any_shape_in_a_call(make: Any) -> None:
+    layer = make()
+    for shape in ((2, 3), (1, 4, 5), (2, 3)):
+        np.testing.assert_array_equal(layer(-np.ones(shape)), np.zeros(shape))
+    assert L.MaxPooling2D(2)(np.ones((1, 8, 6, 2))).shape == (1, 4, 3, 2)
+
+
+def test_a_layer_with_weights_or_in_a_stack_keeps_its_shape() -> None:
+    dense, relu, fixed = L.Dense(2), L.ReLU(), built(L.ReLU(), 3)
+    dense(np.ones((1, 3)))
+    relu(np.ones((1, 4)))
+    sn.Sequential([L.Input((3,)), relu])
+    for layer in (dense, relu, fixed):
+        with pytest.raises(ShapeError, match=r"expected input of shape \(n, 3\), got \(1, 4\)"):
+            layer(np.ones((1, 4)))
+
+
+# Shapes and penalties without a call --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.id)
+def test_output_shapes_are_known_before_the_layer_is_built(case: LayerCase) -> None:
+    layer = case.make(dtype="float32")
+    state = sn.initializers.default_rng().bit_generator.state
+    shape = layer.compute_output_shape((None, *case.shape[1:]))
+    assert not layer.built
+    assert sn.initializers.default_rng().bit_generator.state == state
+    assert shape == (None, *built(layer, *case.shape[1:]).output_shape)
+    weights = layer.get_weights()
+    assert layer.compute_output_shape((7, *case.shape[1:])) == (7, *shape[1:])
+    assert all((one == other).all() for one, other in zip(weights, layer.get_weights(), strict=True))
+
+
+def test_output_shapes_for_other_inputs() -> None:
+    conv = L.Conv2D(4, 3, strides=2, padding="same")
+    conv(np.ones((1, 8, 8, 2)))
+    assert conv.compute_output_shape([None, 5, 7, 2]) == (None, 3, 4, 4)
+    assert conv.input_shape == (8, 8, 2)
+    model = sn.Sequential([L.Flatten(), L.Dense(5)])
+    assert model.compute_output_shape((None, 4, 4)) == (None, 5)
+    assert not model.built
+    with pytest.raises(ShapeError, match="'Conv2D' is built, with weights for inputs"):
+        conv.compute_output_shape((None, 8, 8, 3))
+    for wrong in ((8, 8, 2), None, 3, (), "shape"):
+        with pytest.raises(ShapeError, match="layer 'Conv2D'"):
+            L.Conv2D(4, 3).compute_output_shape(wrong)
+
+
+def test_losses_are_the_penalties() -> None:
+    dense = L.Dense(2, kernel_regularizer="l2", bias_regularizer=sn.regularizers.L1(0.5), bias_initializer="ones")
+    assert dense.losses == []
+    model = sn.Sequential([dense])
+    model.build((3,))
+    assert model.losses == dense.losses == [pytest.approx(0.01 * (dense.kernel**2).sum(), rel=1e-6), 1.0]
+    depthwise = built(L.DepthwiseConv2D(1, depthwise_regularizer="l1"), 2, 2, 1)
+    assert depthwise.losses == [pytest.approx(0.01 * abs(depthwise.params["kernel"]).sum(), rel=1e-6)]
+    assert L.ReLU().losses == []
+
+
+def test_a_batch_axis_given_to_build_is_named() -> None:
+    expected = "; the shape given to build has no batch axis, or None for it$"
+    with pytest.raises(ShapeError, match=r"got \(n, 2, 8, 8, 3\)" + expected):
+        L.Conv2D(1, 3).build((2, 8, 8, 3))
+    with pytest.raises(ShapeError, match=r"expected input of shape \(n, 1, 3\), got \(5, 3\)" + expected):
+        built(L.Dense(2), 1, 3).forward(np.ones((5, 3)))
+    with pytest.raises(ShapeError, match=r"got \(1, 3\); one sample is x\[None\]$"):
+        built(L.Dense(2), 1, 3).forward(np.ones((1, 3)))

@@ -121,7 +121,9 @@ def test_layers_between_images_and_rows(tmp_path):
     assert deviation(model.predict(x), sn.interop.onnx.import_model(path).predict(x)) <= 1e-5
 
 
-def save(path: Path, nodes: list[Any], shape: Any, constants: dict[str, np.ndarray], output: Any = ("n", 5)) -> Path:
+def save(
+    path: Path, nodes: list[Any], shape: Any, constants: dict[str, np.ndarray], output: Any = ("n", 5), opset: int = 18
+) -> Path:
     """A file that somebody else wrote."""
     ends = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, extents)
@@ -129,7 +131,7 @@ def save(path: Path, nodes: list[Any], shape: Any, constants: dict[str, np.ndarr
     ]
     tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)
-    opsets = [helper.make_opsetid("", 17)]
+    opsets = [helper.make_opsetid("", opset)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
     return path
 
@@ -176,6 +178,8 @@ ENLARGED: list[tuple[Any, dict[str, Any]]] = [
     (helper.make_node("ConvTranspose", ["0", "k"], ["1"], dilations=[2, 1]), {}),
     (helper.make_node("Resize", ["0", "", "s"], ["1"], mode="nearest"), {"s": np.array([1, 1, 2, 3], np.float32)}),
     (helper.make_node("Resize", ["0", "", "", "s"], ["1"], mode="nearest"), {"s": np.array([4, 2, 12, 4], np.int64)}),
+    (helper.make_node("Resize", ["0", "", "s"], ["1"], axes=[3, 2]), {"s": np.array([2, 3], np.float32)}),
+    (helper.make_node("Resize", ["0", "", "", "s"], ["1"], axes=[1, 2, 3]), {"s": np.array([2, 12, 8], np.int64)}),
     (helper.make_node("Pad", ["0", "s"], ["1"]), {"s": np.array([0, 0, 1, -2, 0, 0, -1, 3], np.int64)}),
     (
         helper.make_node("Slice", ["0", "s", "e", "a"], ["1"]),
@@ -204,6 +208,28 @@ def test_other_forms_of_what_enlarges_and_crops(node, constants, tmp_path):
     assert deviation(model.predict(x.transpose(0, 2, 3, 1)), run(path, x)) <= 1e-5
 
 
+def test_forms_of_older_files(tmp_path):
+    """Borders as attributes, and a layer without a bias as PyTorch wrote it: a transposed constant, and a product."""
+    rng = np.random.default_rng(0)
+    constants = {
+        "one": np.eye(2, dtype=np.float32)[:, :, None, None], "w": rng.standard_normal((5, 70)).astype(np.float32),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["x", "one"], ["0"]),
+        helper.make_node("Pad", ["0"], ["1"], pads=[0, 0, 1, 0, 0, 0, 0, 2], mode="constant", value=0.0),
+        helper.make_node("Slice", ["1"], ["2"], starts=[0, 1], ends=[5, 100], axes=[2, 3]),
+        helper.make_node("Flatten", ["2"], ["3"]), helper.make_node("Transpose", ["w"], ["t"], perm=[1, 0]),
+        helper.make_node("MatMul", ["3", "t"], ["y"]),
+    ]  # fmt: skip
+    path = save(tmp_path / "m.onnx", nodes, ["n", 2, 6, 6], constants, opset=9)
+    x = rng.standard_normal((4, 2, 6, 6)).astype(np.float32)
+    model = sn.interop.onnx.import_model(path)
+    assert deviation(model.predict(x.transpose(0, 2, 3, 1)), run(path, x)) <= 1e-5
+    ones = [nodes[0], helper.make_node("Pad", ["0"], ["y"], pads=[0, 0, 1, 0, 0, 0, 0, 2], value=1.0)]
+    with pytest.raises(CheckpointError, match=r"value: expected 0, got 1\.0"):
+        sn.interop.onnx.import_model(save(tmp_path / "ones.onnx", ones, ["n", 2, 6, 6], constants, opset=9))
+
+
 @pytest.mark.parametrize(
     ("node", "words"),
     [
@@ -220,6 +246,14 @@ def test_other_forms_of_what_enlarges_and_crops(node, constants, tmp_path):
         (helper.make_node("Resize", ["x", "", "f"], ["y"], mode="linear"), "mode: expected b'nearest'"),
         (helper.make_node("Resize", ["x", "", "f"], ["y"]), r"the factors \[1.0, 1.0, 1.5, 2.0\]"),
         (helper.make_node("Resize", ["x", "", "f"], ["y"], nearest_mode="ceil"), "got half_pixel, ceil"),
+        (
+            helper.make_node("Resize", ["x", "", "", "f"], ["y"], keep_aspect_ratio_policy="not_larger"),
+            "got b'not_larger'",
+        ),
+        (
+            helper.make_node("Resize", ["x", "", "f"], ["y"], axes=[2, 3]),
+            r"a number for each of the axes \[2, 3\], got",
+        ),
         (helper.make_node("Slice", ["x", "i", "j", "a"], ["y"]), "got axis 3, step 1"),
     ],
     ids=lambda value: value.op_type if hasattr(value, "op_type") else "",

@@ -141,6 +141,9 @@ def _read(reading: Reading, node: Any) -> None:
     if node.op_type == "Constant" and "value" in attributes:
         reading.constants[node.output[0]] = _array(attributes["value"])
         return
+    if node.op_type == "Transpose" and len(node.input) == 1 and node.input[0] in reading.constants:
+        reading.constants[node.output[0]] = reading.constants[node.input[0]].transpose(attributes.get("perm"))
+        return
     where = f"operator {node.op_type[:80]} {node.name[:80]!r}"
     if node.op_type not in READERS or node.domain not in ("", "ai.onnx"):
         raise CheckpointError(f"{where}: no layer does this; known are: {', '.join(sorted(READERS))}")

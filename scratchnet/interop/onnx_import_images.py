@@ -113,8 +113,10 @@ def _global_pool(cls: Any) -> Reader:
 
 
 def _pad(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    chain, pads = chain_of(reading, node), reading.constant(node.input[1]).tolist()
+    chain = chain_of(reading, node)
+    pads = reading.constant(node.input[1]).tolist() if len(node.input) > 1 else attributes["pads"]  # before opset 11
     one_of(attributes, "mode", b"constant", b"constant")
+    one_of(attributes, "value", 0, 0)
     if len(node.input) > 2 and node.input[2] and np.any(reading.constant(node.input[2])):
         raise CheckpointError("expected a border of zeros")
     order = (0, 2, 3, 1) if chain.first else (0, 1, 2, 3)
@@ -127,10 +129,16 @@ def _pad(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
 
 
 def _slice(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
-    chain, (starts, ends) = chain_of(reading, node), (reading.constant(name).tolist() for name in node.input[1:3])
+    chain = chain_of(reading, node)
+    if len(node.input) == 1:  # before opset 10
+        starts, ends = attributes["starts"], attributes["ends"]
+    else:
+        starts, ends = (reading.constant(name).tolist() for name in node.input[1:3])
     axes, steps = (
         reading.constant(name).tolist() if name else default
-        for name, default in zip((*node.input[3:], "", ""), (range(len(starts)), [1] * len(starts)), strict=False)
+        for name, default in zip(
+            (*node.input[3:], "", ""), (attributes.get("axes", range(len(starts))), [1] * len(starts)), strict=False
+        )
     )
     order = (0, 2, 3, 1) if chain.first else (0, 1, 2, 3)
     sides = {0: (0, 0), 1: (0, 0), 2: (0, 0), 3: (0, 0)}
@@ -153,10 +161,15 @@ def _resize(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
     defaults = {"coordinate_transformation_mode": b"half_pixel", "nearest_mode": b"round_prefer_floor"}
     lookup = ", ".join(attributes.get(name, default).decode() for name, default in defaults.items())
     one_of({"nearest_mode": lookup}, "nearest_mode", None, *_REPEATING)
-    factors = reading.constant(scales or sizes).tolist()
-    if not scales:
-        factors = [1, 1, *(size / extent for size, extent in zip(factors[2:], chain.shape[:2], strict=True))]
-    if "axes" in attributes or factors[:2] != [1, 1] or not all(f >= 1 and f == int(f) for f in factors[2:]):
+    one_of(attributes, "keep_aspect_ratio_policy", b"stretch", b"stretch")
+    given, axes = reading.constant(scales or sizes).tolist(), attributes.get("axes", [0, 1, 2, 3])
+    if len(given) != len(axes) or not set(axes) <= {0, 1, 2, 3}:
+        raise CheckpointError(f"expected a number for each of the axes {list(axes)}, got {given}")
+    h, w, c = chain.shape
+    before = dict.fromkeys(range(4), 1) if scales else {0: given[0], 1: c, 2: h, 3: w}
+    by_axis = {axis: number / before[axis] for axis, number in zip(axes, given, strict=True)}
+    factors = [by_axis.get(axis, 1) for axis in range(4)]
+    if factors[:2] != [1, 1] or not all(f >= 1 and f == int(f) for f in factors[2:]):
         raise CheckpointError(f"expected rows and columns to be repeated, got the factors {factors}")
     return reading.extended(chain, L.UpSampling2D([int(factor) for factor in factors[2:]], dtype=reading.dtype))
 

@@ -45,7 +45,9 @@ def _gemm(reading: Any, node: Any, attributes: dict[str, Any]) -> Any:
     bias = None
     if len(node.input) > 2 and node.input[2] != "":
         given = reading.constant(node.input[2]) * attributes.get("beta", 1.0)
-        bias = np.ascontiguousarray(np.broadcast_to(given, (1, kernel.shape[1]))[0])
+        if given.size not in (1, kernel.shape[-1]) or given.shape[-1:] not in ((), (1,), (given.size,)):
+            raise CheckpointError(f"expected one bias for each of {kernel.shape[-1]} outputs, got {given.shape}")
+        bias = np.ascontiguousarray(np.broadcast_to(given.ravel(), (kernel.shape[-1],)))
     return _dense(reading, chain_of(reading, node), kernel, bias)
 
 

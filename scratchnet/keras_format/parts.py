@@ -161,6 +161,8 @@ def part(spec: Any, what: str) -> Any:
     name, config = checked(spec, what)
     if isinstance(config.get("learning_rate"), dict):
         config = {**config, "learning_rate": part(config["learning_rate"], "learning_rate")}
+    if isinstance(array := config.get("value"), dict) and isinstance(array.get("config"), dict):  # of a Constant
+        config = {**config, "value": array["config"].get("value")}
     return {"class_name": name, "config": config}
 
 

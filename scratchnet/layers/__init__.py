@@ -1,6 +1,7 @@
 """The layers: one short file per family."""
 
-from .activations import ELU, GELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .activation import Activation
+from .activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .augmentation import RandomFlip, RandomTranslation
 from .base import Layer
 from .conv2d import Conv2D

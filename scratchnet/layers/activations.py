@@ -1,4 +1,4 @@
-"""Activations as layers, and by name."""
+"""Activations as layers with arguments of their own, and whatever an ``activation=`` argument may be."""
 
 from __future__ import annotations
 
@@ -10,125 +10,13 @@ import numpy as np
 from ..checks import flag, refuse_unknown
 from ..errors import ShapeError
 from ..kernels import smooth as kinds
-from ..kernels.activations import PLAIN
 from ..names import unknown
+from .activation import BY_NAME, Activation, name_of
 from .arguments import axis_number, label
-from .base import Layer, Shape, ops
+from .base import Layer, Shape
 from .keras_arguments import layer_arguments
 from .serialization import make, serialize
 from .setting import NotNegative
-
-LINEAR, SOFTMAX = -1, -2  # kinds that the elementwise op does not have
-
-# name -> kind, and its numbers: for ReLU slope, threshold and ceiling, for ELU a and the scale
-_BY_NAME: dict[str, tuple[int, tuple[float, float, float]]] = {
-    "linear": (LINEAR, PLAIN),
-    "relu": (kinds.RELU, PLAIN),
-    "relu6": (kinds.RELU, (0.0, 0.0, 6.0)),
-    "leaky_relu": (kinds.RELU, (0.2, 0.0, math.inf)),
-    "sigmoid": (kinds.SIGMOID, PLAIN),
-    "tanh": (kinds.TANH, PLAIN),
-    "gelu": (kinds.GELU, PLAIN),
-    "elu": (kinds.ELU, (1.0, 1.0, 0.0)),
-    "selu": (kinds.ELU, (1.6732632423543772, 1.0507009873554805, 0.0)),
-    "silu": (kinds.SILU, PLAIN),
-    "swish": (kinds.SILU, PLAIN),
-    "softplus": (kinds.SOFTPLUS, PLAIN),
-    "softsign": (kinds.SOFTSIGN, PLAIN),
-    "exponential": (kinds.EXPONENTIAL, PLAIN),
-    "hard_sigmoid": (kinds.HARD_SIGMOID, PLAIN),
-    "softmax": (SOFTMAX, PLAIN),
-}
-
-
-class Activation(Layer):
-    """``y = f(x)`` with ``f`` by name; x and y (n, ...).
-
-    Parameters
-    ----------
-    activation : str or None
-        ``"linear"``, ``"relu"``, ``"relu6"``, ``"leaky_relu"``, ``"sigmoid"``, ``"tanh"``, ``"gelu"``, ``"elu"``,
-        ``"selu"``, ``"silu"`` (``"swish"``), ``"softplus"``, ``"softsign"``, ``"exponential"``, ``"hard_sigmoid"`` or
-        ``"softmax"``, as in Keras: ``"leaky_relu"`` has slope 0.2 (the layer `LeakyReLU` has 0.3), ``"gelu"`` is the
-        exact one, ``"softmax"`` runs over the last axis, None is ``"linear"``. A function of `sn.activations`, Keras,
-        TensorFlow or NumPy is treated like its name.
-
-    Raises
-    ------
-    ConfigError
-        For anything else.
-    """
-
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.activation = activation
-
-    @property
-    def activation(self) -> str:
-        """The name. It can be set to whatever the constructor takes."""
-        return self._name
-
-    @activation.setter
-    def activation(self, value: Any) -> None:
-        name = "linear" if value is None else name_of(value)
-        if not isinstance(name, str) or name not in _BY_NAME:
-            raise unknown("activation", value, _BY_NAME)
-        self._name = str(name)
-
-    @property
-    def __name__(self) -> str:
-        """Keras's ``layer.activation`` is a function, and has one."""
-        return self._name
-
-    @property
-    def kind(self) -> int:
-        """The function's number in the kernels."""
-        return _BY_NAME[self._name][0]
-
-    @property
-    def numbers(self) -> tuple[float, float, float]:
-        """The function's numbers."""
-        return _BY_NAME[self._name][1]
-
-    def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
-        super().build(input_shape, rng)
-        if self.kind == SOFTMAX and not self.input_shape:
-            raise ShapeError(f"layer {label(self)!r}: softmax needs an axis to run over, got (n,)")
-
-    def forward(self, x: Any, training: bool = False) -> Any:
-        x = self.check_input(x)
-        if self.kind == LINEAR:
-            return x
-        self.x, self.y = x, self.buffer("y", x.shape)
-        if self.kind == SOFTMAX:
-            ops.softmax_forward(x, self.y)
-        else:
-            ops.activation_forward(x, self.kind, self.numbers, self.y)
-        return self.y
-
-    def backward(self, dy: Any) -> Any:
-        dy = self.check_gradient(dy)
-        if self.kind == LINEAR:
-            return dy
-        dx = self.input_gradient(dy.shape)
-        if self.kind == SOFTMAX:
-            ops.softmax_backward(self.y, dy, dx)
-        else:
-            ops.activation_backward(self.x, self.y, dy, self.kind, self.numbers, dx)
-        return dx
-
-    def without_activation(self, name: str) -> tuple[Any, Any, Any] | None:
-        if self.activation != name:
-            return None
-        return lambda x, training=False: self.check_input(x), self.check_gradient, self.forward
-
-    @property
-    def returns_view(self) -> bool:
-        """Whether the output is the input itself."""
-        return self.kind == LINEAR
-
-    def config(self) -> dict[str, Any]:
-        return {"activation": self.activation, **super().config()}
 
 
 class _Named(Activation):
@@ -299,16 +187,6 @@ class Softmax(_Named):
 
 
 _LAYERS: list[Any] = [Activation, ReLU, LeakyReLU, ELU, Sigmoid, Tanh, GELU, Softmax]
-_LIBRARIES = ("keras", "tf_keras", "tensorflow", "numpy")  # whose functions compute the same as Keras's of that name
-_OURS = "scratchnet.activations"
-
-
-def name_of(identifier: Any) -> Any:
-    """The name of a function of one of these libraries, or of `sn.activations`; anything else unchanged."""
-    home = getattr(identifier, "__module__", None) or type(identifier).__module__  # NumPy's functions have none
-    if callable(identifier) and (home.partition(".")[0] in _LIBRARIES or home == _OURS):
-        return getattr(identifier, "__name__", identifier)
-    return identifier
 
 
 def plain_name(layer: Any) -> str | None:
@@ -342,6 +220,6 @@ def get(identifier: Any, dtype: Any = None) -> Layer | None:
     name = name_of(identifier)
     if name is None or (isinstance(name, str) and name == "linear"):
         return None
-    if isinstance(name, str) and name in _BY_NAME:
+    if isinstance(name, str) and name in BY_NAME:
         return Softmax(dtype=dtype) if name == "softmax" else Activation(name, dtype=dtype)
-    raise unknown("activation", identifier, _BY_NAME, " or a layer")
+    raise unknown("activation", identifier, BY_NAME, " or a layer")

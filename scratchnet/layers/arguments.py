@@ -99,7 +99,8 @@ def image_shape(layer: Layer, input_shape: Any) -> tuple[int, int, int]:
     """
     if len(input_shape) != 3:
         got = batch_shape(input_shape)
-        raise ShapeError(f"layer {label(layer)!r}: expected images of shape (n, h, w, c), got {got}")
+        help = "; the shape given to build has no batch axis, or None for it" if len(input_shape) == 4 else ""
+        raise ShapeError(f"layer {label(layer)!r}: expected images of shape (n, h, w, c), got {got}{help}")
     h, w, c = (int(extent) for extent in input_shape)
     return h, w, c
 

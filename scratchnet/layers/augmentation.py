@@ -21,6 +21,8 @@ Range = tuple[int, int]
 class _Moving(RandomLayer):
     """Flips and shifts images by whole pixels; dx is what was copied from each pixel, added up."""
 
+    augments = True
+
     def __init__(self, seed: int | None, data_format: str | None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         channels_last(type(self).__name__, data_format)
@@ -28,6 +30,9 @@ class _Moving(RandomLayer):
     def build(self, input_shape: Shape, rng: np.random.Generator | None = None) -> None:
         image_shape(self, input_shape)
         super().build(input_shape, rng)
+
+    def forward(self, x: Any, training: bool | None = False) -> Any:
+        return super().forward(x, training is None or training)
 
     def transform(self, x: Any, step: int) -> Any:
         y, self.moves = self.buffer("y", x.shape), self.buffer("moves", (len(x), 4), np.int32)
@@ -47,8 +52,9 @@ class _Moving(RandomLayer):
 class RandomFlip(_Moving):
     """Training: each image is flipped left to right, top to bottom, or both, with probability 1/2 each.
 
-    Images are (n, h, w, c). In inference ``y = x``. What is drawn is a function of (key, step, number in the batch)
-    alone (see kernels/augmentation.py): the same on every backend and after a resume.
+    Images are (n, h, w, c). In inference ``y = x``; but ``layer(x)``, without ``training``, flips. What is drawn is a
+    function of (key, step, number in the batch) alone (see kernels/augmentation.py): the same on every backend and
+    after a resume.
 
     Parameters
     ----------
@@ -88,9 +94,10 @@ class RandomFlip(_Moving):
 class RandomTranslation(_Moving):
     """Training: each image is shifted by a whole number of pixels, all of a range being equally likely.
 
-    Images are (n, h, w, c). In inference ``y = x``. Down and right are positive. Keras shifts by fractions of pixels,
-    too, and interpolates; of whole pixels both ways to interpolate make the same. What is drawn is a function of (key,
-    step, number in the batch) alone (see kernels/augmentation.py): the same on every backend and after a resume.
+    Images are (n, h, w, c). In inference ``y = x``; but ``layer(x)``, without ``training``, shifts. Down and right are
+    positive. Keras shifts by fractions of pixels, too, and interpolates; of whole pixels both ways to interpolate make
+    the same. What is drawn is a function of (key, step, number in the batch) alone (see kernels/augmentation.py): the
+    same on every backend and after a resume.
 
     Parameters
     ----------

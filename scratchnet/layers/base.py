@@ -68,6 +68,8 @@ class Layer(KerasNames, Part):
     keras_hooks: ClassVar[Hooks] = KERAS_HOOKS
     argument_words: ClassVar[dict[str, str]] = {}  # {"depthwise_kernel": "depthwise"}: as in depthwise_initializer
     unnamed = False  # whether a stack may change its name, to keep names unique
+    augments = False  # whether ``layer(x)`` without ``training`` is a call in training
+    _fitted = False  # whether a call has built it: without weights, it takes other shapes, too
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -106,7 +108,7 @@ class Layer(KerasNames, Part):
         The shape has no batch axis; in every subclass, Keras's ``(None, 28, 28, 1)`` is taken as ``(28, 28, 1)``.
         """
         self.input_shape = self.output_shape = input_shape
-        self.built, self._batch = True, None
+        self.built, self._batch, self._fitted = True, None, False
 
     def forward(self, x: Any, training: bool = False) -> Any:
         """The layer's output for a batch ``x`` of shape ``(n, *input_shape)``."""
@@ -253,14 +255,18 @@ class Layer(KerasNames, Part):
         """This layer and all layers inside it, in order of execution, parents first."""
         return [self, *(inner for layer in self.sublayers() for inner in layer.walk())]
 
-    def __call__(self, x: Any, training: bool = False, mask: None = None) -> Any:
+    def __call__(self, inputs: Any, training: bool | None = None, mask: None = None) -> Any:
         """Build on first use, then `forward`: ``layer(x)``, as in Keras. The array returned also has ``numpy()``.
+
+        Without ``training`` it is a call in inference; but, as in Keras, `RandomFlip` and `RandomTranslation`, alone or
+        in a stack, change their images then. A layer without weights takes inputs of another shape with each call.
 
         Raises
         ------
         ConfigError
-            If ``x`` is a layer, or there is a ``mask``.
+            If ``inputs`` is a layer, or there is a ``mask``.
         """
+        x = inputs
         if any(isinstance(one, Layer) for one in (x if isinstance(x, list | tuple) else [x])):
             raise ConfigError(
                 f"{type(self).__name__}: expected an array, got a layer: there is no functional API: use "
@@ -268,14 +274,18 @@ class Layer(KerasNames, Part):
             )
         if mask is not None:
             raise ConfigError(f"{type(self).__name__}: mask: expected None, got {mask!r:.80}: there are no masks")
-        if not self.built:
+        if not self.built or (self._fitted and not self.weights):
             label = self.name or type(self).__name__
             shape = x.shape if hasattr(x, "shape") else numbers(x, f"layer {label!r}", "an array of numbers").shape
             try:
-                self.build(tuple(shape)[1:], initializers.default_rng())
+                if not self.built or tuple(shape)[1:] != self.input_shape:
+                    self.build(tuple(shape)[1:], initializers.default_rng())
             except ShapeError as error:
                 raise ShapeError(f"{error}; x has the shape {tuple(shape)}") from None
-        return as_result(self.forward(x, training))
+            self._fitted = True
+        if training is None and not any(layer.augments for layer in self.walk()):
+            training = False
+        return as_result(self.forward(x, training))  # type: ignore[arg-type]
 
     def _told(self) -> dict[str, Any]:
         told = self.get_config()

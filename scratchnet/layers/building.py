@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import sys
+from typing import Any
+
 import numpy as np
 
+from .. import initializers
+from ..checks import sample_shape
 from ..errors import ShapeError
 from .arguments import batch_shape, label
 from .base import Layer, Shape
@@ -22,6 +28,7 @@ def build_inside(layer: Layer, input_shape: Shape, rng: np.random.Generator | No
     if not layer.built:
         layer.build(input_shape, rng)
         return
+    layer._fitted = False  # the stack relies on its shape
     if layer.input_shape == tuple(input_shape):
         return
     held = [(inner, inner.params, inner.grads, inner.state) for inner in layer.walk()]
@@ -37,6 +44,15 @@ def build_inside(layer: Layer, input_shape: Shape, rng: np.random.Generator | No
             f"layer {label(layer)!r} is built, with weights for inputs of shape {batch_shape(before)}: it cannot take "
             f"{batch_shape(tuple(input_shape))}; make a new layer"
         )
+
+
+def output_shape(layer: Layer, input_shape: Any) -> tuple[Any, ...]:
+    """See `KerasNames.compute_output_shape`."""
+    n, *shape = input_shape if isinstance(input_shape, tuple | list) and input_shape else (None, input_shape)
+    twin = copy.deepcopy(layer)
+    with initializers.blank(sys.maxsize):
+        build_inside(twin, sample_shape(f"layer {label(layer)!r}", tuple(shape), ShapeError), np.random.default_rng(0))
+    return (n, *twin.output_shape)
 
 
 def _built_for(layer: Layer, shape: Shape, rng: np.random.Generator | None) -> list[list[Shape]]:

@@ -44,16 +44,47 @@ def _weight(name: str) -> Any:
     return property(get, put, doc="The weight of this name. Numbers that are set are copied into it.")
 
 
-class KerasNames(Configured):
+class Described(Configured):
+    """What Keras says of a layer without calling it: the shape of its output, and what its weights add to the loss."""
+
+    if TYPE_CHECKING:
+        params: dict[str, Any]
+
+        def walk(self) -> list[Layer]: ...
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """The shape of the output for inputs of this shape, both with the batch axis: ``(None, 28, 28, 1)``.
+
+        The layer itself stays as it is, built or not.
+
+        Raises
+        ------
+        ShapeError
+            If the layer cannot take such inputs.
+        """
+        from .building import output_shape
+
+        return output_shape(cast(Any, self), input_shape)
+
+    @property
+    def losses(self) -> list[float]:
+        """The penalties of its regularizers, and of those of the layers inside it: what they add to the loss."""
+        return [
+            penalty(layer.params[name])
+            for layer in self.walk()
+            for name, penalty in layer.regularizers.items()
+            if name in layer.params
+        ]
+
+
+class KerasNames(Described):
     """The part of `Layer` with Keras's names."""
 
     kernel, bias, gamma, beta, moving_mean, moving_variance, depthwise_kernel, pointwise_kernel = map(_weight, WEIGHTS)
 
     if TYPE_CHECKING:
-        params: dict[str, Any]
         _trainable: bool
 
-        def walk(self) -> list[Layer]: ...
         def sublayers(self) -> list[Layer]: ...
 
     @property

@@ -18,6 +18,7 @@ class Accuracy(Metric):
     """
 
     direction = "up"
+    weighs_outputs = True
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         if (
@@ -63,6 +64,7 @@ class BinaryAccuracy(Metric):
     """Share of outputs on the right side of ``threshold``; targets are 0 and 1, in the shape of the outputs."""
 
     direction = "up"
+    weighs_outputs = True
 
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5, **unknown: Any) -> None:
         super().__init__(name, dtype, **unknown)

@@ -13,7 +13,7 @@ from ..kernels.loss_sums import EPSILON
 from ..names import unknown
 from ..results import Number
 from .base import alike
-from .counts import Counts, evenly_spaced, exceeded, fraction, in_unit_interval, listed
+from .counts import Counts, evenly_spaced, exceeded, for_outputs, fraction, in_unit_interval, listed
 
 CURVES = ("ROC", "PR")
 HEIGHTS: dict[str, Callable[[Any, Any], Any]] = {
@@ -92,7 +92,7 @@ class AUC(Counts):
         labels = self.num_labels if self.label_weights is None else len(self.label_weights)
         if labels not in (None, y.shape[1]):
             raise ShapeError(f"{self.name}: expected outputs of {labels} labels, got {y_pred.shape}")
-        weights = np.repeat(weights[:, None], y.shape[1], axis=1)
+        weights = for_outputs(weights, y_pred.shape).reshape(y.shape)
         if self.label_weights is not None and not self.multi_label:
             weights = weights * self.label_weights
         below = self._number_below(y)

@@ -44,6 +44,7 @@ class Metric(Configured):
     """
 
     counts_correct = False
+    weighs_outputs = False  # whether `update_state` also takes a weight for each output, in the shape of the outputs
     direction: str | None = None
 
     def __init__(self, name: str | None = None, dtype: Any = None, **unknown: Any) -> None:
@@ -63,6 +64,9 @@ class Metric(Configured):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch to the mean; a number is weighted by the number of samples.
 
+        ``sample_weight`` has a number for each sample. `Accuracy`, `BinaryAccuracy`, `Precision`, `Recall` and `AUC`
+        also take one for each output, in the shape of the outputs.
+
         Raises
         ------
         ShapeError
@@ -79,12 +83,20 @@ class Metric(Configured):
             return
         weights = np.ones(len(y_pred))
         if sample_weight is not None:
-            each = for_each(sample_weight, len(y_pred))
-            weights = sample_weights(each, len(y_pred), np.float64, f"{self.name}: sample_weight", ShapeError)
+            weights = self._weights(sample_weight, y_pred)
         self.add_batch(y_true, y_pred, weights)
 
+    def _weights(self, given: Any, y_pred: np.ndarray) -> np.ndarray:
+        n, name = len(y_pred), f"{self.name}: sample_weight"
+        weights = numbers(for_each(given, n), name, "one number per sample")
+        if self.weighs_outputs and weights.shape == y_pred.shape:
+            return weights.astype(np.float64)
+        return sample_weights(weights, n, np.float64, name, ShapeError)
+
     def add_batch(self, y_true: Any, y_pred: Any, weights: np.ndarray) -> None:
-        """Add a batch that `update_state` has checked, here to the mean; ``weights`` has a float64 for each sample."""
+        """Add a batch that `update_state` has checked, here to the mean; ``weights`` has a float64 for each sample, or
+        for each output if the class says that it ``weighs_outputs``.
+        """
         given = self.values(y_true, y_pred)
         try:
             values = np.asarray(given)
@@ -94,7 +106,11 @@ class Metric(Configured):
         if not fits:
             text = f"{given!r:.80}".replace("\n", " ")
             raise ConfigError(f"metric {self.name!r}: expected a number per sample or their mean, got {text}")
-        each = values.reshape(len(y_pred), -1).mean(axis=1, dtype=np.float64) if values.ndim else values
+        each = _by_sample(values) if values.ndim else values
+        if weights.ndim > 1:
+            if values.shape != weights.shape:
+                raise ShapeError(f"{self.name}: sample_weight: expected shape ({len(y_pred)},), got {weights.shape}")
+            each, weights = values.ravel(), weights.ravel() * (len(values) / values.size)
         self.total += float((each * weights).sum())
         self.count += float(weights.sum())
 
@@ -176,6 +192,11 @@ class Mean(Metric):
         """Add numbers, and return the mean."""
         self.update_state(values, sample_weight)
         return self.result()
+
+
+def _by_sample(values: np.ndarray) -> np.ndarray:
+    """The mean over the outputs of each sample."""
+    return values.reshape(len(values), -1).mean(axis=1, dtype=np.float64)
 
 
 def alike(y_true: Any, y_pred: Any, name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .base import alike
-from .counts import AtThresholds
+from .counts import AtThresholds, for_outputs
 
 
 class _Cell(AtThresholds):
@@ -23,7 +23,7 @@ class _Cell(AtThresholds):
 
     def counted(self, y_true: np.ndarray, y_pred: np.ndarray, weights: np.ndarray) -> np.ndarray:
         wanted = alike(y_true, y_pred, self.name).astype(bool).ravel() == self.target
-        weights = np.repeat(weights, wanted.size // len(weights))
+        weights = for_outputs(weights, y_pred.shape).ravel()
         above = self.positives(y_pred.astype(np.float32).ravel())
         return np.array([weights[wanted & (positive == self.predicted)].sum() for positive in above])
 

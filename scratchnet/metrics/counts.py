@@ -25,10 +25,11 @@ class Counts(Metric):
     """
 
     direction = "up"
+    weighs_outputs = True
     shape: tuple[int, ...]
 
     def counted(self, y_true: np.ndarray, y_pred: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The counts of a batch, in which each sample counts as much as its weight."""
+        """The counts of a batch, in which each sample, or each output, counts as much as its weight."""
         raise NotImplementedError
 
     def reset_state(self) -> None:
@@ -87,6 +88,11 @@ class AtThresholds(Counts):
     def per_threshold(self, values: np.ndarray) -> Any:
         """A result: a number, or an array for several thresholds."""
         return Number(values[0]) if len(values) == 1 else as_result(values)
+
+
+def for_outputs(weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The weight of each output: its own, or that of its sample."""
+    return np.broadcast_to(weights.reshape(*weights.shape, *[1] * (len(shape) - weights.ndim)), shape)
 
 
 def fraction(part: Any, whole: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ from ..errors import ConfigError, ShapeError
 from ..kernels.loss_sums import EPSILON
 from ..results import Number, as_result
 from .base import alike
-from .counts import AtThresholds, Counts, fraction
+from .counts import AtThresholds, Counts, for_outputs, fraction
 
 
 class _Ratio(AtThresholds):
@@ -36,13 +36,13 @@ class _Ratio(AtThresholds):
         label, y = alike(y_true, y_pred, self.name).astype(bool), y_pred.astype(np.float32)
         if self.top_k is not None:
             y = np.where(_among_the_largest(y, self.top_k, self.name), y, -np.inf)
+        weights = for_outputs(weights, y.shape)
         if self.class_id is not None:
             if y.ndim < 2 or self.class_id >= y.shape[-1]:
                 expected = f"expected outputs of more than {self.class_id} classes for class_id={self.class_id}"
                 raise ShapeError(f"{self.name}: {expected}, got {y.shape}")
-            label, y = label[..., self.class_id], y[..., self.class_id]
-        weights = np.repeat(weights, y.size // len(y))
-        label, positives = label.ravel(), self.positives(y.ravel())
+            label, y, weights = (each[..., self.class_id] for each in (label, y, weights))
+        label, weights, positives = label.ravel(), weights.ravel(), self.positives(y.ravel())
         pairs = [(label & positive, self.others(label, positive)) for positive in positives]
         return np.array([[weights[right].sum(), weights[other].sum()] for right, other in pairs])
 
@@ -125,6 +125,7 @@ class F1Score(Counts):
     """
 
     shape = (3, 1)
+    weighs_outputs = False
 
     def __init__(
         self, average: str | None = None, threshold: float | None = None, name: str | None = None, dtype: Any = None,

@@ -187,6 +187,10 @@ def ones(shape: Any, dtype: Any = np.float64) -> Array:
     return full(shape, 1, dtype)
 
 
+def empty_like(other: Array) -> Array:
+    return empty(other.shape, other.dtype)
+
+
 def full_like(other: Array, value: Any) -> Array:
     return full(other.shape, value, other.dtype)
 
@@ -226,7 +230,8 @@ class Module:
     """What ``import cupy`` would give, as far as scratchnet uses it."""
 
     ndarray = Array
-    empty, zeros, ones, full, full_like = map(staticmethod, (empty, zeros, ones, full, full_like))
+    empty, zeros, ones, full = map(staticmethod, (empty, zeros, ones, full))
+    empty_like, full_like = map(staticmethod, (empty_like, full_like))
     array, asarray, ascontiguousarray = map(staticmethod, (array, asarray, ascontiguousarray))
     may_share_memory = staticmethod(may_share_memory)
 
