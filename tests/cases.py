@@ -422,6 +422,7 @@ OPS: list[OpCase] = [
     *conv2d("16-channels-groups", (1, 5, 4, 32), 32, (3, 3), padding="same", groups=2),
     *conv2d("depthwise", (3, 7, 6, 5), 5, (3, 2), padding="same", groups=5, relu=True),
     *conv2d("depthwise-strides", (2, 9, 8, 3), 3, (3, 3), (2, 1), groups=3, bias=0),
+    *conv2d("depthwise-both-strides", (2, 9, 8, 3), 3, (3, 2), (2, 3), padding="same", groups=3),
     *conv2d("depthwise-dilation", (9, 8, 7, 20), 20, (2, 3), padding="same", dilation=(1, 2), groups=20),
     *conv2d("large", (12, 14, 14, 16), 24, (3, 3), padding="same", relu=True),
     *conv2d_transpose("valid", (2, 4, 3, 3), 2, (3, 3)),
