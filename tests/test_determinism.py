@@ -7,7 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from cases import OPS
+from op_arguments import OpCase
+from scratchnet.kernels import dense, registry
+
+import scratchnet as sn
 
 pytest.importorskip("numba")
 
@@ -89,3 +95,27 @@ def test_kernels_just_compiled_have_the_bits_of_those_in_the_cache(tmp_path: Pat
         for _ in range(2)
     )
     assert first == second
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in OPS if case.op == "dense_forward" and "zeros" not in case.id], ids=lambda case: case.id
+)
+def test_copied_weights_give_the_same_bits(case: OpCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, w, b, relu = case.make(np.random.default_rng(0), np.dtype("float32"))
+    results = np.full((2, len(x), w.shape[1]), np.nan, np.float32)
+    with sn.use_backend("numba"):
+        for result in results:
+            registry.get("dense_forward").implementation("numba")(x, w, b, relu, result)
+            monkeypatch.setattr(dense, "LARGE_BYTES", 0)
+            monkeypatch.setattr(dense, "LEAST_ROWS", 0)
+    np.testing.assert_array_equal(*results)
+
+
+def test_copied_weights_of_a_large_layer() -> None:
+    rng = np.random.default_rng(0)
+    x, w, b = rng.standard_normal((100, 700)), rng.standard_normal((700, 300)), rng.standard_normal(300)
+    assert w.nbytes > dense.LARGE_BYTES
+    y = np.full((100, 300), np.nan)
+    with sn.use_backend("numba"):
+        registry.get("dense_forward").implementation("numba")(x, w, b, True, y)
+    np.testing.assert_allclose(y, np.maximum(x @ w + b, 0), rtol=0, atol=1e-12)

@@ -12,6 +12,7 @@ R, Q = "kernels/transposition.py", "kernels/zero_terms.py"
 U, UP = "kernels/conv2d_transpose.py", "kernels/upsampling.py"
 KERNELS = "tests/test_kernels.py -k "
 ZEROS = "tests/test_zero_terms.py"
+COPIED = "tests/test_determinism.py -k copied_weights"
 DENSE, PAD, NORM = f"{KERNELS}dense_", f"{KERNELS}zero_pad", f"{KERNELS}batch_norm"
 IG = "kernels/conv2d_input_gradient.py"
 DW, DEEP = "kernels/conv2d_depthwise.py", f"{KERNELS}'test_twin and depthwise'"
@@ -33,7 +34,14 @@ MUTANTS = [
     Mutant(D, "bias in both halves", "BIAS if b.size and part == 0 else ZERO", "BIAS if b.size else ZERO", DENSE),
     Mutant(D, "halves overlap", "part * inputs // parts, (part + 1) * inputs // parts",
         "part * inputs // parts, (part * inputs + inputs + 1) // parts", DENSE),
-    Mutant(D, "ReLU dropped", "start=start, bias=at(b, j), relu=relu", "start=start, bias=at(b, j)", DENSE),
+    Mutant(D, "ReLU dropped", "relu=relu and p + deep >= end", "relu=False", DENSE),
+    Mutant(D, "ReLU before the sum is complete", "relu=relu and p + deep >= end", "relu=relu", COPIED),
+    Mutant(D, "bias with every part of the copied weights", "        start = ACCUMULATE\n", "", COPIED),
+    Mutant(D, "always the first rows of w are copied",
+        "_copied(w, p * outputs + j", "_copied(w, first * outputs + j", COPIED),
+    Mutant(D, "rows of x stay the first", "i * x.shape[1] + p,", "i * x.shape[1] + first,", COPIED),
+    Mutant(D, "tasks by columns: only the first ones",
+        "number % down * across + number // down", "number % down * across", COPIED),
     Mutant(D, "last rows of tasks skipped", "((rows + tall - 1) // tall)", "max(1, rows // tall)", DENSE),
     Mutant(D, "last columns of tasks skipped",
         "((columns + COLUMNS - 1) // COLUMNS)", "max(1, columns // COLUMNS)", DENSE),
