@@ -113,9 +113,9 @@ def test_copied_weights_give_the_same_bits(case: OpCase, monkeypatch: pytest.Mon
 
 def test_copied_weights_of_a_large_layer() -> None:
     rng = np.random.default_rng(0)
-    x, w, b = rng.standard_normal((100, 700)), rng.standard_normal((700, 300)), rng.standard_normal(300)
+    x, w, b = rng.standard_normal((200, 700)), rng.standard_normal((700, 300)), rng.standard_normal(300)
     assert w.nbytes > dense.LARGE_BYTES
-    y = np.full((100, 300), np.nan)
+    y = np.full((200, 300), np.nan)
     with sn.use_backend("numba"):
         registry.get("dense_forward").implementation("numba")(x, w, b, True, y)
     np.testing.assert_allclose(y, np.maximum(x @ w + b, 0), rtol=0, atol=1e-12)
