@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import ctypes.util
 import hashlib
 import importlib.util
 import json
@@ -58,7 +59,9 @@ def _headers() -> Path | None:
 
 
 def missing() -> str | None:
-    """What this machine lacks, if anything."""
+    """What this machine lacks, if anything, or has too much."""
+    if ctypes.util.find_library("cuda"):
+        return "is for machines without NVIDIA's driver: where there is one, test_gpu.py asks the GPU itself"
     packages = _packages()
     if packages is None or not list(packages.glob("cupy_cuda13x-14.*")):
         return "needs CuPy 14 for CUDA 13"
