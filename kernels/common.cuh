@@ -8,7 +8,8 @@ typedef unsigned long long u64;
 constexpr int WARP = 32;
 #define ALL_LANES 0xffffffffu
 
-// Sixteen bytes, the largest access that a thread can make before Blackwell: a warp then requests four full cache lines at once.
+// Sixteen bytes, the largest access that a thread can make before Blackwell: a warp then requests four full cache lines
+// at once.
 constexpr int VEC = 16 / sizeof(REAL);
 
 template <int N>

@@ -22,10 +22,10 @@ import numpy as np
 
 from .addresses import at, item_bytes, shift
 from .conv2d_im2col import add_gradients, masked, over_images, padded, prepare, room_for_slices
-from .conv2d_input_gradient import input_gradient
+from .conv2d_input_gradient import prepare_gather
 from .exported import exported
 from .gemm import matrix
-from .jit import host_vector_bytes, intrinsic, jit, kernel, max_threads, thread_id
+from .jit import host_vector_bytes, intrinsic, jit, kernel, thread_id
 from .launching import launch
 from .scratch import clear, scratch
 from .simd import Simd
@@ -143,13 +143,6 @@ def _filter_gradient(s, x, y, dy, pads, pixels, taps, relu, borders, dzs, dws, d
 
 
 @kernel
-def _turn(tap, w, order, turned):
-    """Write the weights of a tap to place ``order[tap]``."""
-    for k in range(w.shape[1]):
-        turned[order[tap], k] = w[tap, k]
-
-
-@kernel
 def _input_gradient(task, tasks, turned, y, dy, relu, top, left, pixels, taps, products, borders, zeros, no_db, dx):
     n, _, w, c = dx.shape
     border = borders[thread_id()]
@@ -185,10 +178,7 @@ def run_backward(x, w, y, dy, strides, pads, dilation, relu, dw, db, dx):
     launch(_filter_gradient, len(dws), x, y, dy, pads, pixels, taps, relu, borders, dzs, dws, dbs)
     add_gradients(dws, dbs, dw, db)
     if dx.size:
-        tables = input_gradient(x.shape[1:3], y.shape[1:3], w.shape[:2], strides, pads, dilation, x.shape[3], 1)
-        turned = scratch("conv2d.turned", (len(tables.order), x.shape[3]), x.dtype)
-        launch(_turn, len(turned), w.reshape(turned.shape), tables.order, turned, serial=True)
-        borders = scratch("conv2d.border", (max_threads(), *tables.shape), x.dtype)
+        tables, turned, borders = prepare_gather(w, y, strides, pads, dilation, x.shape[3], dx)
         tasks = over_images(len(x))
         launch(
             _input_gradient, tasks, tasks, turned, y, dy, relu, tables.top, tables.left, tables.pixels, tables.taps,

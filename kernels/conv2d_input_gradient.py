@@ -178,15 +178,20 @@ def _run_scatter(tasks, w, y, dy, strides, pads, dilation, groups, relu, no_db, 
     launch(_scatter, tasks, tasks, wt, y, dy, relu, pads, pixels, taps, run, images, windows, dzs, no_db, dx)
 
 
-def _run_gather(tasks, w, y, dy, strides, pads, dilation, groups, relu, no_db, dx):
+def prepare_gather(w, y, strides, pads, dilation, groups, dx):
+    """The tables; the filters, transposed and in the tables' order; an image of dz with a border for each thread."""
     kh, kw, in_group, filters = w.shape
     height, width, c = dx.shape[1:]
     tables = input_gradient(
         (height, width), y.shape[1:3], (kh, kw), strides, pads, dilation, filters, filters // groups
     )
     turned = scratch("conv2d.turned", (kh * kw, filters // groups, c), dx.dtype)
-    borders = scratch("conv2d.border", (max_threads(), *tables.shape), dx.dtype)
     launch(_turn, kh * kw, w.reshape(kh * kw, in_group, filters), groups, tables.order, turned, serial=True)
+    return tables, turned, scratch("conv2d.border", (max_threads(), *tables.shape), dx.dtype)
+
+
+def _run_gather(tasks, w, y, dy, strides, pads, dilation, groups, relu, no_db, dx):
+    tables, turned, borders = prepare_gather(w, y, strides, pads, dilation, groups, dx)
     launch(
         _gather, tasks, tasks, turned, y, dy, groups, relu, tables.top, tables.left, tables.pixels, tables.taps,
         tables.products, borders, no_db, dx,

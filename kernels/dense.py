@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .addresses import at
+from .addresses import at, shift
 from .gemm import ACCUMULATE, BIAS, ZERO, gemm, matrix
 from .jit import jit, kernel, max_threads, thread_id
 from .launching import launch
@@ -48,13 +48,20 @@ LARGE_BYTES, LEAST_ROWS, COPIED_ROWS = 1 << 20, 48, 256
 ROW_GAP = 16  # numbers inserted between rows whose distance would be a power of two
 
 
+@jit
+def _copy(source, source_row, rows, columns, target, target_row):
+    """Copy ``columns`` of some rows; addresses of the first numbers, and the distances between the rows."""
+    for i in range(rows):
+        here, there = shift(source, i * source_row), shift(target, i * target_row)
+        for j in range(columns):
+            there[j] = here[j]
+
+
 @kernel
 def _spread(task, x, copy):
     rows, columns = x.shape
-    for i in range(task * FORWARD_ROWS, min((task + 1) * FORWARD_ROWS, rows)):
-        here, there = at(x, i * columns), at(copy, i * copy.shape[1])
-        for j in range(columns):
-            there[j] = here[j]
+    first, row = task * FORWARD_ROWS, copy.shape[1]
+    _copy(at(x, first * columns), columns, min(FORWARD_ROWS, rows - first), columns, at(copy, first * row), row)
 
 
 def spread(name, x):
@@ -103,16 +110,6 @@ def _by_columns(number, n, outputs, tall):
     return number % down * across + number // down
 
 
-@jit
-def _copied(w, first, row, rows, columns, copy):
-    """``columns`` of some rows of w side by side in the memory ``copy``: a matrix for `gemm`."""
-    for p in range(rows):
-        here, there = at(w, first + p * row), at(copy, p * columns)
-        for k in range(columns):
-            there[k] = here[k]
-    return matrix(copy, 0, columns)
-
-
 @kernel
 def _forward(task, x, w, b, relu, copies, sums):
     parts, n, outputs = sums.shape
@@ -127,7 +124,9 @@ def _forward(task, x, w, b, relu, copies, sums):
         depth = min(deep, end - p)
         factor = matrix(w, p * outputs + j, outputs)
         if copies.size:
-            factor = _copied(w, p * outputs + j, outputs, depth, columns, copies[thread_id()])
+            copy = copies[thread_id()]
+            _copy(at(w, p * outputs + j), outputs, depth, columns, at(copy, 0), columns)
+            factor = matrix(copy, 0, columns)
         gemm(
             matrix(x, i * x.shape[1] + p, x.shape[1]), factor, matrix(sums, (part * n + i) * outputs + j, outputs),
             rows, columns, depth, start=start, bias=at(b, j), relu=relu and p + deep >= end,

@@ -31,6 +31,9 @@ def numbers(value: Any, label: str, expected: str, ragged: type[ScratchnetError]
     return array
 
 
+NO_BATCH_AXIS = "; the shape given to build has no batch axis, or None for it"  # the end of a message
+
+
 def batch_expected(shape: tuple[int, ...], given: tuple[int, ...], name: str = "x") -> str:
     """For a message: a batch of samples of this shape, what was given instead, and what to do with a single sample."""
     expected = ", ".join(["n", *map(str, shape)]) + ("" if shape else ",")
@@ -38,5 +41,5 @@ def batch_expected(shape: tuple[int, ...], given: tuple[int, ...], name: str = "
     if given != () and (given == shape or (*given, 1) == shape):
         help = f"; one sample is {name}[None]"
     elif len(given) == len(shape) > 1 and given[1:] == shape[1:]:
-        help = "; the shape given to build has no batch axis, or None for it"
+        help = NO_BATCH_AXIS
     return f"input of shape ({expected}), got {given}{help}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
+from ..host_arrays import NO_BATCH_AXIS
 from .base import Layer, Shape
 
 Pair = tuple[int, int]
@@ -99,7 +100,7 @@ def image_shape(layer: Layer, input_shape: Any) -> tuple[int, int, int]:
     """
     if len(input_shape) != 3:
         got = batch_shape(input_shape)
-        help = "; the shape given to build has no batch axis, or None for it" if len(input_shape) == 4 else ""
+        help = NO_BATCH_AXIS if len(input_shape) == 4 else ""
         raise ShapeError(f"layer {label(layer)!r}: expected images of shape (n, h, w, c), got {got}{help}")
     h, w, c = (int(extent) for extent in input_shape)
     return h, w, c

@@ -52,6 +52,8 @@ class Described(Configured):
 
         def walk(self) -> list[Layer]: ...
 
+        def trained(self) -> list[Layer]: ...
+
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         """The shape of the output for inputs of this shape, both with the batch axis: ``(None, 28, 28, 1)``.
 
@@ -68,13 +70,9 @@ class Described(Configured):
 
     @property
     def losses(self) -> list[float]:
-        """The penalties of its regularizers, and of those of the layers inside it: what they add to the loss."""
-        return [
-            penalty(layer.params[name])
-            for layer in self.walk()
-            for name, penalty in layer.regularizers.items()
-            if name in layer.params
-        ]
+        """What the regularizers add to the loss: a number for each weight that has one and is trained."""
+        penalties = [(layer, *one) for layer in self.trained() if layer.built for one in layer.regularizers.items()]
+        return [Number(penalty(layer.params[name])) for layer, name, penalty in penalties if name in layer.params]
 
 
 class KerasNames(Described):
@@ -108,12 +106,6 @@ class KerasNames(Described):
         return [array for array in self.weights if id(array) not in trained]
 
     non_trainable_variables = non_trainable_weights
-
-    @property
-    def losses(self) -> list[float]:
-        """What the regularizers add to the loss: a number for each weight that has one and is trained."""
-        penalties = [(layer, *one) for layer in self.trained() if layer.built for one in layer.regularizers.items()]
-        return [Number(penalty(layer.params[name])) for layer, name, penalty in penalties if name in layer.params]
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of `weights`, in Keras's order; none before the layer is built."""
