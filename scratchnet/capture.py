@@ -71,6 +71,7 @@ class CapturedSteps:
         self.settings = replay.Settings(self.model)  # with which the graphs were recorded
         # The steps that the table has numbers for (first, stop), and the learning rate used for them.
         self.noted: tuple[int, int, Any] = (0, 0, None)
+        self.counting = [layer for layer in self.model.walk() if hasattr(layer, "step")]
         self.counters: tuple[int, list[int]] = (0, [])  # as the clock and the graphs know them
         self.ahead = 0  # how far the epoch's steps are ahead of the optimizer's
 
@@ -130,7 +131,7 @@ class CapturedSteps:
     def _counters(self) -> tuple[int, list[int]]:
         """The optimizer's steps, and by how many each layer is ahead of them, which graphs have built in."""
         steps = int(self.model.optimizer.iterations)
-        return steps, [layer.step - steps for layer in self.model.walk() if hasattr(layer, "step")]
+        return steps, [layer.step - steps for layer in self.counting]
 
     def _follow(self, progress: Progress) -> None:
         """Set the clock to the host's counters: a callback may have trained between two steps, or set them."""
@@ -187,9 +188,8 @@ class CapturedSteps:
     def _advance(self, count: int) -> None:
         """Advance the host's counters with the GPU's."""
         self.model.optimizer.iterations += count
-        for layer in self.model.walk():
-            if hasattr(layer, "step"):
-                layer.step += count
+        for layer in self.counting:
+            layer.step += count
         self.counters = self._counters()
 
     def _graph(self, n: int, count: int) -> Any:
@@ -246,9 +246,8 @@ class CapturedSteps:
         step = self.ahead + iterations
         later = int(self.model.optimizer.iterations) - iterations
         self.model.optimizer.iterations = iterations
-        for layer in self.model.walk():
-            if hasattr(layer, "step"):
-                layer.step -= later - 1  # the forward pass of the failed step counts
+        for layer in self.counting:
+            layer.step -= later - 1  # the forward pass of the failed step counts
         progress.samples -= int(self.sizes[step : progress.step].sum())
         progress.step = step
         self.trainer.totals[1:] = np.nan  # the correct samples of the steps queued after it are counted as well
